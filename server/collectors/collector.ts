@@ -1,0 +1,64 @@
+// Where a protocol plugs in. A collector runs in a poll thread: it gets a target with its secrets
+// already opened, and gives collections. It knows nothing of MQTT, stores or schedules.
+
+import type { GoodCollection, RowsMessage } from '../model/collection.ts'
+import type { DeviceConfig, DeviceIdentity, DeviceKind } from '../model/device.ts'
+import type { GapReason } from '../model/gap.ts'
+import type { Catalogue } from '../profiles/catalogue.ts'
+
+/** A device as a poll thread gets it: the config, with every secret of it opened. */
+export interface Target {
+  config: DeviceConfig
+  version: number
+  /** Secret name → its text, for every `{ "secret": NAME }` in the config. */
+  secrets: Record<string, string>
+  /** What was known of it before, so that a restart need not identify again. */
+  identity: DeviceIdentity | null
+}
+
+/** What "Test" shows: whether it answers, what it is, and which profiles fit. */
+export type CheckReport =
+  | { ok: true; tookMs: number; identity: DeviceIdentity }
+  | { ok: false; tookMs: number; reason: GapReason; error: string; hint: string }
+
+/** Without the sender's numbers and version: the main thread adds those. */
+export type Body<T> = Omit<T, 'v' | 'src' | 'boot' | 'seq'>
+
+/** One read of a device. Groups that were not due are left out. */
+export interface Collected {
+  collections: { group: string; body: Body<GoodCollection> | FailedBody }[]
+  /** Row names, where they changed since the last read. */
+  rows: { group: string; body: Body<RowsMessage> }[]
+  /** Set when the device was identified (again) in this read. */
+  identity: DeviceIdentity | null
+}
+
+export interface FailedBody {
+  at: number
+  took: number
+  ok: false
+  reason: GapReason
+  error: string
+}
+
+/** The group that a failed read is reported under while no group of the device is known. */
+export const UNKNOWN_GROUP = 'device'
+
+/** A device being polled. It keeps rate state, cached columns and connections between reads. */
+export interface DeviceReader {
+  /**
+   * Reads every group that is due. Does not reject for what a device does wrong: that is a failed
+   * collection for each due group. `at` is the scheduled time, Unix ms.
+   */
+  collect(at: number, signal: AbortSignal): Promise<Collected>
+  /** The profiles changed on disk: rates and identity go on where they can. */
+  setCatalogue(catalogue: Catalogue): void
+  close(): Promise<void>
+}
+
+export interface Collector {
+  readonly kind: DeviceKind
+  /** For "Test": one quick look, at most a few requests. Never rejects for what a device does wrong. */
+  check(target: Target, catalogue: Catalogue, signal: AbortSignal): Promise<CheckReport>
+  open(target: Target, catalogue: Catalogue): DeviceReader
+}

@@ -1,0 +1,49 @@
+// People and what they may do: the one table that every route and API call is checked against.
+
+export const ROLES = ['admin', 'engineer', 'technician', 'viewer'] as const
+export type Role = (typeof ROLES)[number]
+
+/** What a route states that it needs. `public` needs no session; `self` any signed-in person. */
+export const PERMISSIONS = [
+  'public',
+  'self',
+  'devices.read',
+  'devices.poll',
+  'devices.write',
+  'profiles.read',
+  'profiles.write',
+  'users.write',
+  'settings.read',
+  'settings.write',
+] as const
+export type Permission = (typeof PERMISSIONS)[number]
+
+const READ = ['public', 'self', 'devices.read', 'profiles.read'] as const satisfies Permission[]
+
+const GRANTS: Record<Role, ReadonlySet<Permission>> = {
+  viewer: new Set<Permission>(READ),
+  technician: new Set<Permission>([...READ, 'devices.poll', 'settings.read']),
+  engineer: new Set<Permission>([
+    ...READ,
+    'devices.poll',
+    'devices.write',
+    'profiles.write',
+    'settings.read',
+  ]),
+  admin: new Set<Permission>(PERMISSIONS),
+}
+
+/** May a person of this role (null: nobody signed in) do this? Denies by default. */
+export function can(role: Role | null, permission: Permission): boolean {
+  if (permission === 'public') return true
+  return role !== null && GRANTS[role].has(permission)
+}
+
+export interface User {
+  id: number
+  name: string
+  role: Role
+  disabled: boolean
+  createdAt: number
+  lastSignInAt: number | null
+}

@@ -1,0 +1,72 @@
+// The seam of SNMP: what the rest of Pollux may ask of a device. Everything is bounded, and nothing
+// outside this folder knows a PDU. Behind it npm net-snmp serves; another engine may.
+
+import type { RawValue } from '../model/raw.ts'
+
+/** How a session is opened: credentials are opened secrets, the address is already resolved. */
+export interface SessionOptions {
+  address: string
+  port: number
+  credentials: SnmpCredentials
+  timeoutMs: number
+  retries: number
+  /** Quirks of the device's profiles; the strictest of all profiles in use. */
+  quirks?: Quirks
+}
+
+export type SnmpCredentials =
+  | { version: '1' | '2c'; community: string }
+  | {
+      version: '3'
+      user: string
+      level: 'noAuthNoPriv' | 'authNoPriv' | 'authPriv'
+      auth?: { protocol: 'md5' | 'sha' | 'sha224' | 'sha256' | 'sha384' | 'sha512'; key: string }
+      priv?: { protocol: 'des' | 'aes' | 'aes256b' | 'aes256r'; key: string }
+      context?: string
+    }
+
+export interface Quirks {
+  bulk?: boolean
+  maxRepetitions?: number
+  maxOidsPerGet?: number
+  allowNonIncreasing?: boolean
+}
+
+export interface VarBind {
+  oid: string
+  value: RawValue
+}
+
+/** One column of a table: the column's OID and its instances in the device's order. */
+export interface ColumnWalk {
+  column: string
+  /** Index (the sub-identifiers after the column, dotted) → value. */
+  values: Map<string, RawValue>
+  /** Why the walk ended early; null: it came to the column's end. */
+  stopped: 'rows-max' | 'not-increasing' | null
+}
+
+export interface SessionCounters {
+  requests: number
+  retries: number
+  timeouts: number
+  varbinds: number
+  /** Answers that were dropped: wrong source, wrong id, malformed. */
+  dropped: number
+}
+
+/**
+ * All calls reject with AppError, codes E_SNMP_TIMEOUT (passing), E_SNMP_UNREACHABLE (passing),
+ * E_SNMP_AUTH, E_SNMP_DECODE, E_SNMP_ERROR (the agent's error-status), E_ABORTED (the signal).
+ */
+export interface SnmpSession {
+  /** Scalars, in the order asked, any number of them (split into requests that fit). */
+  get(oids: readonly string[], signal?: AbortSignal): Promise<VarBind[]>
+  /** The object after each OID (one GETNEXT each, batched): does anything live at or below it? */
+  getNext(oids: readonly string[], signal?: AbortSignal): Promise<VarBind[]>
+  /** Columns of one table, row-wise, each at most `rowsMax` rows, ended by an increasing check. */
+  walk(columns: readonly string[], rowsMax: number, signal?: AbortSignal): Promise<ColumnWalk[]>
+  readonly counters: Readonly<SessionCounters>
+  /** May be called twice; pending calls reject. */
+  close(): void
+}

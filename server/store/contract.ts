@@ -1,0 +1,184 @@
+// What the rest of Pollux may ask of the database: the contract that SQLite and MySQL both keep
+// (test/store runs one conformance suite over them). Nothing outside this folder knows SQL.
+// All times are Unix ms. Every call may reject with AppError; E_STORE_UNAVAILABLE is passing.
+
+import type { RowInfo, Value } from '../model/collection.ts'
+import type { Device, DeviceConfig, DeviceIdentity, DeviceSource } from '../model/device.ts'
+import type { GapReason } from '../model/gap.ts'
+import type { Role, User } from '../model/user.ts'
+
+export interface Store {
+  readonly dialect: 'sqlite' | 'mysql'
+  readonly devices: DeviceStore
+  readonly samples: SampleStore
+  readonly users: UserStore
+  readonly secrets: SecretStore
+  readonly settings: SettingStore
+  readonly audit: AuditStore
+  /** A statement that touches the database; for /readyz. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface DeviceStore {
+  list(): Promise<Device[]>
+  get(id: string): Promise<Device | null>
+  /** @throws AppError E_DEVICE_EXISTS */
+  create(config: DeviceConfig, source: DeviceSource, at: number): Promise<Device>
+  /** @throws AppError E_DEVICE_UNKNOWN, E_DEVICE_CHANGED (somebody saved in between) */
+  update(config: DeviceConfig, expectedVersion: number, at: number): Promise<Device>
+  /** Frees the id. With `history` the samples, rows and series go too (in bounded steps). */
+  remove(id: string, options: { history: boolean; at: number }): Promise<void>
+  setIdentity(uid: number, identity: DeviceIdentity): Promise<void>
+}
+
+/** A collection that has passed `ingest/accept`: device known, times believable, arrays of one length. */
+export interface AcceptedCollection {
+  deviceUid: number
+  group: string
+  at: number
+  /** Row keys; null for scalars. */
+  rows: string[] | null
+  /** Metric → a value per row (an array of one for scalars). */
+  metrics: Map<string, Value[]>
+  /** Metric → a reason per row where the value is null. */
+  gaps: Map<string, (GapReason | null)[]>
+  /** Set for a failed collection: every open series of the group gets this gap at `at`. */
+  failed: GapReason | null
+}
+
+export type WriteOutcome = 'stored' | 'duplicate' | { refused: string }
+
+export interface SeriesInfo {
+  deviceUid: number
+  group: string
+  metric: string
+  row: string | null
+  firstAt: number
+}
+
+export interface SamplePoint {
+  at: number
+  /** null: a gap. */
+  value: number | string | null
+  gap: GapReason | null
+}
+
+export interface SeriesPoints {
+  group: string
+  metric: string
+  row: string | null
+  points: SamplePoint[]
+}
+
+export const SAMPLE_FUNCTIONS = ['avg', 'min', 'max', 'last'] as const
+export type SampleFunction = (typeof SAMPLE_FUNCTIONS)[number]
+
+export interface SampleQuery {
+  deviceUid: number
+  group: string
+  metrics: string[]
+  /** Absent: all rows. */
+  rows?: string[]
+  from: number
+  to: number
+  /** At most this many points a series: buckets of equal width, each by `fn`. Absent: raw. */
+  points?: number
+  fn?: SampleFunction
+}
+
+export interface SampleStore {
+  /**
+   * One transaction for the whole batch; resolves after the commit with one outcome for each.
+   * Idempotent by (stream, time): a resend is a `duplicate`. Text values go to a change log.
+   */
+  write(batch: readonly AcceptedCollection[]): Promise<WriteOutcome[]>
+  /** Names, labels and units of a group's rows; a row that is not listed keeps what it had. */
+  writeRows(deviceUid: number, group: string, rows: readonly RowInfo[], at: number): Promise<void>
+  rows(deviceUid: number, group?: string): Promise<(RowInfo & { group: string; seenAt: number })[]>
+  series(deviceUid: number): Promise<SeriesInfo[]>
+  read(query: SampleQuery): Promise<SeriesPoints[]>
+  /** The newest point of every series of a device. */
+  latest(deviceUid: number): Promise<(SeriesInfo & SamplePoint)[]>
+}
+
+export interface UserStore {
+  list(): Promise<User[]>
+  count(): Promise<number>
+  /** @throws AppError E_USER_EXISTS */
+  create(user: { name: string; role: Role; passwordHash: string; at: number }): Promise<User>
+  byName(name: string): Promise<(User & { passwordHash: string }) | null>
+  setPassword(id: number, passwordHash: string): Promise<void>
+  signedIn(id: number, at: number): Promise<void>
+  /** Sessions and tokens are kept as SHA-256 of what the person holds. */
+  createSession(session: {
+    hash: string
+    userId: number
+    at: number
+    csrf: string
+    address: string
+  }): Promise<void>
+  /** The session and its user; `touchedAt` moves with use. null: unknown, ended or user disabled. */
+  session(
+    hash: string,
+  ): Promise<{ user: User; csrf: string; createdAt: number; touchedAt: number } | null>
+  touchSession(hash: string, at: number): Promise<void>
+  endSession(hash: string): Promise<void>
+  /** All of a user's sessions, but the one of `exceptHash`. */
+  endSessions(userId: number, exceptHash?: string): Promise<void>
+  /** Sessions not touched since `idleBefore`, or made before `madeBefore`. */
+  pruneSessions(idleBefore: number, madeBefore: number): Promise<number>
+  createToken(token: {
+    name: string
+    role: Role
+    hash: string
+    prefix: string
+    at: number
+    expiresAt: number
+  }): Promise<void>
+  token(hash: string): Promise<{ name: string; role: Role; expiresAt: number } | null>
+  tokens(): Promise<
+    {
+      name: string
+      role: Role
+      prefix: string
+      createdAt: number
+      expiresAt: number
+      usedAt: number | null
+    }[]
+  >
+  tokenUsed(hash: string, at: number): Promise<void>
+  revokeToken(name: string): Promise<boolean>
+}
+
+/** Ciphertext only: sealing and opening is the business of `secrets.ts`. */
+export interface SecretStore {
+  put(name: string, sealed: string, at: number): Promise<void>
+  get(name: string): Promise<string | null>
+  list(): Promise<{ name: string; updatedAt: number }[]>
+  remove(name: string): Promise<void>
+}
+
+export interface SettingStore {
+  get(name: string): Promise<string | null>
+  put(name: string, value: string): Promise<void>
+}
+
+export interface AuditEntry {
+  at: number
+  /** Who: a user's name, `token:NAME`, or `system`. */
+  actor: string
+  /** `device.create`, `user.sign-in-failed`, … */
+  action: string
+  /** On what: `device:core-sw-1`. */
+  thing: string
+  /** From where: an address. */
+  address: string
+  before: unknown
+  after: unknown
+}
+
+export interface AuditStore {
+  append(entry: AuditEntry): Promise<void>
+  list(options: { limit: number; before?: number }): Promise<(AuditEntry & { id: number })[]>
+}
