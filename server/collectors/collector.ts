@@ -1,6 +1,7 @@
 // Where a protocol plugs in. A collector runs in a poll thread: it gets a target with its secrets
 // already opened, and gives collections. It knows nothing of MQTT, stores or schedules.
 
+import type { AddressPolicy } from '../addresses.ts'
 import type { GoodCollection, RowsMessage } from '../model/collection.ts'
 import type { DeviceConfig, DeviceIdentity, DeviceKind } from '../model/device.ts'
 import type { GapReason } from '../model/gap.ts'
@@ -56,9 +57,15 @@ export interface DeviceReader {
   close(): Promise<void>
 }
 
+/** What every collector gets beside its target. */
+export interface Surroundings {
+  catalogue: Catalogue
+  addresses: AddressPolicy
+}
+
 export interface Collector {
   readonly kind: DeviceKind
   /** For "Test": one quick look, at most a few requests. Never rejects for what a device does wrong. */
-  check(target: Target, catalogue: Catalogue, signal: AbortSignal): Promise<CheckReport>
-  open(target: Target, catalogue: Catalogue): DeviceReader
+  check(target: Target, surroundings: Surroundings, signal: AbortSignal): Promise<CheckReport>
+  open(target: Target, surroundings: Surroundings): DeviceReader
 }

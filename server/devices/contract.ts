@@ -1,0 +1,31 @@
+// What the web layer may ask about devices: the commands behind the form, the API and the files.
+
+import type { Actor } from '../auth/contract.ts'
+import type { CheckReport } from '../collectors/collector.ts'
+import type { DeviceStatus, Receipt } from '../model/collection.ts'
+import type { Device, DeviceSource } from '../model/device.ts'
+
+export interface Devices {
+  list(): Promise<Device[]>
+  get(id: string): Promise<Device | null>
+  /**
+   * Checks the document, seals plain secrets as `<id>.<field>`, stores it and tells the pollers.
+   * @throws AppError E_DEVICE_INVALID (with `errors`), E_DEVICE_EXISTS
+   */
+  create(document: unknown, by: Actor, source: DeviceSource): Promise<Device>
+  /** @throws AppError E_DEVICE_INVALID, E_DEVICE_UNKNOWN, E_DEVICE_CHANGED, E_DEVICE_FROM_FILE */
+  update(id: string, document: unknown, expectedVersion: number, by: Actor): Promise<Device>
+  /** @throws AppError E_DEVICE_UNKNOWN, E_DEVICE_FROM_FILE */
+  remove(id: string, options: { history: boolean }, by: Actor): Promise<void>
+  /** "Test": the document need not be stored; a secret left out is taken from the stored device of its id. */
+  check(document: unknown, signal: AbortSignal): Promise<CheckReport>
+  /** Puts the device at the head of the queue; the answer comes by the live stream. */
+  pollNow(id: string, by: Actor): Promise<void>
+  /** What came of the config's newest version, oldest step first. */
+  receipts(id: string): Receipt[]
+  status(id: string): DeviceStatus | null
+  /** A status or a receipt came. Returns how to stop. */
+  onChange(
+    listener: (id: string, change: { status?: DeviceStatus; receipt?: Receipt }) => void,
+  ): () => void
+}
