@@ -2,12 +2,6 @@
 
 import type { Role, User } from '../model/user.ts'
 
-/** Who does something, for the audit log: a user's name, `token:NAME` or `system`, and from where. */
-export interface Actor {
-  name: string
-  address: string
-}
-
 export interface Session {
   user: User
   /** Sent back by every form and htmx request. */

@@ -1,9 +1,9 @@
 // What the web layer may ask about devices: the commands behind the form, the API and the files.
 
-import type { Actor } from '../auth/contract.ts'
 import type { CheckReport } from '../collectors/collector.ts'
 import type { DeviceStatus, Receipt } from '../model/collection.ts'
 import type { Device, DeviceSource } from '../model/device.ts'
+import type { Actor } from '../model/user.ts'
 
 export interface Devices {
   list(): Promise<Device[]>

@@ -47,3 +47,9 @@ export interface User {
   createdAt: number
   lastSignInAt: number | null
 }
+
+/** Who does something, for the audit log: a user's name, `token:NAME` or `system`, and from where. */
+export interface Actor {
+  name: string
+  address: string
+}
