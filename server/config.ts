@@ -1,0 +1,361 @@
+// Settings from the environment (or `.env`): one table of name, default, meaning and reader. All
+// wrong ones are reported together. Nothing here opens what a setting names.
+
+import { isIP } from 'node:net'
+import path from 'node:path'
+import { LOG_LEVELS, type LogLevel } from './log.ts'
+import { AppError, type FieldError, messageOf } from './model/errors.ts'
+
+export interface ListenAddress {
+  host: string
+  port: number
+}
+
+export interface Config {
+  host: string
+  port: number
+  dataDir: string
+  databaseUrl: string
+  redisUrl: string | null
+  mqttUrl: string | null
+  mqttListen: ListenAddress
+  site: string
+  secretKey: string | null
+  secretKeyFile: string | null
+  adminPassword: string | null
+  profilesDir: string | null
+  devicesDir: string | null
+  logLevel: LogLevel
+  publicUrl: string | null
+  tlsCert: string | null
+  tlsKey: string | null
+  trustProxy: string[]
+  insecureHttp: boolean
+  allowNetworks: string[]
+}
+
+interface Setting<K extends keyof Config> {
+  name: string
+  key: K
+  /** As it would be written; empty: none. */
+  fallback: string
+  meaning: string
+  /** Never shown, not even masked by length. */
+  secret?: boolean
+  read: (text: string) => Config[K]
+}
+
+const setting = <K extends keyof Config>(s: Setting<K>): Setting<K> => s
+
+const text = (value: string): string => value
+const textOrNone = (value: string): string | null => (value === '' ? null : value)
+const pathOrNone = (value: string): string | null => (value === '' ? null : path.resolve(value))
+
+function port(value: string): number {
+  const number = Number(value)
+  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+    throw new Error('must be a port, 0 to 65535')
+  return number
+}
+
+function flag(value: string): boolean {
+  if (value === '' || value === '0' || value === 'false') return false
+  if (value === '1' || value === 'true') return true
+  throw new Error('must be 1 or 0')
+}
+
+function list(value: string): string[] {
+  return value.split(/[\s,]+/).filter(Boolean)
+}
+
+function networks(value: string): string[] {
+  const all = list(value)
+  for (const network of all) {
+    const [address = '', bits] = network.split('/')
+    const max = isIP(address) === 6 ? 128 : 32
+    if (
+      isIP(address) === 0 ||
+      (bits !== undefined && !(/^\d+$/.test(bits) && Number(bits) <= max))
+    ) {
+      throw new Error(`"${network}" is not a network such as 10.0.0.0/8`)
+    }
+  }
+  return all
+}
+
+function urlOf(schemes: readonly string[]) {
+  return (value: string): string | null => {
+    if (value === '') return null
+    const scheme = schemes.find(s => value.startsWith(s))
+    if (!scheme) throw new Error(`must start with ${schemes.join(' or ')}`)
+    if (scheme.endsWith('//') && !URL.canParse(value)) throw new Error('is not a URL')
+    return value
+  }
+}
+
+function listen(value: string): ListenAddress {
+  const at = value.lastIndexOf(':')
+  if (at < 1) throw new Error('must be HOST:PORT')
+  return { host: value.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port: port(value.slice(at + 1)) }
+}
+
+function site(value: string): string {
+  if (!/^[a-z0-9][a-z0-9_-]{0,31}$/.test(value))
+    throw new Error('must be letters, digits, - and _, at most 32')
+  return value
+}
+
+function logLevel(value: string): LogLevel {
+  const level = LOG_LEVELS.find(l => l === value)
+  if (!level) throw new Error(`must be one of ${LOG_LEVELS.join(', ')}`)
+  return level
+}
+
+function databaseUrl(value: string): string {
+  const url = urlOf(['sqlite:', 'mysql://'])(value)
+  if (url === null) throw new Error('must not be empty')
+  return url
+}
+
+/** Every setting, in the order in which help and README list them. */
+export const SETTINGS: readonly Setting<keyof Config>[] = [
+  setting({
+    name: 'POLLUX_HOST',
+    key: 'host',
+    fallback: '127.0.0.1',
+    read: text,
+    meaning: 'address that the web server listens on',
+  }),
+  setting({ name: 'POLLUX_PORT', key: 'port', fallback: '3000', read: port, meaning: 'its port' }),
+  setting({
+    name: 'POLLUX_DATA_DIR',
+    key: 'dataDir',
+    fallback: './data',
+    read: v => path.resolve(v),
+    meaning: 'folder for the SQLite file, the spool and the key',
+  }),
+  setting({
+    name: 'POLLUX_DATABASE_URL',
+    key: 'databaseUrl',
+    fallback: 'sqlite:',
+    read: databaseUrl,
+    secret: true,
+    meaning:
+      '`sqlite:FILE` (empty FILE: pollux.db in the data folder) or `mysql://USER:PASSWORD@HOST/DATABASE`',
+  }),
+  setting({
+    name: 'POLLUX_REDIS_URL',
+    key: 'redisUrl',
+    fallback: '',
+    read: urlOf(['redis://', 'rediss://']),
+    secret: true,
+    meaning: 'Redis for live values; none: memory',
+  }),
+  setting({
+    name: 'POLLUX_MQTT_URL',
+    key: 'mqttUrl',
+    fallback: '',
+    read: urlOf(['mqtt://', 'mqtts://']),
+    secret: true,
+    meaning: 'an outside broker; none: the embedded one',
+  }),
+  setting({
+    name: 'POLLUX_MQTT_LISTEN',
+    key: 'mqttListen',
+    fallback: '127.0.0.1:1883',
+    read: listen,
+    meaning: 'where the embedded broker listens; port 0: any free one',
+  }),
+  setting({
+    name: 'POLLUX_SITE',
+    key: 'site',
+    fallback: 'main',
+    read: site,
+    meaning: 'name of this installation in MQTT topics',
+  }),
+  setting({
+    name: 'POLLUX_SECRET_KEY',
+    key: 'secretKey',
+    fallback: '',
+    read: textOrNone,
+    secret: true,
+    meaning: 'key that seals secrets, 64 hex digits; none: made in the data folder',
+  }),
+  setting({
+    name: 'POLLUX_SECRET_KEY_FILE',
+    key: 'secretKeyFile',
+    fallback: '',
+    read: pathOrNone,
+    meaning: 'file that holds that key, readable by its owner alone',
+  }),
+  setting({
+    name: 'POLLUX_ADMIN_PASSWORD',
+    key: 'adminPassword',
+    fallback: '',
+    read: textOrNone,
+    secret: true,
+    meaning: 'password of the first admin; none: made and printed once',
+  }),
+  setting({
+    name: 'POLLUX_PROFILES_DIR',
+    key: 'profilesDir',
+    fallback: '',
+    read: pathOrNone,
+    meaning: 'folder of your own OID profiles, read beside ours',
+  }),
+  setting({
+    name: 'POLLUX_DEVICES_DIR',
+    key: 'devicesDir',
+    fallback: '',
+    read: pathOrNone,
+    meaning: 'folder of device configs as JSON files, watched',
+  }),
+  setting({
+    name: 'POLLUX_LOG_LEVEL',
+    key: 'logLevel',
+    fallback: 'info',
+    read: logLevel,
+    meaning: LOG_LEVELS.join(', '),
+  }),
+  setting({
+    name: 'POLLUX_PUBLIC_URL',
+    key: 'publicUrl',
+    fallback: '',
+    read: urlOf(['http://', 'https://']),
+    meaning: 'address at which people reach the pages, where a proxy stands before',
+  }),
+  setting({
+    name: 'POLLUX_TLS_CERT',
+    key: 'tlsCert',
+    fallback: '',
+    read: pathOrNone,
+    meaning: 'certificate file (PEM) for https',
+  }),
+  setting({
+    name: 'POLLUX_TLS_KEY',
+    key: 'tlsKey',
+    fallback: '',
+    read: pathOrNone,
+    meaning: 'its key file (PEM)',
+  }),
+  setting({
+    name: 'POLLUX_TRUST_PROXY',
+    key: 'trustProxy',
+    fallback: '',
+    read: networks,
+    meaning: 'addresses or networks of proxies whose X-Forwarded headers count',
+  }),
+  setting({
+    name: 'POLLUX_INSECURE_HTTP',
+    key: 'insecureHttp',
+    fallback: '0',
+    read: flag,
+    meaning: '1 allows plain http beyond loopback',
+  }),
+  setting({
+    name: 'POLLUX_ALLOW_NETWORKS',
+    key: 'allowNetworks',
+    fallback: '',
+    read: networks,
+    meaning: 'networks that may be polled beside the private ones, such as 127.0.0.0/8',
+  }),
+]
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * @throws AppError E_CONFIG whose `errors` list every wrong setting, unknown POLLUX_ names included
+ */
+export function readConfig(env: Environment): Config {
+  const errors: FieldError[] = []
+  const config: Partial<Config> = {}
+  for (const s of SETTINGS) {
+    try {
+      Object.assign(config, { [s.key]: s.read(env[s.name] ?? s.fallback) })
+    } catch (error) {
+      errors.push({
+        path: s.name,
+        message: s.secret ? messageOf(error) : `"${env[s.name]}" ${messageOf(error)}`,
+      })
+    }
+  }
+  const known = new Set(SETTINGS.map(s => s.name))
+  for (const name of Object.keys(env)) {
+    if (name.startsWith('POLLUX_') && !name.startsWith('POLLUX_TEST_') && !known.has(name)) {
+      errors.push({ path: name, message: 'is not a setting of Pollux' })
+    }
+  }
+  if (errors.length === 0) errors.push(...contradictions(config as Config))
+  if (errors.length > 0) {
+    throw new AppError(
+      'E_CONFIG',
+      `${errors.length === 1 ? 'a setting is' : `${errors.length} settings are`} wrong`,
+      {
+        errors,
+        hint: '`pollux serve --help` lists every setting',
+      },
+    )
+  }
+  const complete = config as Config
+  if (complete.databaseUrl === 'sqlite:')
+    complete.databaseUrl = `sqlite:${path.join(complete.dataDir, 'pollux.db')}`
+  return complete
+}
+
+function contradictions(config: Config): FieldError[] {
+  const errors: FieldError[] = []
+  if ((config.tlsCert === null) !== (config.tlsKey === null)) {
+    errors.push({
+      path: 'POLLUX_TLS_CERT',
+      message: 'and POLLUX_TLS_KEY go together: set both or none',
+    })
+  }
+  if (config.secretKey !== null && config.secretKeyFile !== null) {
+    errors.push({
+      path: 'POLLUX_SECRET_KEY',
+      message: 'and POLLUX_SECRET_KEY_FILE exclude each other',
+    })
+  }
+  if (config.adminPassword !== null && config.adminPassword.length < 12) {
+    errors.push({ path: 'POLLUX_ADMIN_PASSWORD', message: 'must have at least 12 characters' })
+  }
+  if (!isLoopback(config.host) && config.tlsCert === null && !config.insecureHttp) {
+    errors.push({
+      path: 'POLLUX_HOST',
+      message: `"${config.host}" is not loopback: give POLLUX_TLS_CERT and _KEY, or POLLUX_INSECURE_HTTP=1 behind a proxy that speaks TLS`,
+    })
+  }
+  return errors
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host)
+}
+
+/** A setting as people may see it: secrets only as "set". */
+export function shownSettings(
+  config: Config,
+  env: Environment,
+): { name: string; value: string; meaning: string }[] {
+  return SETTINGS.map(s => {
+    const raw = env[s.name] ?? s.fallback
+    const value = config[s.key]
+    const shown =
+      s.secret && env[s.name]
+        ? '(set, hidden)'
+        : raw === ''
+          ? '—'
+          : s.key === 'dataDir'
+            ? String(value)
+            : raw
+    return { name: s.name, value: shown, meaning: s.meaning }
+  })
+}
+
+/** The table of settings for `--help`. */
+export function settingsHelp(): string {
+  const width = Math.max(...SETTINGS.map(s => s.name.length))
+  return SETTINGS.map(
+    s => `  ${s.name.padEnd(width)}  ${s.meaning}${s.fallback ? ` [${s.fallback}]` : ''}`,
+  ).join('\n')
+}
