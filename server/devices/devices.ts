@@ -1,0 +1,160 @@
+// The commands behind the device form, the API and the files: check, seal, store, audit, announce.
+// Polling follows by itself: a change is announced, and whoever polls re-reads the store.
+
+import { isDeepStrictEqual } from 'node:util'
+import type { Audit } from '../audit.ts'
+import type { CheckReport, Target } from '../collectors/collector.ts'
+import type { Command } from '../model/collection.ts'
+import type { Device, DeviceConfig } from '../model/device.ts'
+import { AppError } from '../model/errors.ts'
+import type { Actor } from '../model/user.ts'
+import type { DeviceStore } from '../store/contract.ts'
+import type { Devices } from './contract.ts'
+import type { Directory } from './directory.ts'
+import { deviceConfig, invalid } from './document.ts'
+import type { News } from './news.ts'
+import type { Vault } from './vault.ts'
+
+export interface DevicesOptions {
+  store: DeviceStore
+  directory: Directory
+  vault: Vault
+  news: News
+  audit: Audit
+  /** Tells the pollers, here and elsewhere. */
+  announce: (command: Command) => Promise<void>
+  /** One quick look at a device by its collector; the address policy holds there too. */
+  check: (target: Target, signal: AbortSignal) => Promise<CheckReport>
+  now?: () => number
+}
+
+export function createDevices(options: DevicesOptions): Devices {
+  const { store, directory, vault, news, audit, announce, check, now = Date.now } = options
+
+  const known = async (id: string): Promise<Device> => {
+    const device = await store.get(id)
+    if (device) return device
+    throw new AppError('E_DEVICE_UNKNOWN', `there is no device "${id}"`, {
+      hint: 'it may have been deleted: look at the list of devices',
+    })
+  }
+  const editable = async (id: string, by: Actor): Promise<Device> => {
+    const device = await known(id)
+    if (device.source === 'file' && by.name !== FILES_ACTOR.name) {
+      throw new AppError('E_DEVICE_FROM_FILE', `"${id}" comes from a file`, {
+        hint: 'change its file in the devices folder instead',
+      })
+    }
+    return device
+  }
+  const prepare = async (document: unknown) => {
+    const named = vault.name(deviceConfig(document))
+    const missing = (await vault.missing(named.config)).filter(
+      error => !isSealedNow(named, error.path),
+    )
+    if (missing.length > 0) throw invalid(missing)
+    return named
+  }
+  const changed = async (device: Device) => {
+    await directory.refresh()
+    news.add(device.config.id, { stage: 'accepted', at: now(), version: device.version })
+    await announce({ do: 'config-changed', device: device.config.id })
+  }
+
+  return {
+    list: () => store.list(),
+    get: id => store.get(id),
+
+    async create(document, by, source) {
+      const { config, sealed } = await prepare(document)
+      if (await store.get(config.id)) throw exists(config.id)
+      await vault.keep(sealed, now())
+      const device = await store.create(config, source, now())
+      await audit.record(by, 'device.create', `device:${config.id}`, { after: config })
+      news.forget(config.id)
+      await changed(device)
+      return device
+    },
+
+    async update(id, document, expectedVersion, by) {
+      const before = await editable(id, by)
+      const { config, sealed } = await prepare(document)
+      if (config.id !== id)
+        throw invalid([{ path: 'id', message: 'never changes: add a new device instead' }])
+      if (config.kind !== before.config.kind)
+        throw invalid([{ path: 'kind', message: 'never changes: add a new device instead' }])
+      if (isDeepStrictEqual(config, before.config) && (await vault.holds(sealed))) return before
+      const device = await store.update(config, expectedVersion, now())
+      // Sealed after the update, so that a refused one leaves the old secret in force.
+      await vault.keep(sealed, now())
+      await audit.record(by, 'device.update', `device:${id}`, {
+        before: before.config,
+        after: config,
+      })
+      await changed(device)
+      return device
+    },
+
+    async remove(id, { history }, by) {
+      const before = await editable(id, by)
+      await store.remove(id, { history, at: now() })
+      await vault.forget(id)
+      await audit.record(by, 'device.remove', `device:${id}`, {
+        before: before.config,
+        after: { history },
+      })
+      news.forget(id)
+      await directory.refresh()
+      await announce({ do: 'config-changed', device: id })
+    },
+
+    async check(document, signal) {
+      const config = deviceConfig(document)
+      const target: Target = { config, version: 0, secrets: {}, identity: null }
+      const named = vault.name(config)
+      const missing = (await vault.missing(named.config)).filter(
+        error => !isSealedNow(named, error.path),
+      )
+      if (missing.length > 0) throw invalid(missing)
+      target.secrets = await vault.open(config)
+      return check(target, signal)
+    },
+
+    async pollNow(id, by) {
+      await known(id)
+      await audit.record(by, 'device.poll', `device:${id}`)
+      await announce({ do: 'poll-now', device: id })
+    },
+
+    receipts: id => news.receipts(id),
+    status: id => pausedStatus(directory.get(id)) ?? news.status(id),
+    onChange: listener => news.onChange(listener),
+  }
+}
+
+/** Who the watcher of the devices folder is. */
+export const FILES_ACTOR: Actor = { name: 'files', address: '' }
+
+export function exists(id: string): AppError {
+  return new AppError('E_DEVICE_EXISTS', `there is already a device "${id}"`, {
+    errors: [{ path: 'id', message: 'is taken by another device' }],
+    hint: 'choose another id, or edit that device',
+  })
+}
+
+/** A pause is known the moment it is saved; judge's word comes a little later. */
+function pausedStatus(device: Device | undefined) {
+  if (!device || device.config.enabled) return null
+  return { state: 'paused' as const, since: device.updatedAt, reason: null }
+}
+
+function isSealedNow(
+  named: { config: DeviceConfig; sealed: Map<string, string> },
+  path: string,
+): boolean {
+  const field = path.replace(/^credentials\./, '').replace(/\.key$/, '')
+  return (
+    named.sealed.has(`${named.config.id}.${field}`) ||
+    named.sealed.has(`${named.config.id}.${path}`)
+  )
+}

@@ -1,0 +1,136 @@
+// A device document from a form, the API or a file: defaults filled in, every wrong field named at
+// once, in words that fit beside a form field. It knows nothing of what is stored.
+
+import { DEVICE_DEFAULTS, DeviceConfig, type DeviceKind, EVERY_MS_MIN } from '../model/device.ts'
+import { parseDuration } from '../model/duration.ts'
+import { AppError, type FieldError, messageOf } from '../model/errors.ts'
+import { checker } from '../validate.ts'
+
+/** Longest interval: beyond a day a chart is a list. */
+const EVERY_MS_MAX = 24 * 3_600_000
+const TIMEOUT_MS_MAX = 60_000
+
+const check = checker(DeviceConfig)
+
+const POLLED: ReadonlySet<DeviceKind> = new Set(['snmp', 'docker'])
+/** Kinds that this version can serve. */
+const SERVED: ReadonlySet<DeviceKind> = new Set(['snmp', 'docker', 'agent'])
+
+/**
+ * The config of a document, complete.
+ * @throws AppError E_DEVICE_INVALID with every wrong field
+ */
+export function deviceConfig(document: unknown): DeviceConfig {
+  const filled = withDefaults(document)
+  const durations = durationErrors(filled)
+  const named = new Set(durations.map(e => e.path))
+  const checked = check(filled)
+  const errors = [
+    ...durations,
+    ...(checked.ok ? [] : readable(checked.errors.filter(e => !named.has(e.path)))),
+  ]
+  if (checked.ok && errors.length === 0) errors.push(...contradictions(checked.value))
+  if (!checked.ok || errors.length > 0) throw invalid(errors)
+  return checked.value
+}
+
+export function invalid(errors: FieldError[]): AppError {
+  const first = errors[0]
+  return new AppError(
+    'E_DEVICE_INVALID',
+    `the device is not valid: ${[first?.path, first?.message].filter(Boolean).join(' ')}`,
+    { errors, hint: 'mend the fields named and save again' },
+  )
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function withDefaults(document: unknown): Record<string, unknown> {
+  if (!isObject(document)) throw invalid([{ path: '', message: 'must be a JSON object' }])
+  const name = document.name ?? document.id
+  const filled: Record<string, unknown> = { ...DEVICE_DEFAULTS, ...document, name }
+  if (filled.kind === 'snmp') filled.port ??= 161
+  return filled
+}
+
+/** Durations have words of their own: "5 parsecs" is no pattern mismatch, and 0s is too short. */
+function durationErrors(document: Record<string, unknown>): FieldError[] {
+  const errors: FieldError[] = []
+  for (const [path, min, max] of [
+    ['every', EVERY_MS_MIN, EVERY_MS_MAX],
+    ['timeout', 100, TIMEOUT_MS_MAX],
+  ] as const) {
+    const text = document[path]
+    if (typeof text !== 'string') continue
+    try {
+      const ms = parseDuration(text)
+      if (ms < min) errors.push({ path, message: `must be at least ${min / 1000} s` })
+      if (ms > max) errors.push({ path, message: `must be at most ${max / 1000} s` })
+    } catch (error) {
+      const hint = error instanceof AppError ? `: ${error.hint}` : ''
+      errors.push({ path, message: `${messageOf(error)}${hint}` })
+    }
+  }
+  return errors
+}
+
+const PATTERN_WORDS: Record<string, string> = {
+  id: 'must be small letters, digits, dots, dashes and underscores, at most 63, and start with a letter or digit',
+}
+
+function readable(errors: FieldError[]): FieldError[] {
+  return errors.map(e => {
+    if (e.message.startsWith('must match pattern')) {
+      return { ...e, message: PATTERN_WORDS[e.path] ?? 'has characters that are not allowed here' }
+    }
+    if (/NOT have fewer than 1 char/.test(e.message)) return { ...e, message: 'must not be empty' }
+    return e
+  })
+}
+
+function contradictions(config: DeviceConfig): FieldError[] {
+  const errors: FieldError[] = []
+  if (!SERVED.has(config.kind))
+    errors.push({ path: 'kind', message: `"${config.kind}" is not served by this version` })
+  if (POLLED.has(config.kind) && config.address === undefined)
+    errors.push({ path: 'address', message: 'is missing' })
+  if (config.kind === 'snmp') errors.push(...snmpErrors(config))
+  if (config.kind === 'docker') errors.push(...dockerErrors(config))
+  if (config.parents?.includes(config.id))
+    errors.push({ path: 'parents', message: 'a device cannot be its own parent' })
+  return errors
+}
+
+function snmpErrors(config: DeviceConfig): FieldError[] {
+  const errors: FieldError[] = []
+  if (config.address !== undefined && !/^[A-Za-z0-9._:[\]%-]+$/.test(config.address)) {
+    errors.push({
+      path: 'address',
+      message: 'must be a host name or an IP address, without port or scheme',
+    })
+  }
+  const credentials = config.credentials
+  if (!credentials) return [...errors, { path: 'credentials.community', message: 'is missing' }]
+  if (credentials.version !== '3') return errors
+  if (credentials.level !== 'noAuthNoPriv' && !credentials.auth) {
+    errors.push({ path: 'credentials.auth.key', message: `is needed for ${credentials.level}` })
+  }
+  if (credentials.level === 'authPriv' && !credentials.priv) {
+    errors.push({ path: 'credentials.priv.key', message: 'is needed for authPriv' })
+  }
+  return errors
+}
+
+function dockerErrors(config: DeviceConfig): FieldError[] {
+  const address = config.address ?? ''
+  if (/^unix:\/\/\/.+/.test(address)) return []
+  if (/^tcp:\/\/[A-Za-z0-9._:[\]%-]+:\d{1,5}$/.test(address)) return []
+  return [
+    {
+      path: 'address',
+      message: 'must be unix:///path/to/docker.sock or tcp://host:port',
+    },
+  ]
+}
