@@ -3,8 +3,10 @@
 
 import { isIP } from 'node:net'
 import path from 'node:path'
-import { LOG_LEVELS, type LogLevel } from './log.ts'
 import { AppError, type FieldError, messageOf } from './model/errors.ts'
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+type LogLevel = (typeof LOG_LEVELS)[number]
 
 export interface ListenAddress {
   host: string

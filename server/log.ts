@@ -1,18 +1,15 @@
 // Structured logs by pino: JSON lines, or pretty on a terminal. Secrets are redacted by key here, as
 // a last line of defence: nobody should log them in the first place.
 
-import { destination, type Logger as PinoLogger, pino } from 'pino'
+import { destination, type LevelWithSilent, type Logger as PinoLogger, pino } from 'pino'
 import pretty from 'pino-pretty'
 
 export type Logger = PinoLogger
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
-
 const REDACTED = ['password', 'community', 'key', 'token', 'cookie', 'authorization', 'secrets']
 
 /** Logs go to stderr, so that stdout stays for what a command answers. */
-export function createLog(level: LogLevel): Logger {
+export function createLog(level: LevelWithSilent): Logger {
   const options = {
     level,
     base: null,
