@@ -1,9 +1,9 @@
 // The newest values of every device, and who wants to hear of new ones: memory, or Redis.
 // Losing it costs nothing: it is filled again from the store and the next samples.
 
+import type { AcceptedCollection } from '../model/accepted.ts'
 import type { Value } from '../model/collection.ts'
 import type { GapReason } from '../model/gap.ts'
-import type { AcceptedCollection } from '../store/contract.ts'
 
 export interface LatestSample {
   group: string

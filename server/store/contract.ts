@@ -2,7 +2,8 @@
 // (test/store runs one conformance suite over them). Nothing outside this folder knows SQL.
 // All times are Unix ms. Every call may reject with AppError; E_STORE_UNAVAILABLE is passing.
 
-import type { RowInfo, Value } from '../model/collection.ts'
+import type { AcceptedCollection } from '../model/accepted.ts'
+import type { RowInfo } from '../model/collection.ts'
 import type { Device, DeviceConfig, DeviceIdentity, DeviceSource } from '../model/device.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { Role, User } from '../model/user.ts'
@@ -30,21 +31,6 @@ export interface DeviceStore {
   /** Frees the id. With `history` the samples, rows and series go too (in bounded steps). */
   remove(id: string, options: { history: boolean; at: number }): Promise<void>
   setIdentity(uid: number, identity: DeviceIdentity): Promise<void>
-}
-
-/** A collection that has passed `ingest/accept`: device known, times believable, arrays of one length. */
-export interface AcceptedCollection {
-  deviceUid: number
-  group: string
-  at: number
-  /** Row keys; null for scalars. */
-  rows: string[] | null
-  /** Metric → a value per row (an array of one for scalars). */
-  metrics: Map<string, Value[]>
-  /** Metric → a reason per row where the value is null. */
-  gaps: Map<string, (GapReason | null)[]>
-  /** Set for a failed collection: every open series of the group gets this gap at `at`. */
-  failed: GapReason | null
 }
 
 export type WriteOutcome = 'stored' | 'duplicate' | { refused: string }
