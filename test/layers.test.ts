@@ -9,7 +9,7 @@ const root = path.join(import.meta.dirname, '..')
 
 const LAYERS: readonly (readonly string[])[] = [
   ['model'],
-  ['config', 'log', 'metrics', 'secrets', 'validate', 'addresses'],
+  ['config', 'log', 'metrics', 'secrets', 'validate', 'addresses', 'paths', 'version'],
   ['snmp', 'docker', 'profiles', 'store', 'sensors'],
   ['collectors', 'bus', 'live', 'audit'],
   ['poll', 'ingest', 'alarms', 'models', 'devices', 'auth'],

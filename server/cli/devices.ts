@@ -1,0 +1,97 @@
+// `pollux devices`: configs out to JSON and in again. Secrets leave as their names alone.
+
+import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { Command } from 'commander'
+import { createAudit } from '../audit.ts'
+import { deviceConfig } from '../devices/document.ts'
+import { createVault } from '../devices/vault.ts'
+import { AppError, messageOf } from '../model/errors.ts'
+import type { Store } from '../store/contract.ts'
+import { CLI_ACTOR, openSecrets, withStore } from './open.ts'
+import { fail, print, printJson } from './output.ts'
+
+export function devicesCommand(): Command {
+  const command = new Command('devices').description('device configs as JSON')
+  command
+    .command('export')
+    .description('all device configs as one JSON array on standard output')
+    .action(() =>
+      withStore(async ({ store }) => {
+        const devices = await store.devices.list()
+        print(
+          JSON.stringify(
+            devices.map(device => device.config),
+            null,
+            2,
+          ),
+        )
+      }),
+    )
+  command
+    .command('import')
+    .description(
+      'add or change devices from a JSON file (one config or an array); - is standard input',
+    )
+    .argument('<file>')
+    .option('--json', 'answer as JSON')
+    .action((file: string, options: { json?: boolean }) =>
+      withStore(async ({ store, config }) => {
+        const documents = parseDocuments(
+          file === '-' ? await text(process.stdin) : await readFile(file, 'utf8'),
+          file,
+        )
+        const vault = createVault(store.secrets, await openSecrets(config))
+        const done = { created: 0, updated: 0, refused: 0 }
+        for (const [i, document] of documents.entries()) {
+          try {
+            done[await importOne(store, vault, document)]++
+          } catch (error) {
+            done.refused++
+            fail(
+              error instanceof AppError
+                ? new AppError(error.code, `device ${i + 1} of ${file}: ${error.message}`, {
+                    errors: error.errors,
+                  })
+                : error,
+            )
+          }
+        }
+        if (options.json) printJson(done)
+        else print(`${done.created} created, ${done.updated} updated, ${done.refused} refused`)
+      }),
+    )
+  return command
+}
+
+function parseDocuments(content: string, file: string): unknown[] {
+  try {
+    const parsed: unknown = JSON.parse(content)
+    return Array.isArray(parsed) ? parsed : [parsed]
+  } catch (error) {
+    throw new AppError('E_JSON', `${file} is not JSON: ${messageOf(error)}`)
+  }
+}
+
+async function importOne(
+  store: Store,
+  vault: ReturnType<typeof createVault>,
+  document: unknown,
+): Promise<'created' | 'updated'> {
+  const { config, sealed } = vault.name(deviceConfig(document))
+  const stored = await store.devices.get(config.id)
+  const device = stored
+    ? await store.devices.update(config, stored.version, Date.now())
+    : await store.devices.create(config, 'api', Date.now())
+  await vault.keep(sealed, Date.now())
+  await createAudit(store.audit).record(
+    CLI_ACTOR,
+    stored ? 'device.update' : 'device.create',
+    `device:${config.id}`,
+    {
+      before: stored?.config,
+      after: device.config,
+    },
+  )
+  return stored ? 'updated' : 'created'
+}

@@ -1,0 +1,45 @@
+// What the short commands need: the settings, and the store or the secrets, closed after use.
+
+import { existsSync } from 'node:fs'
+import { type Config, readConfig } from '../config.ts'
+import { createLog, type Logger } from '../log.ts'
+import { createSecrets, loadMasterKey, type Secrets } from '../secrets.ts'
+import type { Store } from '../store/contract.ts'
+import { openStore } from '../store/open.ts'
+
+/** Settings from `.env` and the environment; the environment wins. */
+export function settings(): { config: Config; env: NodeJS.ProcessEnv } {
+  if (existsSync('.env')) process.loadEnvFile('.env')
+  return { config: readConfig(process.env), env: process.env }
+}
+
+export interface Opened {
+  config: Config
+  log: Logger
+  store: Store
+}
+
+/** Opens the store (bringing its schema up to date), does the work, closes it. */
+export async function withStore<T>(work: (opened: Opened) => Promise<T>): Promise<T> {
+  const { config } = settings()
+  const log = createLog(config.logLevel === 'info' ? 'warn' : config.logLevel)
+  const store = await openStore({ url: config.databaseUrl, log })
+  try {
+    return await work({ config, log, store })
+  } finally {
+    await store.close()
+  }
+}
+
+export async function openSecrets(config: Config): Promise<Secrets> {
+  return createSecrets(
+    await loadMasterKey({
+      key: config.secretKey,
+      file: config.secretKeyFile,
+      dataDir: config.dataDir,
+    }),
+  )
+}
+
+/** Who acts on the command line, for the audit log. */
+export const CLI_ACTOR = { name: 'command line', address: '' }
