@@ -1,0 +1,214 @@
+// The collector for Docker engines: one engine is a device, its containers are the rows of a table.
+// What becomes of the values is said by the profiles of `"source": "docker"` (oids/docker.json).
+
+import { type Engine, type EngineOptions, openEngine } from '../docker/engine.ts'
+import { dockerGapReason } from '../docker/errors.ts'
+import { readEngine } from '../docker/read.ts'
+import type { VersionAnswer } from '../docker/schema.ts'
+import type { DeviceIdentity } from '../model/device.ts'
+import { parseDuration } from '../model/duration.ts'
+import { AppError, messageOf } from '../model/errors.ts'
+import type { Reading } from '../model/raw.ts'
+import type { Catalogue } from '../profiles/catalogue.ts'
+import { chooseProfiles } from '../profiles/choose.ts'
+import { createEvaluator } from '../profiles/evaluator.ts'
+import type { Evaluator, FetchRequest } from '../profiles/face.ts'
+import { compilePlan } from '../profiles/plan.ts'
+import {
+  type CheckReport,
+  type Collected,
+  type Collector,
+  type DeviceReader,
+  type FailedBody,
+  type Surroundings,
+  type Target,
+  UNKNOWN_GROUP,
+} from './collector.ts'
+
+export const dockerCollector: Collector = {
+  kind: 'docker',
+  check,
+  open: (target, surroundings) => new DockerReader(target, surroundings),
+}
+
+async function check(
+  target: Target,
+  surroundings: Surroundings,
+  signal: AbortSignal,
+): Promise<CheckReport> {
+  const started = performance.now()
+  const took = () => Math.round(performance.now() - started)
+  let engine: Engine | null = null
+  try {
+    engine = await openEngine(engineOptions(target, surroundings))
+    await engine.ping(signal)
+    const identity = await identify(engine, target, surroundings.catalogue, signal)
+    return { ok: true, tookMs: took(), identity }
+  } catch (error) {
+    return {
+      ok: false,
+      tookMs: took(),
+      reason: dockerGapReason(error),
+      error: messageOf(error),
+      hint: (error instanceof AppError && error.hint) || 'check the address of the engine',
+    }
+  } finally {
+    engine?.close()
+  }
+}
+
+/** What the engine says it is, and the profiles that are to be read from it. */
+async function identify(
+  engine: Engine,
+  target: Target,
+  catalogue: Catalogue,
+  signal: AbortSignal,
+): Promise<DeviceIdentity> {
+  const [version, info] = await Promise.all([engine.version(signal), engine.info(signal)])
+  const { profiles, because } = await choose(catalogue, target)
+  const facts: Record<string, string> = {
+    vendor: 'Docker',
+    version: version.Version,
+    api: version.ApiVersion,
+    ...(info.Name && { name: info.Name }),
+    ...(info.OperatingSystem && { os: info.OperatingSystem }),
+    ...(info.KernelVersion && { kernel: info.KernelVersion }),
+    ...(info.Architecture && { architecture: info.Architecture }),
+    containers: String(info.Containers),
+  }
+  return { at: Date.now(), profiles: [...profiles], chosenBecause: [...because], facts }
+}
+
+function choose(catalogue: Catalogue, target: Target) {
+  return chooseProfiles(catalogue, target.config.profiles, {
+    source: 'docker',
+    sysObjectID: '',
+    sysDescr: '',
+    exists: async () => new Set(),
+  })
+}
+
+/** @throws AppError E_DOCKER_ADDRESS where the config names no address */
+function engineOptions({ config, secrets }: Target, { addresses }: Surroundings): EngineOptions {
+  if (config.address === undefined) {
+    throw new AppError('E_DOCKER_ADDRESS', 'the device has no address', {
+      hint: 'write unix:///var/run/docker.sock or tcp://host:2376',
+    })
+  }
+  const tls: Record<string, string> = {}
+  for (const [name, input] of Object.entries(config.tls ?? {})) {
+    const text = typeof input === 'string' ? input : secrets[input.secret]
+    if (text === undefined) {
+      throw new AppError('E_DOCKER_TLS', `the secret of tls.${name} is not there`, {
+        hint: 'enter the text again in the device form',
+      })
+    }
+    tls[name] = text
+  }
+  return {
+    address: config.address,
+    ...(config.port !== undefined && { port: config.port }),
+    ...(config.tls !== undefined && { tls }),
+    addresses,
+    timeoutMs: parseDuration(config.timeout),
+  }
+}
+
+class DockerReader implements DeviceReader {
+  readonly #target: Target
+  readonly #everyMs: number
+  #surroundings: Surroundings
+  #engine: Engine | null = null
+  #version: VersionAnswer | null = null
+  #evaluator: Evaluator | null = null
+  #identified = false
+  #closed = false
+
+  constructor(target: Target, surroundings: Surroundings) {
+    this.#target = target
+    this.#surroundings = surroundings
+    this.#everyMs = parseDuration(target.config.every)
+    // What was chosen before is enough to name the groups of a first read that fails.
+    const known = target.identity?.profiles.filter(id => surroundings.catalogue.profiles.has(id))
+    if (known?.length) this.#evaluator = createEvaluator(compilePlan(surroundings.catalogue, known))
+  }
+
+  async collect(at: number, signal: AbortSignal): Promise<Collected> {
+    const started = performance.now()
+    const before = this.#evaluator?.due(at, this.#everyMs)
+    let due = before
+    try {
+      const engine = await this.#open()
+      const identity = this.#identified ? null : await this.#identify(engine, signal)
+      const evaluator = this.#evaluator
+      if (!evaluator) throw new AppError('E_DOCKER_ERROR', 'no profile of Docker is known')
+      due = identity ? evaluator.due(at, this.#everyMs) : (before ?? [])
+      const reading = await this.#read(engine, due, signal)
+      const { collections, rows } = evaluator.evaluate(reading, elapsedMs(started))
+      return { collections, rows, identity }
+    } catch (error) {
+      this.#forgetEngine()
+      const body: FailedBody = {
+        at: Date.now(),
+        took: elapsedMs(started),
+        ok: false,
+        reason: dockerGapReason(error),
+        error: messageOf(error),
+      }
+      const groups = due?.map(request => request.group) ?? [UNKNOWN_GROUP]
+      return { collections: groups.map(group => ({ group, body })), rows: [], identity: null }
+    }
+  }
+
+  setCatalogue(catalogue: Catalogue): void {
+    if (catalogue.version === this.#surroundings.catalogue.version) return
+    this.#surroundings = { ...this.#surroundings, catalogue }
+    this.#identified = false
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#forgetEngine()
+  }
+
+  async #open(): Promise<Engine> {
+    if (this.#closed) throw new AppError('E_ABORTED', 'the device is no longer polled')
+    this.#engine ??= await openEngine(engineOptions(this.#target, this.#surroundings))
+    return this.#engine
+  }
+
+  /** After a failure the name is resolved again, and the engine may be another version. */
+  #forgetEngine(): void {
+    this.#engine?.close()
+    this.#engine = null
+    this.#version = null
+  }
+
+  /** A new catalogue means a new evaluator, whose rates begin anew; else the one at work stays. */
+  async #identify(engine: Engine, signal: AbortSignal): Promise<DeviceIdentity> {
+    const { catalogue } = this.#surroundings
+    const identity = await identify(engine, this.#target, catalogue, signal)
+    this.#evaluator = createEvaluator(compilePlan(catalogue, identity.profiles))
+    this.#identified = true
+    return identity
+  }
+
+  async #read(engine: Engine, due: FetchRequest[], signal: AbortSignal): Promise<Reading> {
+    this.#version ??= await engine.version(signal)
+    const withContainers = due.some(request => request.table)
+    const read = await readEngine(engine, this.#version, withContainers, signal)
+    const groups = due.map(({ group, table }) => {
+      return [group, (table ? read.containers : null) ?? read.scalars] as const
+    })
+    return {
+      at: Date.now(),
+      monotonicMs: performance.now(),
+      upTicks: null,
+      groups: new Map(groups),
+    }
+  }
+}
+
+function elapsedMs(started: number): number {
+  return Math.round(performance.now() - started)
+}

@@ -1,0 +1,70 @@
+// Where a Docker engine listens, as an admin writes it: unix:///path or tcp://host:port. Pure.
+
+import { AppError } from '../model/errors.ts'
+
+/** Bytes of a unix socket's path: sun_path of unix(7) less its closing NUL. */
+const socketPathBytesMax = 107
+
+/** Ports that Docker itself uses, plain and with TLS. */
+const PLAIN_PORT = 2375
+const TLS_PORT = 2376
+
+export type EngineAddress =
+  | { kind: 'unix'; socketPath: string }
+  | { kind: 'tcp'; host: string; port: number; tls: boolean }
+
+/**
+ * Reads an engine's address. A TCP address is spoken to with TLS where the device has TLS texts.
+ * @throws AppError E_DOCKER_ADDRESS, which names what is wrong and what may stand there
+ */
+export function parseEngineAddress(text: string, hasTls: boolean, port?: number): EngineAddress {
+  if (text.startsWith('unix://')) return unixAddress(text.slice('unix://'.length), hasTls)
+  if (text.startsWith('tcp://')) return tcpAddress(text, hasTls, port)
+  if (text.startsWith('ssh://')) {
+    throw refused(
+      `"${text}" cannot be used: engines over ssh are not supported`,
+      'let the engine listen on tcp://host:2376 with TLS, or forward its socket: ssh -NL /run/engine.sock:/var/run/docker.sock user@host',
+    )
+  }
+  throw refused(
+    `"${text}" is not the address of a Docker engine`,
+    'write unix:///var/run/docker.sock, tcp://host:2375, or tcp://host:2376 with TLS texts',
+  )
+}
+
+function unixAddress(socketPath: string, hasTls: boolean): EngineAddress {
+  if (hasTls) throw refused('a unix socket has no TLS', 'leave out "tls", or use a tcp:// address')
+  if (!socketPath.startsWith('/') || socketPath.includes('\0')) {
+    throw refused(
+      `"unix://${socketPath}" has no absolute path`,
+      'write three slashes: unix:///var/run/docker.sock',
+    )
+  }
+  if (Buffer.byteLength(socketPath) > socketPathBytesMax) {
+    throw refused(
+      `the socket's path is longer than ${socketPathBytesMax} bytes`,
+      'make a symbolic link with a shorter path',
+    )
+  }
+  return { kind: 'unix', socketPath }
+}
+
+function tcpAddress(text: string, tls: boolean, port: number | undefined): EngineAddress {
+  // An http: URL is parsed by the host rules that a request follows; tcp: would keep any host.
+  const url = URL.parse(text.replace('tcp:', 'http:'))
+  const bare = url !== null && ['', '/'].includes(url.pathname) && !url.search && !url.hash
+  if (!bare || url.hostname === '' || url.username !== '' || url.password !== '') {
+    throw refused(`"${text}" is not an address`, 'write tcp://host:2376')
+  }
+  const written = /:([0-9]+)\/?$/.exec(text)?.[1]
+  return {
+    kind: 'tcp',
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: written !== undefined ? Number(written) : (port ?? (tls ? TLS_PORT : PLAIN_PORT)),
+    tls,
+  }
+}
+
+function refused(message: string, hint: string): AppError {
+  return new AppError('E_DOCKER_ADDRESS', message, { hint })
+}

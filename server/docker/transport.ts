@@ -1,0 +1,191 @@
+// The wire under dockerode: GET over a unix socket, TCP or TLS, with a time limit and a size limit
+// on each call. It stands in for dockerode's own docker-modem, which keeps answers of any size,
+// follows redirects (to addresses that nobody checked) and reads DOCKER_HOST from the environment.
+
+import http from 'node:http'
+import https from 'node:https'
+import { isIP } from 'node:net'
+import { AppError } from '../model/errors.ts'
+import { connectionError, statusError, timeoutError } from './errors.ts'
+
+/** Bytes of one answer: a list of a thousand containers with many labels is below 10 MB. */
+export const answerBytesMax = 16 * 1024 * 1024
+/** Connections to one engine at a time; more calls wait for a free one. */
+const socketsMax = 128
+
+export type Endpoint =
+  | { socketPath: string }
+  | { address: string; host: string; port: number; tls: TlsTexts | null }
+
+export interface TlsTexts {
+  ca?: string
+  cert?: string
+  key?: string
+}
+
+export interface TransportCounters {
+  requests: number
+  bytes: number
+  errors: number
+}
+
+/** What dockerode hands to its modem, as far as reading calls use it (docker-modem's `dial`). */
+export interface DialOptions {
+  path: string
+  method?: string
+  options?: Record<string, unknown>
+  abortSignal?: AbortSignal
+}
+
+export type DialCallback = (error: Error | null, answer: unknown) => void
+
+/** Takes the place of docker-modem in dockerode: `new Docker({ modem })`. */
+export interface Transport {
+  Promise: PromiseConstructor
+  dial(options: DialOptions, callback: DialCallback): void
+  readonly counters: Readonly<TransportCounters>
+  /** How people know it: for error texts. */
+  readonly name: string
+  close(): void
+}
+
+export function createTransport(endpoint: Endpoint, timeoutMs: number): Transport {
+  const counters: TransportCounters = { requests: 0, bytes: 0, errors: 0 }
+  const name = 'socketPath' in endpoint ? endpoint.socketPath : `${endpoint.host}:${endpoint.port}`
+  const tls = 'socketPath' in endpoint ? null : endpoint.tls
+  // Connections are kept only where opening one is dear: handshakes of TLS.
+  const agent = tls
+    ? new https.Agent({ maxSockets: socketsMax, keepAlive: true })
+    : new http.Agent({ maxSockets: socketsMax })
+  const base: https.RequestOptions = { ...connection(endpoint), ...tls, agent, method: 'GET' }
+
+  async function get(dial: DialOptions): Promise<unknown> {
+    if (dial.method !== undefined && dial.method !== 'GET') {
+      throw new AppError('E_DOCKER_ERROR', `${dial.method} is never sent to an engine`)
+    }
+    counters.requests++
+    const limit = AbortSignal.timeout(timeoutMs)
+    const signal = dial.abortSignal ? AbortSignal.any([limit, dial.abortSignal]) : limit
+    try {
+      const { status, body } = await request(tls !== null, {
+        ...base,
+        path: pathOf(dial),
+        signal,
+      })
+      counters.bytes += body.length
+      if (status !== 200) throw statusError(status, body.toString('utf8'), name)
+      return parseBody(body, name)
+    } catch (error) {
+      counters.errors++
+      if (dial.abortSignal?.aborted) throw aborted(dial.abortSignal, name)
+      if (limit.aborted) throw timeoutError(name, timeoutMs)
+      throw connectionError(error, name)
+    }
+  }
+
+  return {
+    Promise,
+    counters,
+    name,
+    dial(options, callback) {
+      get(options).then(
+        answer => callback(null, answer),
+        error => callback(error, null),
+      )
+    },
+    close: () => agent.destroy(),
+  }
+}
+
+/** The checked address is connected to; the name that was written stays in Host and in TLS. */
+function connection(endpoint: Endpoint): https.RequestOptions {
+  if ('socketPath' in endpoint) {
+    return { socketPath: endpoint.socketPath, headers: { Host: 'docker' } }
+  }
+  const { address, host, port } = endpoint
+  const written = isIP(host) === 6 ? `[${host}]` : host
+  return {
+    host: address,
+    port,
+    headers: { Host: `${written}:${port}` },
+    ...(isIP(host) ? {} : { servername: host }),
+  }
+}
+
+/** dockerode ends a path with `?` where its options are the query. */
+function pathOf(dial: DialOptions): string {
+  if (!dial.path.endsWith('?')) return dial.path
+  const query = new URLSearchParams()
+  for (const [key, value] of Object.entries(dial.options ?? {})) {
+    if (key !== 'abortSignal' && value !== undefined) query.set(key, String(value))
+  }
+  return query.size > 0 ? dial.path + query.toString() : dial.path.slice(0, -1)
+}
+
+interface Answer {
+  status: number
+  body: Buffer
+}
+
+/** One request; never follows a redirect, and gives up on an answer that is too big. */
+function request(secure: boolean, options: https.RequestOptions): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const call = (secure ? https : http).request(options, answer => {
+      readAnswer(answer).then(resolve, error => {
+        reject(error)
+        call.destroy()
+      })
+    })
+    call.on('error', error => {
+      // The engine may close a kept connection in the moment that we use it again.
+      if (call.reusedSocket && 'code' in error && error.code === 'ECONNRESET') {
+        request(secure, options).then(resolve, reject)
+      } else reject(error)
+    })
+    call.end()
+  })
+}
+
+function readAnswer(answer: http.IncomingMessage): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    answer.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= answerBytesMax) chunks.push(chunk)
+      else {
+        chunks.length = 0
+        reject(
+          new AppError('E_DOCKER_TOO_BIG', `an answer is over ${answerBytesMax} bytes`, {
+            hint: 'is this really a Docker engine?',
+          }),
+        )
+      }
+    })
+    answer.on('error', reject)
+    answer.once('end', () =>
+      resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks) }),
+    )
+  })
+}
+
+/** `/_ping` answers "OK" as plain text; everything else is JSON. */
+function parseBody(body: Buffer, name: string): unknown {
+  const text = body.toString('utf8')
+  if (text === 'OK') return text
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new AppError('E_DOCKER_DECODE', `${name} answered something that is not JSON`, {
+      cause,
+      hint: 'is this the address of a Docker engine?',
+    })
+  }
+}
+
+function aborted(signal: AbortSignal, name: string): AppError {
+  return new AppError('E_ABORTED', `the read of ${name} was cut short`, {
+    cause: signal.reason,
+    passing: true,
+  })
+}
