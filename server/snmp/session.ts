@@ -42,8 +42,8 @@ export interface ColumnWalk {
   column: string
   /** Index (the sub-identifiers after the column, dotted) → value. */
   values: Map<string, RawValue>
-  /** Why the walk ended early; null: it came to the column's end. */
-  stopped: 'rows-max' | 'not-increasing' | null
+  /** Why the walk ended early (`error`: the agent's error-status); null: it came to the column's end. */
+  stopped: 'rows-max' | 'not-increasing' | 'error' | null
 }
 
 export interface SessionCounters {
