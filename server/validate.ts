@@ -9,12 +9,20 @@ import { AppError, type FieldError } from './model/errors.ts'
 const fieldErrorsMax = 20
 
 const ajv = new Ajv({ allErrors: true, strict: false, allowUnionTypes: true })
+const firstErrorAjv = new Ajv({ allErrors: false, strict: false, allowUnionTypes: true })
 
 export type Checked<T> = { ok: true; value: T } | { ok: false; errors: FieldError[] }
 
-/** Compiles once; call the result for every document. The document is not changed. */
-export function checker<T extends TSchema>(schema: T): (document: unknown) => Checked<Static<T>> {
-  const validate = ajv.compile<Static<T>>(schema)
+/**
+ * Compiles once; call the result for every document. The document is not changed.
+ * @param options.firstOnly stop at the first error: for messages that come in numbers or from
+ * strangers, where listing the faults of a hostile one costs hundreds of milliseconds
+ */
+export function checker<T extends TSchema>(
+  schema: T,
+  options: { firstOnly?: boolean } = {},
+): (document: unknown) => Checked<Static<T>> {
+  const validate = (options.firstOnly ? firstErrorAjv : ajv).compile<Static<T>>(schema)
   return document =>
     validate(document)
       ? { ok: true, value: document }

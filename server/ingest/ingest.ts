@@ -1,0 +1,182 @@
+// Takes every collection and every rows message off the bus, hands them to live and the consumers,
+// has them written in batches, and acknowledges them after the commit. It judges nothing.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Bus, BusMessage } from '../bus/contract.ts'
+import { rowsFilter, samplesFilter } from '../bus/topics.ts'
+import type { Live } from '../live/contract.ts'
+import type { Logger } from '../log.ts'
+import type { AcceptContext, Accepted, DeviceLookup, Refused } from '../model/accepted.ts'
+import { messageOf } from '../model/errors.ts'
+import type { SampleStore } from '../store/contract.ts'
+import { accept, acceptRows } from './accept.ts'
+import { createAcks } from './acks.ts'
+import type { Consumer, Ingest } from './contract.ts'
+import { createLedger } from './ledger.ts'
+import { createAssembler, type PartOutcome } from './parts.ts'
+import { Refusal } from './refusal.ts'
+import { createSettler, type Settler } from './settle.ts'
+import { createTeller, type Teller } from './tell.ts'
+import { createWriter, type Writer } from './writer.ts'
+
+/** Collections older than this are refused where the caller says nothing else. */
+const defaultRetentionMs = 400 * 86_400_000
+/** Refusals are acknowledged, and parts looked at, this often, ms. */
+const tickMs = 200
+/** All of `close`, and the part of it that is kept for the last acknowledgements, ms. */
+const closeMsMax = 3000
+const closeAcksMs = 500
+
+export interface IngestOptions {
+  bus: Bus
+  site: string
+  store: { samples: Pick<SampleStore, 'write' | 'writeRows'> }
+  live: Pick<Live, 'put'>
+  devices: DeviceLookup
+  consumers: readonly Consumer[]
+  log: Logger
+  /** How far back a collection may lie, ms. */
+  retentionMs?: number
+  /** Collections that wait for the store before no more are taken. */
+  queueMax?: number
+  now?: () => number
+}
+
+export function createIngest(options: IngestOptions): Ingest {
+  const { bus, site, devices, log, now = Date.now } = options
+  const ledger = createLedger()
+  const acks = createAcks({ bus, site, log })
+  const settler = createSettler({ acks, ledger, log, now })
+  const teller = createTeller(options.live, options.consumers, log)
+  const writer = createWriter({
+    store: options.store.samples,
+    log,
+    queueMax: options.queueMax,
+    onSettled: settler.settle,
+    onAttempt: () => void acks.flush(),
+  })
+  const parts = createPartsIntake({ settler, teller, writer, now })
+  const stops: (() => Promise<void>)[] = []
+  let timer: NodeJS.Timeout | undefined
+  let closed: Promise<void> | null = null
+
+  const context = (): AcceptContext => ({
+    ...{ site, now: now(), devices, retentionMs: options.retentionMs ?? defaultRetentionMs },
+  })
+  const refuse = ({ refused, detail, device, number }: Refused) =>
+    settler.refuse(fromOne(number), refused, device ? `${device.id}: ${detail}` : detail)
+
+  const onSamples = async ({ topic, payload }: BusMessage) => {
+    if (closed) return
+    ledger.received()
+    const accepted = accept({ topic, payload }, context())
+    if (accepted.refused !== null) return refuse(accepted)
+    if (!settler.isNew(accepted.number)) return
+    if (accepted.part) return parts.take(accepted, accepted.part, payload.length)
+    const { collection, number } = accepted
+    teller.tell(collection)
+    const rest = { ...fromOne(number), bytes: payload.length, failures: 0 }
+    return writer.offer({ kind: 'samples', collection, ...rest })
+  }
+  const onRows = async ({ topic, payload }: BusMessage) => {
+    if (closed) return
+    ledger.received()
+    const accepted = acceptRows({ topic, payload }, context())
+    if (accepted.refused !== null) return refuse(accepted)
+    const { number, device, group, at, rows } = accepted
+    if (!settler.isNew(number)) return
+    const rest = { ...fromOne(number), bytes: payload.length, failures: 0 }
+    return writer.offer({ kind: 'rows', deviceUid: device.uid, group, at, rows, ...rest })
+  }
+  const tick = () => {
+    void acks.flush()
+    parts.expire().catch(error => log.error({ error: messageOf(error) }, 'parts failed to join'))
+  }
+  const close = async () => {
+    const until = performance.now() + closeMsMax
+    const left = () => Math.max(0, until - performance.now())
+    clearInterval(timer)
+    const stopping = Promise.allSettled(stops.splice(0).map(stop => stop()))
+    parts.end()
+    await writer.close(left() - closeAcksMs)
+    await Promise.race([
+      Promise.all([acks.flush(), stopping]),
+      delay(left(), undefined, { ref: false }),
+    ])
+  }
+
+  return {
+    async start() {
+      if (closed || timer) return
+      timer = setInterval(tick, tickMs)
+      stops.push(await bus.subscribe(rowsFilter(site), onRows))
+      stops.push(await bus.subscribe(samplesFilter(site), onSamples))
+    },
+    stats: () => ({
+      ...ledger.counts,
+      refused: { ...ledger.counts.refused },
+      queued: writer.queued,
+      partsHeld: parts.held,
+      partsIncomplete: parts.incomplete,
+      acksLost: acks.lost,
+      liveErrors: teller.errors.live,
+      consumerErrors: teller.errors.consumer,
+      storeError: writer.storeError,
+    }),
+    close: () => {
+      closed ??= close()
+      return closed
+    },
+  }
+}
+
+interface PartsIntakeOptions {
+  settler: Settler
+  teller: Teller
+  writer: Writer
+  now: () => number
+}
+
+/** From single parts to whole collections in the writer. */
+function createPartsIntake({ settler, teller, writer, now }: PartsIntakeOptions) {
+  const assembler = createAssembler()
+  let incomplete = 0
+  const takeJoined = async (ready: readonly PartOutcome[]) => {
+    for (const outcome of ready) {
+      if ('refusal' in outcome) {
+        settler.refuse(outcome, outcome.refusal.reason, outcome.refusal.message)
+        continue
+      }
+      const { collection, complete, ...rest } = outcome
+      if (!complete) incomplete++
+      teller.tell(collection)
+      await writer.offer({ kind: 'samples', collection, ...rest, failures: 0 })
+    }
+  }
+  return {
+    get held() {
+      return assembler.held
+    },
+    get incomplete() {
+      return incomplete
+    },
+    async take(accepted: Accepted, part: [number, number], bytes: number) {
+      try {
+        await takeJoined(assembler.add({ ...accepted, part }, bytes, now()))
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        const detail = `${accepted.device.id}: ${error.message}`
+        settler.refuse(fromOne(accepted.number), error.reason, detail)
+      }
+    },
+    expire: () => takeJoined(assembler.expired(now())),
+    /** A sender with a spool sends all parts again: written now, they would stay half for ever. */
+    end() {
+      for (const outcome of assembler.drain()) settler.settle(outcome, 'dropped')
+    },
+  }
+}
+
+function fromOne(number: Accepted['number']) {
+  return { numbers: number ? [number] : [], messages: 1 }
+}
