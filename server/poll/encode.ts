@@ -1,0 +1,30 @@
+// In the poll thread: what a read gave, as JSON bytes ready to be transferred and published. Large
+// collections are cut into parts here, so that the main thread never touches their contents.
+
+import { splitCollection } from '../bus/split.ts'
+import type { Collected } from '../collectors/collector.ts'
+import { COLLECTION_BYTES_MAX } from '../model/collection.ts'
+import type { EncodedBody } from './protocol.ts'
+
+const encoder = new TextEncoder()
+
+const bytesOf = (body: unknown) => encoder.encode(JSON.stringify(body))
+
+/** Row names are not split: the topic is retained, so a part would overwrite the part before. */
+export function encodeCollected(collected: Collected): EncodedBody[] {
+  const bodies: EncodedBody[] = []
+  for (const { group, body } of collected.rows) {
+    bodies.push({ channel: 'rows', group, body: bytesOf(body) })
+  }
+  for (const { group, body } of collected.collections) {
+    const bytes = bytesOf(body)
+    if (bytes.length <= COLLECTION_BYTES_MAX || !body.ok) {
+      bodies.push({ channel: 'samples', group, body: bytes })
+      continue
+    }
+    for (const part of splitCollection(body)) {
+      bodies.push({ channel: 'samples', group, body: bytesOf(part) })
+    }
+  }
+  return bodies
+}

@@ -1,0 +1,177 @@
+// The thread's side of the protocol: holds the readers of its devices, reads when told to, answers
+// with encoded bytes and beats once a second. When to read is decided by the main thread.
+
+import { performance } from 'node:perf_hooks'
+import type { MessagePort } from 'node:worker_threads'
+import { addressPolicy } from '../addresses.ts'
+import type { Collected, Collector, Surroundings } from '../collectors/collector.ts'
+import { messageOf } from '../model/errors.ts'
+import type { Catalogue, ProfileSource } from '../profiles/catalogue.ts'
+import { encodeCollected } from './encode.ts'
+import type {
+  Assignment,
+  CollectedMessage,
+  EncodedBody,
+  FromThread,
+  ThreadInit,
+  ToThread,
+} from './protocol.ts'
+import { createReading, type DeviceReading } from './reading.ts'
+
+const heartbeatMs = 1000
+/** Log messages to the main thread between two heartbeats. */
+const logsPerBeatMax = 20
+
+export interface ThreadParts {
+  port: MessagePort
+  init: ThreadInit
+  collectors: Readonly<Record<string, Collector>>
+  buildCatalogue: (sources: readonly ProfileSource[]) => Catalogue
+}
+
+/** Serves until told to close. Call once in a thread. */
+export function serveThread({ port, init, collectors, buildCatalogue }: ThreadParts): void {
+  const addresses = addressPolicy(init.networks)
+  let surroundings: Surroundings = { catalogue: buildCatalogue(init.sources), addresses }
+  const readings = new Map<string, DeviceReading>()
+  const underWay = new Set<Promise<void>>()
+  let abandoned = 0
+  let logsLeft = logsPerBeatMax
+  let logsDropped = 0
+
+  const post = (message: FromThread, transfer: ArrayBuffer[] = []) =>
+    port.postMessage(message, transfer)
+
+  const logError = (message: string, device: string | null, error: string) => {
+    if (logsLeft === 0) {
+      logsDropped++
+      return
+    }
+    logsLeft--
+    post({ is: 'log', level: 'error', message, device, error, dropped: logsDropped })
+    logsDropped = 0
+  }
+
+  const assign = ({ target, epoch }: Assignment) => {
+    const { id, kind } = target.config
+    void readings.get(id)?.close()
+    const reading = createReading(target, epoch, collectors[kind], surroundings)
+    readings.set(id, reading)
+    try {
+      reading.open()
+      post({ is: 'loaded', id, epoch, error: null })
+    } catch (error) {
+      post({ is: 'loaded', id, epoch, error: messageOf(error) })
+    }
+  }
+
+  const drop = (id: string, epoch: number) => {
+    const reading = readings.get(id)
+    if (reading?.epoch !== epoch) return
+    readings.delete(id)
+    void reading.close()
+  }
+
+  const poll = async (id: string, epoch: number, at: number, deadlineMs: number) => {
+    const reading = readings.get(id)
+    if (reading?.epoch !== epoch || reading.reading) return
+    const startedAt = performance.now()
+    const result = await reading.read(at, deadlineMs)
+    if (result.abandoned) abandoned++
+    if (result.thrown !== null) logError('a collector failed', id, result.thrown)
+    const tookMs = performance.now() - startedAt
+    const message = collectedMessage(id, epoch, result.collected, tookMs)
+    post(
+      message,
+      message.bodies.map(({ body }) => body.buffer),
+    )
+  }
+
+  const track = (work: Promise<void>) => {
+    underWay.add(work)
+    void work.finally(() => underWay.delete(work))
+  }
+
+  const setCatalogue = (sources: readonly ProfileSource[]) => {
+    surroundings = { catalogue: buildCatalogue(sources), addresses }
+    for (const reading of readings.values()) reading.setSurroundings(surroundings)
+  }
+
+  const close = async (drainMs: number) => {
+    let limit: NodeJS.Timeout | undefined
+    const enough = new Promise(resolve => {
+      limit = setTimeout(resolve, drainMs)
+    })
+    await Promise.race([Promise.allSettled([...underWay]), enough])
+    clearTimeout(limit)
+    await Promise.allSettled([...readings.values()].map(reading => reading.close()))
+    await Promise.allSettled([...underWay])
+    clearInterval(beat)
+    post({ is: 'closed' })
+    port.close()
+  }
+
+  const handle = (message: ToThread) => {
+    switch (message.do) {
+      case 'assign':
+        for (const assignment of message.devices) assign(assignment)
+        return
+      case 'drop':
+        for (const { id, epoch } of message.devices) drop(id, epoch)
+        return
+      case 'catalogue':
+        return setCatalogue(message.sources)
+      case 'poll':
+        return track(poll(message.id, message.epoch, message.at, message.deadlineMs))
+      case 'close':
+        return void close(message.drainMs)
+    }
+  }
+
+  let last = performance.eventLoopUtilization()
+  const beat = setInterval(() => {
+    const now = performance.eventLoopUtilization()
+    const { utilization, active } = performance.eventLoopUtilization(now, last)
+    last = now
+    logsLeft = logsPerBeatMax
+    const heapMb = process.memoryUsage().heapUsed / 2 ** 20
+    post({ is: 'heartbeat', utilisation: utilization, activeMs: active, heapMb, abandoned })
+  }, heartbeatMs)
+  port.on('message', handle)
+  post({ is: 'heartbeat', utilisation: 0, activeMs: 0, heapMb: 0, abandoned: 0 })
+}
+
+/** A read's result as a message; one whose encoding fails is a bug of the collector, told as such. */
+function collectedMessage(
+  id: string,
+  epoch: number,
+  collected: Collected,
+  tookMs: number,
+): CollectedMessage {
+  const { collections, identity } = collected
+  const groups = collections.map(({ group }) => group)
+  const failure = collections.map(({ body }) => body).find(body => !body.ok)
+  const good = collections.some(({ body }) => body.ok)
+  const outcome = good ? 'good' : failure ? 'failed' : 'nothing'
+  const head = { is: 'collected' as const, id, epoch, identity, groups, tookMs }
+  const told = failure && !failure.ok ? failure : null
+  try {
+    const bodies: EncodedBody[] = encodeCollected(collected)
+    return { ...head, outcome, reason: told?.reason ?? null, error: told?.error ?? null, bodies }
+  } catch (error) {
+    const text = `what was read could not be encoded: ${messageOf(error)}`
+    const body = {
+      at: Date.now(),
+      took: Math.round(tookMs),
+      ok: false,
+      reason: 'decode' as const,
+      error: text,
+    } as const
+    const bodies = encodeCollected({
+      collections: groups.map(group => ({ group, body })),
+      rows: [],
+      identity: null,
+    })
+    return { ...head, outcome: 'failed', reason: 'decode', error: text, bodies }
+  }
+}

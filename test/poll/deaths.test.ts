@@ -1,0 +1,110 @@
+// Goal: whatever ends or hangs a poll thread, its devices go on in another, the others notice
+// nothing, and the device that did it is found and left alone.
+
+import { rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import t from 'tap'
+import { tempDir, until } from '../parts/find.ts'
+import { bench, target } from './bench.ts'
+import type { Behaviour } from './fixture-worker.ts'
+
+const HOWS = ['throw', 'exit', 'oom', 'loop'] as const satisfies Behaviour['deadly'][]
+
+for (const how of HOWS) {
+  t.test(
+    `a thread ended by ${how}: devices go on, the guilty one is quarantined, then heals`,
+    async t => {
+      const flag = path.join(await tempDir(t), 'deadly')
+      const b = bench(t, {
+        threadsMin: 2,
+        threadsMax: 2,
+        limits: { hangMs: 1500, tickMs: 250, heapMbMax: 64 },
+      })
+      const steady = Array.from({ length: 8 }, (_, i) => `s${i}`)
+      b.targets.push(
+        ...steady.map(id => target(id, { groups: ['main'] })),
+        target('bad', { deadly: how, flag, slowFrom: 2, slowMs: 20 }),
+      )
+      await b.poller.start()
+      for (const id of [...steady, 'bad']) {
+        await until(() => b.good(id).length >= 3, `reads of ${id}`)
+      }
+      const threadOf = (id: string) => b.good(id).at(-1)?.body.metrics?.thread
+      const elsewhere = steady.filter(id => threadOf(id) !== threadOf('bad'))
+      const beside = steady.filter(id => threadOf(id) === threadOf('bad'))
+      t.ok(elsewhere.length > 0 && beside.length > 0, 'both threads have devices')
+
+      await writeFile(flag, '')
+      await until(() => b.poller.stats().pool.quarantined === 1, 'the guilty one', 20_000)
+      t.equal(b.poller.stats().pool.died, 2)
+      t.equal(b.poller.stats().pool.hung, how === 'loop' ? 2 : 0)
+      const told = b.receipts.filter(one => one.device === 'bad').at(-1)?.receipt
+      t.match(told, { stage: 'failed', error: /left alone for 10 minutes/ })
+      t.match(b.samples('bad').at(-1)?.body, { ok: false, reason: 'decode' })
+
+      const counts = new Map(steady.map(id => [id, b.good(id).length]))
+      for (const id of steady) {
+        await until(() => b.good(id).length >= (counts.get(id) ?? 0) + 2, `${id} goes on`)
+      }
+      for (const id of elsewhere) {
+        const reads = b.good(id).map(one => one.body.metrics?.reads)
+        t.same(
+          reads,
+          reads.map((_, i) => i + 1),
+          `${id} in the other thread kept its state`,
+        )
+      }
+      t.equal(b.poller.stats().pool.quarantined, 1, 'nobody else')
+      t.equal(b.poller.stats().pool.died, 2, 'and no other thread')
+      t.equal(b.poller.stats().devices, steady.length + 1)
+
+      await rm(flag)
+      const good = b.good('bad').length
+      t.ok(b.poller.pollNow('bad'), 'poll now tries it again')
+      await until(() => b.good('bad').length > good, 'it heals')
+      await until(() => b.good('bad').length > good + 2, 'and is polled as before')
+      t.equal(b.poller.stats().pool.died, 2)
+    },
+  )
+}
+
+t.test('of many that were being read, only the guilty one is quarantined', async t => {
+  const flag = path.join(await tempDir(t), 'deadly')
+  const b = bench(t, { limits: { tickMs: 250 } })
+  const others = Array.from({ length: 20 }, (_, i) => `o${i}`)
+  b.targets.push(
+    ...others.map(id => target(id, { tookMs: 700 })),
+    target('bad', { deadly: 'throw', flag, tookMs: 100 }),
+  )
+  await writeFile(flag, '')
+  await b.poller.start()
+  await until(() => b.poller.stats().pool.quarantined === 1, 'the guilty one', 30_000)
+  t.equal(b.receipts.filter(one => /left alone/.test(one.receipt.error ?? '')).length, 1)
+  t.match(
+    b.receipts.find(one => /left alone/.test(one.receipt.error ?? '')),
+    { device: 'bad' },
+  )
+  for (const id of others) await until(() => b.good(id).length > 0, `a read of ${id}`, 20_000)
+  const count = b.good('o1').length
+  await until(() => b.good('o1').length >= count + 2, 'they go on')
+  await until(
+    () => b.poller.stats().threads.every(one => one.state === 'working'),
+    'one pool again',
+  )
+  t.equal(b.poller.stats().threads.length, 1)
+})
+
+t.test('threads that cannot start are started ever more slowly, and the gap says why', async t => {
+  const dir = await tempDir(t)
+  const broken = path.join(dir, 'broken.mjs')
+  await writeFile(broken, 'throw new Error("no start")')
+  const b = bench(t, { workerUrl: new URL(`file://${broken}`), limits: { tickMs: 50 } })
+  b.targets.push(target('dev'))
+  await b.poller.start()
+  await until(() => b.poller.stats().pool.died >= 7, 'deaths')
+  t.ok(b.logged.some(line => line.includes('no start')))
+  const { died } = b.poller.stats().pool
+  await new Promise(resolve => setTimeout(resolve, 300))
+  t.ok(b.poller.stats().pool.died - died <= 1, 'no storm of starts')
+  t.equal(b.stages('dev').includes('loaded'), false)
+})

@@ -1,0 +1,130 @@
+// A poll thread with a made-up collector behind the real protocol: what a device does is written as
+// JSON in its address, so that a test can make it slow, wrong, or deadly for its thread.
+
+import { existsSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parentPort, threadId, workerData } from 'node:worker_threads'
+import {
+  type Collected,
+  type Collector,
+  type DeviceReader,
+  type FailedBody,
+  type Target,
+  UNKNOWN_GROUP,
+} from '../../server/collectors/collector.ts'
+import type { GapReason } from '../../server/model/gap.ts'
+import { serveThread } from '../../server/poll/serve.ts'
+import type { Catalogue, ProfileSource } from '../../server/profiles/catalogue.ts'
+
+export interface Behaviour {
+  tookMs?: number
+  /** Busy CPU of each read. */
+  spinMs?: number
+  groups?: string[]
+  /** Rows of each collection; none: scalars. */
+  rows?: number
+  fails?: GapReason
+  bug?: 'throw' | 'reject' | 'not-json'
+  /** Ends the thread while this file exists (or always, without one). */
+  deadly?: 'throw' | 'exit' | 'oom' | 'loop'
+  flag?: string
+  /** From this read on it takes `slowMs`, or for ever where it ignores its abort. */
+  slowFrom?: number
+  slowMs?: number
+  ignoresAbort?: boolean
+  cannotOpen?: boolean
+}
+
+function die(how: Behaviour['deadly']): void {
+  if (how === undefined) return
+  if (how === 'exit') process.exit(3)
+  if (how === 'loop') for (;;) Math.random()
+  if (how === 'oom') {
+    const hoard: unknown[] = []
+    for (;;) hoard.push(new Array(1000).fill({ hoard: hoard.length }))
+  }
+  setImmediate(() => {
+    throw new Error('a bug outside of any read')
+  })
+}
+
+function spin(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end) Math.random()
+}
+
+async function wait(behaviour: Behaviour, reads: number, signal: AbortSignal): Promise<void> {
+  const slow = reads >= (behaviour.slowFrom ?? 1)
+  if (slow && behaviour.ignoresAbort) await new Promise(() => {})
+  const usual = behaviour.tookMs ?? 1
+  await sleep(slow ? (behaviour.slowMs ?? usual) : usual, undefined, { signal })
+}
+
+function bodyOf(behaviour: Behaviour, reads: number, at: number, took: number, catalogue: string) {
+  const rows = behaviour.rows
+  if (behaviour.fails) {
+    const error = `made to fail: ${behaviour.fails}`
+    return { at: Date.now(), took, ok: false, reason: behaviour.fails, error } satisfies FailedBody
+  }
+  const facts = { reads, thread: threadId, scheduled: at, catalogue }
+  if (rows === undefined) return { at: Date.now(), took, ok: true as const, metrics: facts }
+  const names = Array.from({ length: rows }, (_, i) => `row ${i}`)
+  const values = names.map((_, i) => i)
+  return { at: Date.now(), took, ok: true as const, rows: names, metrics: { value: values } }
+}
+
+function open(target: Target, initial: Catalogue): DeviceReader {
+  const behaviour: Behaviour = JSON.parse(target.config.address ?? '{}')
+  if (behaviour.cannotOpen) throw new Error(`cannot open with ${Object.values(target.secrets)}`)
+  let catalogue = initial.version
+  let reads = 0
+  const groups = behaviour.groups ?? ['main']
+
+  const collect = async (at: number, signal: AbortSignal): Promise<Collected> => {
+    const startedAt = performance.now()
+    reads++
+    if (behaviour.flag === undefined || existsSync(behaviour.flag)) die(behaviour.deadly)
+    if (behaviour.bug === 'reject') throw new Error(`a bug with ${Object.values(target.secrets)}`)
+    await wait(behaviour, reads, signal)
+    spin(behaviour.spinMs ?? 0)
+    const body = bodyOf(behaviour, reads, at, performance.now() - startedAt, catalogue)
+    if (behaviour.bug === 'not-json') Object.assign(body, { at: 1n })
+    const identity =
+      reads === 1 && target.identity === null
+        ? { at: Date.now(), profiles: ['fake'], chosenBecause: ['always'], facts: {} }
+        : null
+    const under = behaviour.fails && reads === 1 ? [UNKNOWN_GROUP] : groups
+    const info = { v: 1, at, units: {}, rows: [] }
+    return {
+      collections: under.map(group => ({ group, body })),
+      rows: reads === 1 && body.ok ? [{ group: 'main', body: info }] : [],
+      identity,
+    }
+  }
+  return {
+    collect(at, signal) {
+      if (behaviour.bug === 'throw') throw new Error('a bug before the first await')
+      return collect(at, signal)
+    },
+    setCatalogue(next) {
+      catalogue = next.version
+    },
+    async close() {},
+  }
+}
+
+const fake: Collector = {
+  kind: 'snmp',
+  check: async () => ({ ok: false, tookMs: 0, reason: 'decode', error: 'not here', hint: '' }),
+  open: (target, { catalogue }) => open(target, catalogue),
+}
+
+const buildCatalogue = (sources: readonly ProfileSource[]): Catalogue => ({
+  version: sources.map(source => source.id).join(' '),
+  profiles: new Map(),
+  problems: [],
+  sources,
+})
+
+if (!parentPort) throw new Error('this file runs in a worker thread only')
+serveThread({ port: parentPort, init: workerData, collectors: { snmp: fake }, buildCatalogue })
