@@ -1,0 +1,91 @@
+// Device documents: what may be left out, and a word beside every wrong field.
+import t from 'tap'
+import { deviceConfig } from '../../server/devices/document.ts'
+import { AppError } from '../../server/model/errors.ts'
+
+const good = {
+  id: 'sw-1',
+  kind: 'snmp',
+  address: '10.0.0.1',
+  credentials: { version: '2c', community: 'public' },
+}
+
+/** Field → message of a refused document. */
+function wrong(document: unknown): Record<string, string> {
+  try {
+    deviceConfig(document)
+  } catch (error) {
+    if (error instanceof AppError)
+      return Object.fromEntries(error.errors.map(e => [e.path, e.message]))
+    throw error
+  }
+  return {}
+}
+
+t.test('fills in what was left out', async t => {
+  t.match(deviceConfig(good), {
+    name: 'sw-1',
+    port: 161,
+    every: '60s',
+    timeout: '2s',
+    retries: 1,
+    profiles: ['auto'],
+    enabled: true,
+  })
+})
+
+t.test('intervals: too short, none, and in parsecs', async t => {
+  t.match(wrong({ ...good, every: '0s' }).every, /not a duration.*10s, 5m/)
+  t.match(wrong({ ...good, every: '5 parsecs' }).every, /"5 parsecs" is not a duration/)
+  t.match(wrong({ ...good, every: '2d' }).every, /at most/)
+  t.match(wrong({ ...good, timeout: '2m' }).timeout, /at most 60 s/)
+})
+
+t.test('names every wrong field at once', async t => {
+  const errors = wrong({
+    id: 'Über Switch',
+    kind: 'snmp',
+    address: 'http://x/y',
+    every: 'often',
+    port: 0,
+    credentials: { version: '2c', community: '' },
+  })
+  t.hasProps(errors, ['id', 'every', 'port', 'credentials.community'])
+  t.match(errors.id, /small letters/)
+})
+
+t.test('what each kind needs', async t => {
+  t.match(wrong({ id: 'a', kind: 'snmp', credentials: good.credentials }), { address: /missing/ })
+  t.match(wrong({ id: 'a', kind: 'snmp', address: 'x' }), { 'credentials.community': /missing/ })
+  t.match(wrong({ id: 'a', kind: 'docker', address: '/var/run/docker.sock' }), {
+    address: /unix:\/\/\//,
+  })
+  t.match(wrong({ id: 'a', kind: 'mqtt' }), { kind: /not served/ })
+  t.match(wrong({ id: 'a', kind: 'toaster' }), { kind: /must be one of/ })
+  t.match(
+    wrong({
+      ...good,
+      credentials: {
+        version: '3',
+        user: 'ops',
+        level: 'authPriv',
+        auth: { protocol: 'sha256', key: 'k' },
+      },
+    }),
+    { 'credentials.priv.key': /authPriv/ },
+  )
+})
+
+t.test('hostile documents are refused, not obeyed', async t => {
+  for (const document of [
+    null,
+    'text',
+    [],
+    7,
+    { ...good, surprise: 1 },
+    JSON.parse('{"__proto__":{"id":"x"}}'),
+  ]) {
+    t.throws(() => deviceConfig(document), { code: 'E_DEVICE_INVALID' })
+  }
+  t.equal(Object.getPrototypeOf({}), Object.prototype)
+})
