@@ -64,8 +64,9 @@ export interface SampleQuery {
   deviceUid: number
   group: string
   metrics: string[]
-  /** Absent: all rows. */
+  /** Absent: all rows (and scalars). */
   rows?: string[]
+  /** Both ends are included. */
   from: number
   to: number
   /** At most this many points a series: buckets of equal width, each by `fn`. Absent: raw. */
@@ -166,5 +167,6 @@ export interface AuditEntry {
 
 export interface AuditStore {
   append(entry: AuditEntry): Promise<void>
+  /** Newest first; `before` is the id of the last entry of the page before. */
   list(options: { limit: number; before?: number }): Promise<(AuditEntry & { id: number })[]>
 }

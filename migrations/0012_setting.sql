@@ -1,0 +1,4 @@
+create table setting (
+  name varchar(200) not null primary key,
+  value mediumtext not null
+) {options}

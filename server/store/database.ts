@@ -1,0 +1,189 @@
+// The tables as types, and the few things in which the two dialects differ: locking rows, writing
+// over a row, and running a transaction again that lost against another one.
+
+import { type Generated, Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
+import { isConflict, storeFailure } from './failures.ts'
+import { type MysqlAddress, mysqlDialect } from './mysql-dialect.ts'
+import { sqliteDialect } from './sqlite-dialect.ts'
+
+/** Runs of one transaction: deadlocks and races for one key are over after the first or second. */
+const attemptsMax = 6
+
+/** Rows in one INSERT: SQLite takes 32,766 parameters, MySQL 16 MB by default. */
+export const rowsPerInsertMax = 500
+
+/** Times are Unix ms. What a column means is said in its migration. */
+export interface Tables {
+  migration: { name: string; started_at: number; finished_at: number | null }
+  device: {
+    uid: Generated<number>
+    id: string
+    live_id: string | null
+    config: string
+    version: number
+    source: string
+    identity: string | null
+    created_at: number
+    updated_at: number
+    deleted_at: number | null
+    purging: number
+  }
+  stream: { id: Generated<number>; device_uid: number; group_name: string }
+  series: {
+    stream_id: number
+    slot: number
+    metric: string
+    row_key: string | null
+    first_at: number
+  }
+  poll: { stream_id: number; ts: number; data: Uint8Array }
+  text_log: { stream_id: number; slot: number; ts: number; text: string }
+  row_info: {
+    device_uid: number
+    group_name: string
+    row_hash: string
+    row_key: string
+    row_index: string
+    name: string
+    subtitle: string | null
+    labels: string
+    seen_at: number
+  }
+  account: {
+    id: Generated<number>
+    name: string
+    name_key: string
+    role: string
+    password_hash: string
+    disabled: number
+    created_at: number
+    last_sign_in_at: number | null
+  }
+  session: {
+    hash: string
+    account_id: number
+    csrf: string
+    address: string
+    created_at: number
+    touched_at: number
+  }
+  token: {
+    name: string
+    role: string
+    hash: string
+    prefix: string
+    created_at: number
+    expires_at: number
+    used_at: number | null
+  }
+  secret: { name: string; sealed: string; updated_at: number }
+  setting: { name: string; value: string }
+  audit: {
+    id: Generated<number>
+    at: number
+    actor: string
+    action: string
+    thing: string
+    address: string
+    before_json: string | null
+    after_json: string | null
+  }
+}
+
+/** Tables whose rows are written over. */
+type PutTable = 'secret' | 'setting' | 'row_info' | 'text_log'
+
+/** Where a statement can run: the pool, or inside a transaction. */
+export type Db = Kysely<Tables>
+export type Tx = Transaction<Tables>
+
+export type StoreAddress =
+  | { dialect: 'sqlite'; path: string }
+  | { dialect: 'mysql'; address: MysqlAddress & { database: string } }
+
+export interface Database {
+  readonly dialect: 'sqlite' | 'mysql'
+  readonly db: Db
+  /** How many connections were made so far: it grows when the database went away and came back. */
+  connects(): number
+  /** Runs `work` in a transaction, and again where it lost against another one: no side effects in it. */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+  /** To end a select: its rows stay as they are until the transaction ends. */
+  readonly share: RawBuilder<unknown>
+  /** To end a select: nobody else may share, lock or change its rows. */
+  readonly exclusive: RawBuilder<unknown>
+  /** Inserts, or gives the row of this key the new values. */
+  put<T extends PutTable>(
+    on: Db,
+    table: T,
+    key: readonly (keyof Tables[T] & string)[],
+    rows: readonly Tables[T][],
+  ): Promise<void>
+}
+
+export function connectDatabase(where: StoreAddress): Database {
+  const mysql = where.dialect === 'mysql'
+  let connects = 0
+  const connected = () => {
+    connects++
+  }
+  const db: Db = new Kysely<Tables>({
+    dialect:
+      where.dialect === 'mysql'
+        ? mysqlDialect(where.address, connected)
+        : sqliteDialect(where.path, connected),
+  })
+  // SQLite's writers follow one another anyway (BEGIN IMMEDIATE). MariaDB has no FOR SHARE.
+  return {
+    dialect: where.dialect,
+    db,
+    connects: () => connects,
+    share: mysql ? sql`lock in share mode` : sql``,
+    exclusive: mysql ? sql`for update` : sql``,
+    transaction: work => retried(() => db.transaction().execute(work)),
+    put: async (on, table, key, rows) => {
+      for (let from = 0; from < rows.length; from += rowsPerInsertMax) {
+        await putRows(on, mysql, table, key, rows.slice(from, from + rowsPerInsertMax))
+      }
+    },
+  }
+}
+
+async function retried<T>(run: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run()
+    } catch (error) {
+      if (attempt >= attemptsMax || !isConflict(error)) throw storeFailure(error)
+      await new Promise(resolve => setTimeout(resolve, Math.random() * 10 * 2 ** attempt))
+    }
+  }
+}
+
+/**
+ * Written by hand because the dialects share no form of it: MySQL's VALUES(col) is deprecated but
+ * works on both servers, the row alias that replaces it does not exist in MariaDB.
+ */
+async function putRows<T extends PutTable>(
+  on: Db,
+  mysql: boolean,
+  table: T,
+  key: readonly (keyof Tables[T] & string)[],
+  rows: readonly Tables[T][],
+): Promise<void> {
+  const first = rows[0]
+  if (first === undefined) return
+  const columns = Object.keys(first) as (keyof Tables[T] & string)[]
+  const changed = columns.filter(column => !key.includes(column))
+  const values = rows.map(row => sql`(${sql.join(columns.map(column => row[column]))})`)
+  const assign = changed.map(column =>
+    mysql
+      ? sql`${sql.ref(column)} = values(${sql.ref(column)})`
+      : sql`${sql.ref(column)} = excluded.${sql.ref(column)}`,
+  )
+  const conflict = mysql
+    ? sql`on duplicate key update`
+    : sql`on conflict (${sql.join(key.map(column => sql.ref(column)))}) do update set`
+  await sql`insert into ${sql.table(table)} (${sql.join(columns.map(column => sql.ref(column)))})
+    values ${sql.join(values)} ${conflict} ${sql.join(assign)}`.execute(on)
+}

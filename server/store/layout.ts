@@ -1,0 +1,155 @@
+// Which series of a group lies in which slot of which stream: an immutable picture of it, how it is
+// loaded, and a bounded cache. A picture may miss what another process added, it is never wrong.
+
+import type { Db } from './database.ts'
+import { getOrInsert } from './maps.ts'
+
+/** Series in one stream (PERFORMANCE: about 100 read together). */
+export const slotsPerStreamMax = 100
+
+/** Series whose places are kept in memory; beyond, the groups used longest ago go. */
+export const seriesCachedMax = 500_000
+
+export interface SeriesName {
+  metric: string
+  /** null for a scalar. */
+  row: string | null
+}
+
+export interface SeriesEntry extends SeriesName {
+  firstAt: number
+}
+
+export interface StreamLayout {
+  id: number
+  /** By slot. */
+  series: SeriesEntry[]
+}
+
+export interface Place {
+  stream: StreamLayout
+  slot: number
+}
+
+/** The streams of one group of one device. Not changed after it was built. */
+export class GroupLayout {
+  readonly streams: readonly StreamLayout[]
+  readonly seriesCount: number
+  /** Metric → row → stream index · slotsPerStreamMax + slot. */
+  readonly #places = new Map<string, Map<string | null, number>>()
+
+  constructor(streams: readonly StreamLayout[]) {
+    this.streams = streams
+    let count = 0
+    streams.forEach((stream, index) => {
+      stream.series.forEach(({ metric, row }, slot) => {
+        const rows = getOrInsert(this.#places, metric, () => new Map<string | null, number>())
+        rows.set(row, index * slotsPerStreamMax + slot)
+        count++
+      })
+    })
+    this.seriesCount = count
+  }
+
+  has(metric: string, row: string | null): boolean {
+    return this.#places.get(metric)?.has(row) ?? false
+  }
+
+  /** Where each row of a metric lies; asked once per metric, as the rows are many. */
+  rowsOf(metric: string): ReadonlyMap<string | null, number> | undefined {
+    return this.#places.get(metric)
+  }
+
+  place(number: number): Place | undefined {
+    const stream = this.streams[Math.floor(number / slotsPerStreamMax)]
+    return stream && { stream, slot: number % slotsPerStreamMax }
+  }
+}
+
+export interface GroupName {
+  deviceUid: number
+  group: string
+}
+
+export const groupKey = ({ deviceUid, group }: GroupName) => `${deviceUid}/${group}`
+
+/** The layouts of groups as the database has them now; a group without series is left out. */
+export async function loadLayouts(
+  db: Db,
+  groups: readonly GroupName[],
+): Promise<Map<string, GroupLayout>> {
+  if (groups.length === 0) return new Map()
+  const wanted = new Set(groups.map(groupKey))
+  const rows = await db
+    .selectFrom('stream')
+    .innerJoin('series', 'series.stream_id', 'stream.id')
+    .select([
+      'stream.id',
+      'stream.device_uid',
+      'stream.group_name',
+      'series.slot',
+      'series.metric',
+      'series.row_key',
+      'series.first_at',
+    ])
+    .where('stream.device_uid', 'in', [...new Set(groups.map(({ deviceUid }) => deviceUid))])
+    .where('stream.group_name', 'in', [...new Set(groups.map(({ group }) => group))])
+    .orderBy('stream.id')
+    .orderBy('series.slot')
+    .execute()
+  const streams = new Map<string, Map<number, StreamLayout>>()
+  for (const row of rows) {
+    const key = groupKey({ deviceUid: row.device_uid, group: row.group_name })
+    if (!wanted.has(key)) continue
+    const group = getOrInsert(streams, key, () => new Map<number, StreamLayout>())
+    const stream = getOrInsert(group, row.id, () => ({ id: row.id, series: [] }))
+    stream.series[row.slot] = { metric: row.metric, row: row.row_key, firstAt: row.first_at }
+  }
+  return new Map(
+    [...streams].map(([key, group]) => [key, new GroupLayout([...group.values()])] as const),
+  )
+}
+
+/** Layouts by use, the one used longest ago goes first. Filled only with what is committed. */
+export class LayoutCache {
+  readonly #layouts = new Map<string, GroupLayout>()
+  readonly #max: number
+  #series = 0
+
+  constructor(max: number = seriesCachedMax) {
+    this.#max = max
+  }
+
+  get seriesCount(): number {
+    return this.#series
+  }
+
+  get(key: string): GroupLayout | undefined {
+    const layout = this.#layouts.get(key)
+    if (layout) {
+      this.#layouts.delete(key)
+      this.#layouts.set(key, layout)
+    }
+    return layout
+  }
+
+  set(key: string, layout: GroupLayout): void {
+    this.#drop(key)
+    this.#layouts.set(key, layout)
+    this.#series += layout.seriesCount
+    for (const oldest of this.#layouts.keys()) {
+      if (this.#series <= this.#max) break
+      this.#drop(oldest)
+    }
+  }
+
+  clear(): void {
+    this.#layouts.clear()
+    this.#series = 0
+  }
+
+  #drop(key: string): void {
+    this.#series -= this.#layouts.get(key)?.seriesCount ?? 0
+    this.#layouts.delete(key)
+  }
+}

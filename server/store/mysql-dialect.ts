@@ -1,0 +1,179 @@
+// kysely's dialect for MySQL 8.4 and MariaDB 10.11+ by mysql2: a bounded pool in which every wait has
+// an end, and a connection that timed out is thrown away. The pool makes new ones by itself.
+
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  MysqlAdapter,
+  MysqlIntrospector,
+  MysqlQueryCompiler,
+  type QueryResult,
+} from 'kysely'
+import { createPool, type Pool, type PoolConnection, type PoolOptions } from 'mysql2'
+import { storeFailure } from './failures.ts'
+
+const connectionsMax = 8
+/** Callers that wait for a connection; beyond, they fail at once. */
+const waitingMax = 500
+const connectTimeoutMs = 5000
+/** How long a caller waits for a free connection. */
+const acquireTimeoutMs = 15_000
+/** The server stops a statement after this; we stop waiting a little later. */
+const statementTimeoutMs = 30_000
+const statementGraceMs = 5000
+const closeTimeoutMs = 3000
+
+export type MysqlAddress = Pick<
+  PoolOptions,
+  'host' | 'port' | 'user' | 'password' | 'database' | 'ssl'
+>
+
+/**
+ * What every connection is set to. Backslash escapes must be on, as mysql2 writes them. READ
+ * COMMITTED: a transaction must see what others committed while it waited for their lock. Of the
+ * two executable comments MariaDB runs only the first, MySQL only the second.
+ */
+const SESSION = [
+  `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 10
+    /*M! , max_statement_time = ${statementTimeoutMs / 1000} */
+    /*!80000 , max_execution_time = ${statementTimeoutMs} */`,
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+]
+
+/** @param connected called at each new connection */
+export function mysqlDialect(address: MysqlAddress, connected: () => void): Dialect {
+  return {
+    createDriver: () => new MysqlPoolDriver(address, connected),
+    createQueryCompiler: () => new MysqlQueryCompiler(),
+    createAdapter: () => new MysqlAdapter(),
+    createIntrospector: db => new MysqlIntrospector(db),
+  }
+}
+
+class MysqlPoolDriver implements Driver {
+  readonly #pool: Pool
+  readonly #open = new Set<PoolConnection>()
+
+  constructor(address: MysqlAddress, connected: () => void) {
+    this.#pool = createPool({
+      ...address,
+      charset: 'utf8mb4_bin',
+      connectionLimit: connectionsMax,
+      queueLimit: waitingMax,
+      connectTimeout: connectTimeoutMs,
+      enableKeepAlive: true,
+      supportBigNumbers: true,
+      timezone: 'Z',
+    })
+    this.#pool.on('connection', connection => {
+      connected()
+      this.#open.add(connection)
+      connection.on('end', () => this.#open.delete(connection))
+      for (const sql of SESSION) {
+        connection.query({ sql, timeout: connectTimeoutMs }, error => {
+          if (error) connection.destroy()
+        })
+      }
+    })
+  }
+
+  async init(): Promise<void> {}
+
+  acquireConnection(): Promise<MysqlPoolConnection> {
+    return new Promise((resolve, reject) => {
+      let late = false
+      const timer = setTimeout(() => {
+        late = true
+        const why = new Error(`no free connection within ${acquireTimeoutMs / 1000} s`)
+        reject(storeFailure(Object.assign(why, { code: 'POLLUX_POOL_TIMEOUT' })))
+      }, acquireTimeoutMs)
+      this.#pool.getConnection((error, connection) => {
+        clearTimeout(timer)
+        if (late) connection?.release()
+        else if (error) reject(acquireFailure(error))
+        else resolve(new MysqlPoolConnection(connection))
+      })
+    })
+  }
+
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin'))
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('commit'))
+  }
+
+  async rollbackTransaction(connection: MysqlPoolConnection): Promise<void> {
+    await connection.rollback()
+  }
+
+  async releaseConnection(connection: MysqlPoolConnection): Promise<void> {
+    connection.release()
+  }
+
+  /** Says goodbye to the server, but does not wait for one that no longer answers. */
+  async destroy(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const ended = new Promise<void>(resolve => this.#pool.end(() => resolve()))
+    const late = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, closeTimeoutMs)
+    })
+    await Promise.race([ended, late])
+    clearTimeout(timer)
+    for (const connection of this.#open) connection.destroy()
+  }
+}
+
+function acquireFailure(error: NodeJS.ErrnoException) {
+  const full = error.message === 'Queue limit reached.'
+  return storeFailure(full ? Object.assign(error, { code: 'POLLUX_POOL_TIMEOUT' }) : error)
+}
+
+class MysqlPoolConnection implements DatabaseConnection {
+  readonly #connection: PoolConnection
+  #broken = false
+
+  constructor(connection: PoolConnection) {
+    this.#connection = connection
+  }
+
+  executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+    const timeout = statementTimeoutMs + statementGraceMs
+    return new Promise((resolve, reject) => {
+      this.#connection.query({ sql, values: [...parameters], timeout }, (error, result) => {
+        if (!error) resolve(resultOf<R>(result))
+        else {
+          // The answer to a statement that timed out would be taken for the next one's.
+          if (error.fatal || error.code === 'PROTOCOL_SEQUENCE_TIMEOUT') this.#broken = true
+          reject(storeFailure(error))
+        }
+      })
+    })
+  }
+
+  streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+    throw new Error('the store reads in pages and does not stream')
+  }
+
+  /** Never rejects: what failed before is the error to tell, and losing the connection rolls back. */
+  async rollback(): Promise<void> {
+    if (this.#broken) return
+    await this.executeQuery(CompiledQuery.raw('rollback')).catch(() => {
+      this.#broken = true
+    })
+  }
+
+  release(): void {
+    if (this.#broken) this.#connection.destroy()
+    else this.#connection.release()
+  }
+}
+
+function resultOf<R>(result: unknown): QueryResult<R> {
+  if (Array.isArray(result)) return { rows: result as R[] }
+  const { insertId, affectedRows } = result as { insertId: number; affectedRows: number }
+  return { rows: [], insertId: BigInt(insertId), numAffectedRows: BigInt(affectedRows) }
+}

@@ -1,0 +1,89 @@
+// What is kept by name, and the audit log: sealed secrets, settings, and who changed what.
+
+import type { AuditStore, SecretStore, SettingStore } from './contract.ts'
+import type { Database, Db } from './database.ts'
+
+/** Entries in one page of the audit log. */
+const auditPageMax = 1000
+
+export function secretStore(database: Database): SecretStore {
+  const { db } = database
+  return {
+    async put(name, sealed, at) {
+      await database.put(db, 'secret', ['name'], [{ name, sealed, updated_at: at }])
+    },
+    async get(name) {
+      const row = await db
+        .selectFrom('secret')
+        .select('sealed')
+        .where('name', '=', name)
+        .executeTakeFirst()
+      return row?.sealed ?? null
+    },
+    async list() {
+      const rows = await db
+        .selectFrom('secret')
+        .select(['name', 'updated_at'])
+        .orderBy('name')
+        .execute()
+      return rows.map(row => ({ name: row.name, updatedAt: row.updated_at }))
+    },
+    async remove(name) {
+      await db.deleteFrom('secret').where('name', '=', name).execute()
+    },
+  }
+}
+
+export function settingStore(database: Database): SettingStore {
+  const { db } = database
+  return {
+    async get(name) {
+      const row = await db
+        .selectFrom('setting')
+        .select('value')
+        .where('name', '=', name)
+        .executeTakeFirst()
+      return row?.value ?? null
+    },
+    async put(name, value) {
+      await database.put(db, 'setting', ['name'], [{ name, value }])
+    },
+  }
+}
+
+export function auditStore(db: Db): AuditStore {
+  return {
+    async append({ at, actor, action, thing, address, before, after }) {
+      await db
+        .insertInto('audit')
+        .values({
+          at,
+          actor,
+          action,
+          thing,
+          address,
+          before_json: jsonOf(before),
+          after_json: jsonOf(after),
+        })
+        .execute()
+    },
+    async list({ limit, before }) {
+      let select = db.selectFrom('audit').selectAll()
+      if (before !== undefined) select = select.where('id', '<', before)
+      const rows = await select
+        .orderBy('id', 'desc')
+        .limit(Math.max(1, Math.min(Math.trunc(limit), auditPageMax)))
+        .execute()
+      return rows.map(({ before_json, after_json, ...entry }) => ({
+        ...entry,
+        before: before_json === null ? null : JSON.parse(before_json),
+        after: after_json === null ? null : JSON.parse(after_json),
+      }))
+    },
+  }
+}
+
+/** null and undefined are both "nothing there". */
+function jsonOf(value: unknown): string | null {
+  return value === undefined || value === null ? null : JSON.stringify(value)
+}

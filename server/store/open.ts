@@ -1,0 +1,126 @@
+// Opens the database that POLLUX_DATABASE_URL names, brings its schema up to date, and gives the
+// Store. Nothing here knows a table.
+
+import path from 'node:path'
+import type { Logger } from '../log.ts'
+import { AppError } from '../model/errors.ts'
+import type { SampleStore, Store } from './contract.ts'
+import { connectDatabase, type Database, type StoreAddress } from './database.ts'
+import { deviceStore } from './devices.ts'
+import { readLatest } from './latest.ts'
+import { LayoutCache } from './layout.ts'
+import { migrate } from './migrate.ts'
+import { auditStore, secretStore, settingStore } from './named.ts'
+import { resumePurges } from './purge.ts'
+import { readSamples } from './read.ts'
+import { readRows, writeRows } from './rows.ts'
+import { listSeries } from './series.ts'
+import { TextCache } from './texts.ts'
+import { userStore } from './users.ts'
+import { writeBatch } from './write.ts'
+
+const DEFAULT_MIGRATIONS = path.join(import.meta.dirname, '../../migrations')
+
+export interface StoreOptions {
+  /** `sqlite:PATH`, `sqlite::memory:` or `mysql://user:password@host:port/database[?tls=true]`. */
+  url: string
+  /** Default: the project's `migrations/`. */
+  migrationsDir?: string
+  log: Logger
+}
+
+/**
+ * @throws AppError E_DATABASE_URL, E_STORE_ACCESS (wrong password, no such database or folder),
+ *   E_STORE_UNAVAILABLE (passing), E_SCHEMA_NEWER, E_MIGRATION
+ */
+export async function openStore({ url, migrationsDir, log }: StoreOptions): Promise<Store> {
+  const database = connectDatabase(parseDatabaseUrl(url))
+  try {
+    await migrate(database, migrationsDir ?? DEFAULT_MIGRATIONS, log)
+  } catch (error) {
+    await database.db.destroy()
+    throw error
+  }
+  return buildStore(database, log)
+}
+
+function buildStore(database: Database, log: Logger): Store {
+  const { db } = database
+  let closing: Promise<void> | null = null
+  const stopped = () => closing !== null
+  const purges = resumePurges(db, log, stopped)
+  return {
+    dialect: database.dialect,
+    devices: deviceStore(database, log, stopped),
+    samples: sampleStore(database, log),
+    users: userStore(db),
+    secrets: secretStore(database),
+    settings: settingStore(database),
+    audit: auditStore(db),
+    async ping() {
+      await db.selectFrom('migration').select('name').limit(1).execute()
+    },
+    close() {
+      closing ??= purges.then(() => db.destroy())
+      return closing
+    },
+  }
+}
+
+function sampleStore(database: Database, log: Logger): SampleStore {
+  const { db } = database
+  const caches = { layouts: new LayoutCache(), texts: new TextCache() }
+  let connects = database.connects()
+  return {
+    write(batch) {
+      // A database that was away may have come back as an older one (a restored backup, a crash
+      // without durable settings): what was remembered of it is asked again.
+      if (connects !== database.connects()) {
+        caches.layouts.clear()
+        caches.texts.clear()
+        connects = database.connects()
+      }
+      return writeBatch(database, caches, batch)
+    },
+    writeRows: (deviceUid, group, rows, at) => writeRows(database, deviceUid, group, rows, at),
+    rows: (deviceUid, group) => readRows(db, deviceUid, group),
+    series: deviceUid => listSeries(db, deviceUid),
+    read: query => readSamples(db, query, log),
+    latest: deviceUid => readLatest(db, deviceUid, log),
+  }
+}
+
+/** @throws AppError E_DATABASE_URL; the message never holds the password */
+export function parseDatabaseUrl(url: string): StoreAddress {
+  if (url.startsWith('sqlite:')) {
+    const file = url.slice('sqlite:'.length)
+    if (file === '') throw urlError('the path of the SQLite file is missing')
+    return { dialect: 'sqlite', path: file }
+  }
+  if (!url.startsWith('mysql://')) throw urlError('the database is neither sqlite: nor mysql://')
+  const parsed = URL.parse(url)
+  const database = decodeURIComponent(parsed?.pathname.slice(1) ?? '')
+  if (!parsed?.hostname || !database || database.includes('/')) {
+    throw urlError('a mysql:// address needs a host and the name of a database')
+  }
+  const unknown = [...parsed.searchParams.keys()].find(key => key !== 'tls')
+  if (unknown !== undefined)
+    throw urlError(`unknown setting "${unknown}" in the database's address`)
+  return {
+    dialect: 'mysql',
+    address: {
+      host: parsed.hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: parsed.port === '' ? 3306 : Number(parsed.port),
+      user: decodeURIComponent(parsed.username),
+      password: decodeURIComponent(parsed.password),
+      database,
+      ...(parsed.searchParams.get('tls') === 'true' && { ssl: {} }),
+    },
+  }
+}
+
+function urlError(message: string): AppError {
+  return new AppError('E_DATABASE_URL', message, {
+    hint: 'POLLUX_DATABASE_URL is sqlite:PATH or mysql://user:password@host:3306/database (add ?tls=true for TLS)',
+  })
+}

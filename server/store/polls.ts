@@ -1,0 +1,106 @@
+// The table `poll` as the readers and the writer want it: single rows by their keys, a stream's rows
+// page by page, and its newest ones.
+
+import { type RawBuilder, sql } from 'kysely'
+import type { Logger } from '../log.ts'
+import { messageOf } from '../model/errors.ts'
+import { decodePoll, type Poll } from './codec.ts'
+import type { Db } from './database.ts'
+
+/** Keys in one SELECT. */
+const keysPerSelectMax = 200
+
+export interface PollRow {
+  stream_id: number
+  ts: number
+  data: Uint8Array
+}
+
+export const pollKey = (streamId: number, ts: number) => `${streamId}@${ts}`
+
+/** The rows of these keys, locked for nobody: a writer that races is found by the primary key. */
+export async function readPolls(
+  db: Db,
+  keys: readonly { streamId: number; ts: number }[],
+): Promise<PollRow[]> {
+  const found: PollRow[] = []
+  for (let from = 0; from < keys.length; from += keysPerSelectMax) {
+    const some = keys.slice(from, from + keysPerSelectMax)
+    // A join with the keys is read by the primary key on every server; a row-value IN is not.
+    const list = some.map(({ streamId, ts }, index) =>
+      index === 0 ? sql`select ${streamId} as s, ${ts} as t` : sql`select ${streamId}, ${ts}`,
+    )
+    const { rows } = await sql<PollRow>`select poll.stream_id, poll.ts, poll.data
+      from (${sql.join(list, sql` union all `)}) as wanted
+      join poll on poll.stream_id = wanted.s and poll.ts = wanted.t`.execute(db)
+    found.push(...rows)
+  }
+  return found
+}
+
+/** Up to `limit` rows of a stream with `from` <= ts <= `to`, oldest first. */
+export function pagePolls(
+  db: Db,
+  streamId: number,
+  from: number,
+  to: number,
+  limit: number,
+): Promise<{ ts: number; data: Uint8Array }[]> {
+  return db
+    .selectFrom('poll')
+    .select(['ts', 'data'])
+    .where('stream_id', '=', streamId)
+    .where('ts', '>=', from)
+    .where('ts', '<=', to)
+    .orderBy('ts')
+    .limit(limit)
+    .execute()
+}
+
+/** Up to `limit` rows of a stream before `before`, newest first. */
+export function olderPolls(
+  db: Db,
+  streamId: number,
+  before: number,
+  limit: number,
+): Promise<{ ts: number; data: Uint8Array }[]> {
+  return db
+    .selectFrom('poll')
+    .select(['ts', 'data'])
+    .where('stream_id', '=', streamId)
+    .where('ts', '<', before)
+    .orderBy('ts', 'desc')
+    .limit(limit)
+    .execute()
+}
+
+/** The newest row of each stream. */
+export async function newestPolls(db: Db, streamIds: readonly number[]): Promise<PollRow[]> {
+  const found: PollRow[] = []
+  for (let from = 0; from < streamIds.length; from += keysPerSelectMax) {
+    const list: RawBuilder<unknown>[] = streamIds.slice(from, from + keysPerSelectMax).map(
+      id => sql`select * from (select stream_id, ts, data from poll where stream_id = ${id}
+          order by ts desc limit 1) as newest`,
+    )
+    const { rows } = await sql<PollRow>`${sql.join(list, sql` union all `)}`.execute(db)
+    found.push(...rows)
+  }
+  return found
+}
+
+/** A damaged row must not take the whole answer with it: false, and the log says which. */
+export function decodeOrLog(
+  data: Uint8Array,
+  poll: Poll,
+  slots: number,
+  where: { streamId: number; ts: number },
+  log: Logger,
+): boolean {
+  try {
+    decodePoll(data, poll, slots)
+    return true
+  } catch (error) {
+    log.error({ ...where, error: messageOf(error) }, 'a stored poll is damaged')
+    return false
+  }
+}

@@ -1,0 +1,62 @@
+// Removes a deleted device with its history, in steps that are each short: nobody waits long for a
+// lock. A purge that was interrupted goes on when the store is opened again.
+
+import type { Logger } from '../log.ts'
+import { messageOf } from '../model/errors.ts'
+import type { Db } from './database.ts'
+
+/** Rows deleted by one statement. */
+const stepMax = 2000
+
+/** @param stopped asked between steps; a purge that stops is resumed by `resumePurges` */
+export async function purgeDevice(db: Db, uid: number, stopped: () => boolean): Promise<void> {
+  const streams = await db.selectFrom('stream').select('id').where('device_uid', '=', uid).execute()
+  for (const { id } of streams) {
+    while (await deleteStep(db, 'poll', id)) if (stopped()) return
+    while (await deleteStep(db, 'text_log', id)) if (stopped()) return
+    if (stopped()) return
+    await db.deleteFrom('series').where('stream_id', '=', id).execute()
+    await db.deleteFrom('stream').where('id', '=', id).execute()
+  }
+  await db.deleteFrom('row_info').where('device_uid', '=', uid).execute()
+  await db.deleteFrom('device').where('uid', '=', uid).execute()
+}
+
+/**
+ * Deletes the oldest rows of a stream, up to the time of the row number `stepMax`: DELETE … LIMIT is
+ * not in every SQLite. In `text_log` several slots may share a time, so a step there may be larger
+ * by the slots of one stream.
+ * @returns whether rows are left
+ */
+async function deleteStep(db: Db, table: 'poll' | 'text_log', streamId: number): Promise<boolean> {
+  const edge = await db
+    .selectFrom(table)
+    .select('ts')
+    .where('stream_id', '=', streamId)
+    .orderBy('ts')
+    .limit(1)
+    .offset(stepMax - 1)
+    .executeTakeFirst()
+  let remove = db.deleteFrom(table).where('stream_id', '=', streamId)
+  if (edge) remove = remove.where('ts', '<=', edge.ts)
+  await remove.execute()
+  return edge !== undefined
+}
+
+/** Goes on with every purge that was interrupted. Does not reject: what fails is tried at the next open. */
+export async function resumePurges(db: Db, log: Logger, stopped: () => boolean): Promise<void> {
+  try {
+    const rows = await db
+      .selectFrom('device')
+      .select(['uid', 'id'])
+      .where('purging', '=', 1)
+      .execute()
+    for (const { uid, id } of rows) {
+      if (stopped()) return
+      log.info({ device: id, uid }, 'going on with the removal of a deleted device')
+      await purgeDevice(db, uid, stopped)
+    }
+  } catch (error) {
+    if (!stopped()) log.error({ error: messageOf(error) }, 'removal of a deleted device failed')
+  }
+}

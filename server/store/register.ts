@@ -1,0 +1,95 @@
+// New series get a stream and a slot, in a transaction of their own under the device's lock: what
+// it gives is committed, so a batch that is rolled back later leaves no id that does not exist.
+
+import { type Database, rowsPerInsertMax, type Tx } from './database.ts'
+import { livingDevice } from './devices.ts'
+import {
+  GroupLayout,
+  type GroupName,
+  groupKey,
+  loadLayouts,
+  type SeriesName,
+  type StreamLayout,
+  slotsPerStreamMax,
+} from './layout.ts'
+import { getOrInsert } from './maps.ts'
+
+/** Series of one device, over all its groups. */
+export const seriesPerDeviceMax = 50_000
+
+export type Registered = { layout: GroupLayout } | { refused: 'unknown-device' | 'too-many-series' }
+
+/**
+ * Gives every series of `wanted` its place, the new ones after the last in use.
+ * @param at Unix ms, kept as the first sight of the new ones
+ */
+export function registerSeries(
+  database: Database,
+  group: GroupName,
+  wanted: readonly SeriesName[],
+  at: number,
+): Promise<Registered> {
+  return database.transaction(async tx => {
+    if (!(await livingDevice(tx, database.exclusive, group.deviceUid))) {
+      return { refused: 'unknown-device' }
+    }
+    const known = (await loadLayouts(tx, [group])).get(groupKey(group)) ?? new GroupLayout([])
+    const missing = distinct(wanted).filter(({ metric, row }) => !known.has(metric, row))
+    if (missing.length === 0) return { layout: known }
+    if ((await countSeries(tx, group.deviceUid)) + missing.length > seriesPerDeviceMax) {
+      return { refused: 'too-many-series' }
+    }
+    return { layout: new GroupLayout(await addSeries(tx, group, known.streams, missing, at)) }
+  })
+}
+
+function distinct(names: readonly SeriesName[]): SeriesName[] {
+  const seen = new Map<string, Set<string | null>>()
+  return names.filter(({ metric, row }) => {
+    const rows = getOrInsert(seen, metric, () => new Set<string | null>())
+    if (rows.has(row)) return false
+    rows.add(row)
+    return true
+  })
+}
+
+async function countSeries(tx: Tx, deviceUid: number): Promise<number> {
+  const { count } = await tx
+    .selectFrom('stream')
+    .innerJoin('series', 'series.stream_id', 'stream.id')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('stream.device_uid', '=', deviceUid)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
+async function addSeries(
+  tx: Tx,
+  { deviceUid, group }: GroupName,
+  known: readonly StreamLayout[],
+  missing: readonly SeriesName[],
+  at: number,
+): Promise<StreamLayout[]> {
+  const streams = known.map(({ id, series }) => ({ id, series: [...series] }))
+  const rows = []
+  for (const { metric, row } of missing) {
+    let stream = streams.at(-1)
+    if (!stream || stream.series.length >= slotsPerStreamMax) {
+      const { insertId } = await tx
+        .insertInto('stream')
+        .values({ device_uid: deviceUid, group_name: group })
+        .executeTakeFirstOrThrow()
+      stream = { id: Number(insertId), series: [] }
+      streams.push(stream)
+    }
+    const slot = stream.series.push({ metric, row, firstAt: at }) - 1
+    rows.push({ stream_id: stream.id, slot, metric, row_key: row, first_at: at })
+  }
+  for (let from = 0; from < rows.length; from += rowsPerInsertMax) {
+    await tx
+      .insertInto('series')
+      .values(rows.slice(from, from + rowsPerInsertMax))
+      .execute()
+  }
+  return streams
+}

@@ -1,0 +1,142 @@
+// kysely's dialect for node:sqlite in a worker thread: one connection, writing transactions that
+// take their lock at once. kysely queues whoever wants the connection meanwhile.
+
+import { Worker } from 'node:worker_threads'
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely'
+import { storeFailure } from './failures.ts'
+import type { SqliteReply, SqliteRequest } from './sqlite-worker.ts'
+
+/**
+ * @param path a file, or `:memory:`
+ * @param connected called at each start of the thread
+ */
+export function sqliteDialect(path: string, connected: () => void): Dialect {
+  return {
+    createDriver: () => new SqliteWorkerDriver(path, connected),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createAdapter: () => new SqliteAdapter(),
+    createIntrospector: db => new SqliteIntrospector(db),
+  }
+}
+
+class SqliteWorkerDriver implements Driver {
+  readonly #connection: SqliteWorkerConnection
+
+  constructor(path: string, connected: () => void) {
+    this.#connection = new SqliteWorkerConnection(path, connected)
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    return this.#connection
+  }
+
+  /** IMMEDIATE: a lock taken only at the first write cannot wait, it fails (SQLITE_BUSY_SNAPSHOT). */
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('commit'))
+  }
+
+  /** Never rejects: after a full disk SQLite has rolled back by itself, and that is the error to tell. */
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('rollback')).catch(() => undefined)
+  }
+
+  async releaseConnection(): Promise<void> {}
+
+  async destroy(): Promise<void> {
+    await this.#connection.close()
+  }
+}
+
+interface Waiting {
+  resolve(reply: SqliteReply): void
+  reject(error: Error): void
+}
+
+/** The worker is started at the first statement, and again after it died. */
+class SqliteWorkerConnection implements DatabaseConnection {
+  readonly #path: string
+  readonly #connected: () => void
+  readonly #waiting = new Map<number, Waiting>()
+  #worker: Worker | null = null
+  #lastId = 0
+
+  constructor(path: string, connected: () => void) {
+    this.#path = path
+    this.#connected = connected
+  }
+
+  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+    const reply = await this.#ask(sql, parameters)
+    if ('failure' in reply) {
+      throw storeFailure(Object.assign(new Error(reply.failure.message), reply.failure))
+    }
+    return {
+      rows: reply.rows as R[],
+      numAffectedRows: BigInt(reply.changes),
+      insertId: BigInt(reply.insertId),
+    }
+  }
+
+  streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+    throw new Error('the store reads in pages and does not stream')
+  }
+
+  #ask(sql: string, parameters: readonly unknown[]): Promise<SqliteReply> {
+    return new Promise((resolve, reject) => {
+      const id = ++this.#lastId
+      this.#waiting.set(id, { resolve, reject })
+      this.#worker ??= this.#start()
+      this.#worker.postMessage({
+        id,
+        sql,
+        parameters: parameters as SqliteRequest['parameters'],
+      } satisfies SqliteRequest)
+    })
+  }
+
+  #start(): Worker {
+    this.#connected()
+    const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+      workerData: this.#path,
+    })
+    worker.on('message', (reply: SqliteReply) => {
+      const waiting = this.#waiting.get(reply.id)
+      this.#waiting.delete(reply.id)
+      waiting?.resolve(reply)
+    })
+    worker.on('error', error => this.#lost(worker, error.message))
+    worker.on('exit', code => this.#lost(worker, `its thread ended (${code})`))
+    return worker
+  }
+
+  #lost(worker: Worker, why: string): void {
+    if (this.#worker !== worker) return
+    this.#worker = null
+    const gone = storeFailure(Object.assign(new Error(why), { code: 'POLLUX_WORKER_GONE' }))
+    for (const { reject } of this.#waiting.values()) reject(gone)
+    this.#waiting.clear()
+  }
+
+  async close(): Promise<void> {
+    const worker = this.#worker
+    if (!worker) return
+    const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
+    worker.postMessage('close')
+    await ended
+  }
+}

@@ -1,0 +1,286 @@
+// Writes batches of collections: finds or registers the series, then stores the polls of the whole
+// batch in one transaction. What is stored already is not stored again.
+
+import type { AcceptedCollection } from '../model/accepted.ts'
+import type { Value } from '../model/collection.ts'
+import { GAP_NUMBERS, type GapReason } from '../model/gap.ts'
+import {
+  decodePoll,
+  emptyPoll,
+  encodePoll,
+  mergePoll,
+  NUMBER,
+  type Poll,
+  setCell,
+  TEXT,
+} from './codec.ts'
+import type { WriteOutcome } from './contract.ts'
+import { type Database, rowsPerInsertMax, type Tx } from './database.ts'
+import { livingDevices } from './devices.ts'
+import {
+  type GroupLayout,
+  groupKey,
+  type LayoutCache,
+  loadLayouts,
+  type SeriesName,
+  slotsPerStreamMax,
+} from './layout.ts'
+import { getOrInsert } from './maps.ts'
+import { pollKey, readPolls } from './polls.ts'
+import { registerSeries } from './register.ts'
+import { type TextCache, TextWriter } from './texts.ts'
+
+export interface WriteCaches {
+  layouts: LayoutCache
+  texts: TextCache
+}
+
+/** What one collection puts into one stream. */
+interface StreamPart {
+  streamId: number
+  poll: Poll
+  /** Texts of the poll's TEXT cells, by slot. */
+  texts: Map<number, string>
+}
+
+interface Prepared {
+  deviceUid: number
+  at: number
+  parts: StreamPart[]
+}
+
+/** A poll as it will be after the batch. */
+interface Pending {
+  streamId: number
+  ts: number
+  poll: Poll
+  inDatabase: boolean
+  changed: boolean
+}
+
+/** One transaction for the batch; resolves after the commit, with an outcome for each. */
+export async function writeBatch(
+  database: Database,
+  caches: WriteCaches,
+  batch: readonly AcceptedCollection[],
+): Promise<WriteOutcome[]> {
+  const prepared = await prepareBatch(database, caches, batch)
+  const { outcomes, texts } = await database.transaction(tx =>
+    storeBatch(database, tx, caches.texts, prepared),
+  )
+  caches.texts.merge(texts.learned)
+  return outcomes
+}
+
+async function prepareBatch(
+  database: Database,
+  { layouts }: WriteCaches,
+  batch: readonly AcceptedCollection[],
+): Promise<(Prepared | { refused: string })[]> {
+  const known = new Map<string, GroupLayout>()
+  const unknown = []
+  for (const collection of batch) {
+    const layout = layouts.get(groupKey(collection))
+    if (layout) known.set(groupKey(collection), layout)
+    else unknown.push(collection)
+  }
+  for (const [key, layout] of await loadLayouts(database.db, unknown)) {
+    layouts.set(key, layout)
+    known.set(key, layout)
+  }
+  const prepared: (Prepared | { refused: string })[] = []
+  for (const collection of batch) {
+    const key = groupKey(collection)
+    const missing = missingSeries(collection, known.get(key))
+    if (missing.length > 0) {
+      const registered = await registerSeries(database, collection, missing, collection.at)
+      if ('refused' in registered) {
+        prepared.push(registered)
+        continue
+      }
+      layouts.set(key, registered.layout)
+      known.set(key, registered.layout)
+    }
+    prepared.push(prepare(collection, known.get(key)))
+  }
+  return prepared
+}
+
+/** A text that is not well-formed Unicode would come back from the database as another one. */
+const wellFormed = (text: string) => (text.isWellFormed() ? text : text.toWellFormed())
+
+const rowOf = (collection: AcceptedCollection, index: number): string | null => {
+  const row = collection.rows?.[index]
+  return row === undefined ? null : wellFormed(row)
+}
+
+function missingSeries(
+  collection: AcceptedCollection,
+  layout: GroupLayout | undefined,
+): SeriesName[] {
+  const missing: SeriesName[] = []
+  if (collection.failed !== null) return missing
+  for (const [metric, values] of collection.metrics) {
+    const rows = layout?.rowsOf(metric)
+    for (let index = 0; index < values.length; index++) {
+      const row = rowOf(collection, index)
+      if (!rows?.has(row)) missing.push({ metric, row })
+    }
+  }
+  return missing
+}
+
+function prepare(collection: AcceptedCollection, layout: GroupLayout | undefined): Prepared {
+  const { deviceUid, at } = collection
+  if (!layout) return { deviceUid, at, parts: [] }
+  return {
+    deviceUid,
+    at,
+    parts:
+      collection.failed === null
+        ? goodParts(collection, layout)
+        : failedParts(layout, collection.failed),
+  }
+}
+
+function failedParts(layout: GroupLayout, reason: GapReason): StreamPart[] {
+  return layout.streams.map(({ id, series }) => {
+    const poll = emptyPoll(slotsPerStreamMax)
+    series.forEach((_, slot) => {
+      setCell(poll, slot, GAP_NUMBERS[reason])
+    })
+    return { streamId: id, poll, texts: new Map() }
+  })
+}
+
+function goodParts(collection: AcceptedCollection, layout: GroupLayout): StreamPart[] {
+  const parts = new Map<number, StreamPart>()
+  for (const [metric, values] of collection.metrics) {
+    const rows = layout.rowsOf(metric)
+    const gaps = collection.gaps.get(metric)
+    values.forEach((value, index) => {
+      const place = layout.place(rows?.get(rowOf(collection, index)) ?? -1)
+      if (!place) return
+      const part = getOrInsert(parts, place.stream.id, () => ({
+        streamId: place.stream.id,
+        poll: emptyPoll(slotsPerStreamMax),
+        texts: new Map<number, string>(),
+      }))
+      putValue(part, place.slot, value, gaps?.[index] ?? null)
+    })
+  }
+  return [...parts.values()]
+}
+
+/** Accept lets no null without a reason and no infinite number pass; if one comes, it is `decode`. */
+function putValue(part: StreamPart, slot: number, value: Value, gap: GapReason | null): void {
+  if (typeof value === 'number' && Number.isFinite(value)) {
+    setCell(part.poll, slot, NUMBER, value)
+  } else if (typeof value === 'string') {
+    setCell(part.poll, slot, TEXT)
+    part.texts.set(slot, wellFormed(value))
+  } else {
+    setCell(part.poll, slot, GAP_NUMBERS[gap ?? 'decode'])
+  }
+}
+
+async function storeBatch(
+  database: Database,
+  tx: Tx,
+  cache: TextCache,
+  prepared: readonly (Prepared | { refused: string })[],
+): Promise<{ outcomes: WriteOutcome[]; texts: TextWriter }> {
+  const good = prepared.filter((one): one is Prepared => !('refused' in one))
+  const alive = await livingDevices(
+    tx,
+    database.share,
+    good.map(one => one.deviceUid),
+  )
+  const kept = good.filter(one => alive.has(one.deviceUid))
+  const pending = await loadPending(tx, kept)
+  const texts = new TextWriter(cache)
+  await texts.load(
+    tx,
+    kept.flatMap(({ parts }) =>
+      parts.flatMap(({ streamId, texts }) => [...texts.keys()].map(slot => ({ streamId, slot }))),
+    ),
+  )
+  const outcomes = prepared.map((one): WriteOutcome => {
+    if ('refused' in one) return one
+    return alive.has(one.deviceUid) ? mergeInto(pending, texts, one) : { refused: 'unknown-device' }
+  })
+  await texts.write(database, tx)
+  await writePolls(tx, [...pending.values()])
+  return { outcomes, texts }
+}
+
+async function loadPending(tx: Tx, kept: readonly Prepared[]): Promise<Map<string, Pending>> {
+  const pending = new Map<string, Pending>()
+  for (const { at, parts } of kept) {
+    for (const { streamId } of parts) {
+      const poll = emptyPoll(slotsPerStreamMax)
+      const fresh = { streamId, ts: at, poll, inDatabase: false, changed: false }
+      pending.set(pollKey(streamId, at), fresh)
+    }
+  }
+  for (const { stream_id, ts, data } of await readPolls(tx, [...pending.values()])) {
+    const known = pending.get(pollKey(stream_id, ts))
+    if (!known) continue
+    known.inDatabase = true
+    try {
+      decodePoll(data, known.poll)
+    } catch {
+      // A damaged row is worth nothing: the collection that comes again replaces it.
+      known.poll = emptyPoll(slotsPerStreamMax)
+    }
+  }
+  return pending
+}
+
+function mergeInto(
+  pending: ReadonlyMap<string, Pending>,
+  texts: TextWriter,
+  { at, parts }: Prepared,
+): WriteOutcome {
+  let stored = parts.length === 0
+  for (const { streamId, poll, texts: said } of parts) {
+    const into = pending.get(pollKey(streamId, at))
+    if (!into) continue
+    const next = { size: poll.size, kinds: poll.kinds, values: poll.values.slice() }
+    for (const [slot, text] of said) {
+      // The first text of a poll stays, so a later one must not reach the log.
+      if ((into.poll.kinds[slot] ?? 0) >= NUMBER) continue
+      setCell(next, slot, TEXT, at - texts.say(streamId, slot, at, text))
+    }
+    if (!mergePoll(into.poll, next)) continue
+    into.changed = true
+    stored = true
+  }
+  return stored ? 'stored' : 'duplicate'
+}
+
+/** In the order of the key, so that two batches do not wait for each other crosswise. */
+async function writePolls(tx: Tx, pending: readonly Pending[]): Promise<void> {
+  const changed = pending
+    .filter(one => one.changed)
+    .sort((a, b) => a.streamId - b.streamId || a.ts - b.ts)
+  const rows = changed
+    .filter(one => !one.inDatabase)
+    .map(({ streamId, ts, poll }) => ({ stream_id: streamId, ts, data: encodePoll(poll) }))
+  // A plain INSERT: if another process stored a part of the same poll meanwhile, the transaction
+  // runs again and merges; ON DUPLICATE KEY UPDATE ts=ts would lose ours and call it stored.
+  for (let from = 0; from < rows.length; from += rowsPerInsertMax) {
+    await tx
+      .insertInto('poll')
+      .values(rows.slice(from, from + rowsPerInsertMax))
+      .execute()
+  }
+  for (const { streamId, ts, poll } of changed.filter(one => one.inDatabase)) {
+    await tx
+      .updateTable('poll')
+      .set({ data: encodePoll(poll) })
+      .where('stream_id', '=', streamId)
+      .where('ts', '=', ts)
+      .execute()
+  }
+}
