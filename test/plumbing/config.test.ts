@@ -66,10 +66,13 @@ t.test('a secret setting is never shown, and not in its error', async t => {
   const shown = JSON.stringify(shownSettings(readConfig(env), env))
   t.notMatch(shown, /correct horse|hidden-pw/)
   t.match(shown, /set, hidden/)
-  t.throws(
-    () => readConfig({ POLLUX_MQTT_URL: 'http://u:hidden-pw@h' }),
-    (error: Error) => !JSON.stringify(error).includes('hidden-pw'),
-  )
+  try {
+    readConfig({ POLLUX_MQTT_URL: 'http://u:hidden-pw@h' })
+    t.fail('accepted')
+  } catch (error) {
+    t.match(error, { errors: [{ path: 'POLLUX_MQTT_URL' }] })
+    t.notMatch(JSON.stringify(error), /hidden-pw/)
+  }
 })
 
 t.test('help lists every setting', async t => {
