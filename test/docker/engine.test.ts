@@ -1,0 +1,288 @@
+// Goal: over a real engine, our numbers are those of the docker command, and a missing right or a
+// wrong certificate is said as such. Method: a private dockerd, busybox under steady load.
+
+import { execFile } from 'node:child_process'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import path from 'node:path'
+import { createServer } from 'node:tls'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+import { addressPolicy } from '../../server/addresses.ts'
+import { type Engine, type EngineOptions, openEngine } from '../../server/docker/engine.ts'
+import { readEngine } from '../../server/docker/read.ts'
+import type { TlsTexts } from '../../server/docker/transport.ts'
+import type { RawValue } from '../../server/model/raw.ts'
+import { startDockerd } from '../parts/dockerd.ts'
+import { program, tempDir, until } from '../parts/find.ts'
+
+const run = promisify(execFile)
+const loopback = addressPolicy(['127.0.0.0/8', '::1/128'])
+const signal = new AbortController().signal
+
+async function open(t: Test, address: string, more: Partial<EngineOptions> = {}): Promise<Engine> {
+  const engine = await openEngine({ address, addresses: loopback, timeoutMs: 10_000, ...more })
+  t.teardown(() => engine.close())
+  return engine
+}
+
+/** Every container's values by name. */
+async function read(engine: Engine): Promise<Map<string, Map<string, RawValue>>> {
+  const { containers } = await readEngine(engine, await engine.version(), true, signal)
+  const rows = [...(containers?.rows.values() ?? [])]
+  return new Map(rows.map(row => [String(found(row, 'name')), row]))
+}
+
+function found(row: Map<string, RawValue> | undefined, path: string) {
+  const raw = row?.get(path)
+  return raw && 'value' in raw ? raw.value : undefined
+}
+
+function increase(
+  before: Map<string, RawValue> | undefined,
+  after: Map<string, RawValue> | undefined,
+  path: string,
+): number {
+  return Number(found(after, path)) - Number(found(before, path))
+}
+
+t.test('a real engine', async t => {
+  const dockerd = await startDockerd(t)
+  const { docker } = dockerd
+  const engine = await open(t, dockerd.address)
+
+  t.test('CPU, memory, network and processes as docker stats shows them', async t => {
+    await dockerd.run('busy', ['-m', '64m', '--cpus', '0.5'], 'while :; do :; done')
+    await dockerd.run('sink', [], 'sleep 1000 | nc -l -p 9000 > /dev/null')
+    const ip = await docker(
+      'inspect',
+      '-f',
+      '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}',
+      'sink',
+    )
+    const send = `dd if=/dev/zero bs=64k count=32 2>/dev/null | nc ${ip} 9000`
+    await dockerd.exec('busy', `until ${send}; do sleep 0.1; done`)
+
+    // Both over the same seconds: the command takes two readings a second apart, we one on each side.
+    const shown: number[] = []
+    const before = (await read(engine)).get('busy')
+    for (let i = 0; i < 4; i++) {
+      shown.push(
+        Number.parseFloat(await docker('stats', '--no-stream', '--format', '{{.CPUPerc}}', 'busy')),
+      )
+    }
+    const after = (await read(engine)).get('busy')
+    const ours =
+      (100 * Number(found(after, 'cpu.online')) * increase(before, after, 'cpu.total')) /
+      increase(before, after, 'cpu.system')
+    const theirs = shown.reduce((a, b) => a + b) / shown.length
+    t.comment(`CPU: ours ${ours.toFixed(2)} %, docker stats ${theirs.toFixed(2)} % (${shown})`)
+    t.ok(Math.abs(ours - theirs) < Math.max(3, 0.1 * theirs), `${ours} is about ${theirs}`)
+    const throttled = increase(before, after, 'cpu.throttled')
+    t.ok(throttled > 0 && throttled < increase(before, after, 'clock'), 'throttled by its limit')
+
+    const line = await docker(
+      'stats',
+      '--no-stream',
+      '--format',
+      '{{.MemUsage}}|{{.NetIO}}|{{.PIDs}}',
+      'busy',
+    )
+    const [memory = '', net = '', pids = ''] = line.split('|')
+    t.equal(found(after, 'memory.limit'), 64 * 1024 * 1024)
+    t.match(memory, /64MiB/)
+    const used = Number(found(after, 'memory.used'))
+    const shownUsed = bytes(memory.split('/')[0])
+    t.ok(Math.abs(used - shownUsed) < 512 * 1024, `memory ${used} is about ${shownUsed}`)
+    const sent = Number(found(after, 'net.out'))
+    t.ok(sent > 2 * 1024 * 1024 && sent < 3 * 1024 * 1024, `sent ${sent}: 2 MiB and headers`)
+    t.ok(Math.abs(sent - bytes(net.split('/')[1])) < 0.01 * sent + 20_000, net)
+    t.equal(found(after, 'pids'), Number(pids))
+  })
+
+  t.test('states', async t => {
+    await dockerd.run('paused', [], 'sleep 1000')
+    await docker('pause', 'paused')
+    await dockerd.run('failed', [], 'exit 3')
+    await docker('create', '--name', 'created', 'box:1', 'sh')
+    await dockerd.run('crashing', ['--restart', 'on-failure:2'], 'exit 7')
+    const check = ['--health-cmd', 'true', '--health-interval', '1s']
+    await dockerd.run('healthy', check, 'sleep 1000')
+    await dockerd.run(
+      'sick',
+      ['--health-cmd', 'false', '--health-interval', '1s', '--health-retries', '1'],
+      'sleep 1000',
+    )
+    await dockerd.run('apart', ['--network', 'none'], 'sleep 1000')
+    const state = (name: string) => docker('inspect', '-f', '{{.State.Status}}', name)
+    const health = (name: string) => docker('inspect', '-f', '{{.State.Health.Status}}', name)
+    await until(async () => (await state('failed')) === 'exited', 'the end of "failed"')
+    await until(
+      async () =>
+        (await docker('inspect', '-f', '{{.RestartCount}} {{.State.Status}}', 'crashing')) ===
+        '2 exited',
+      'two restarts',
+      30_000,
+    )
+    await until(async () => (await health('healthy')) === 'healthy', 'health', 30_000)
+    await until(async () => (await health('sick')) === 'unhealthy', 'sickness', 30_000)
+
+    const all = await read(engine)
+    const states = [...all].map(([name, row]) => [name, found(row, 'state')])
+    t.same(Object.fromEntries(states), {
+      busy: 'running',
+      sink: 'running',
+      paused: 'paused',
+      failed: 'exited',
+      created: 'created',
+      crashing: 'exited',
+      healthy: 'running',
+      sick: 'running',
+      apart: 'running',
+    })
+    t.equal(found(all.get('failed'), 'exit_code'), 3)
+    t.equal(found(all.get('failed'), 'cpu.total'), undefined, 'no statistics of an ended one')
+    t.equal(found(all.get('crashing'), 'restarts'), 2)
+    t.equal(found(all.get('crashing'), 'exit_code'), 7)
+    t.equal(found(all.get('healthy'), 'health'), 'healthy')
+    t.equal(found(all.get('sick'), 'health'), 'unhealthy')
+    t.equal(found(all.get('busy'), 'health'), 'none')
+    t.equal(found(all.get('apart'), 'net.in'), undefined, 'no network, no zero')
+    t.equal(found(all.get('created'), 'started'), undefined)
+    const uptime = Number(found(all.get('busy'), 'uptime'))
+    t.ok(uptime > 0 && uptime < 120, `uptime ${uptime}`)
+    t.ok(Number(found(all.get('paused'), 'memory.used')) > 0, 'a paused one still has numbers')
+  })
+
+  t.test('a container that is gone between list and turn is no failure', async t => {
+    await dockerd.run('brief', [], 'sleep 1000')
+    const listed = await engine.containers()
+    await docker('rm', '-f', 'brief')
+    const stale: Engine = { ...engine, containers: async () => listed }
+    const reading = await readEngine(stale, await engine.version(), true, signal)
+    t.equal(reading.containers?.partial, false)
+    const names = [...(reading.containers?.rows.values() ?? [])].map(row => found(row, 'name'))
+    t.ok(names.includes('busy'))
+    t.notOk(names.includes('brief'))
+  })
+
+  t.test('no right to use the socket', async t => {
+    const dir = await tempDir(t)
+    await chmod(dir, 0o755)
+    const script = path.join(dir, 'nobody.ts')
+    const base = new URL('../../server/', import.meta.url).href
+    await writeFile(
+      script,
+      `import { addressPolicy } from '${base}addresses.ts'
+       import { openEngine } from '${base}docker/engine.ts'
+       import { dockerGapReason } from '${base}docker/errors.ts'
+       process.setgroups?.([]); process.setgid?.(65534); process.setuid?.(65534)
+       const engine = await openEngine({ address: ${JSON.stringify(dockerd.address)}, addresses: addressPolicy([]), timeoutMs: 5000 })
+       try { await engine.ping(); console.log('allowed') }
+       catch (e) { console.log(e.code, dockerGapReason(e), e.hint) }`,
+    )
+    const { stdout } = await run(process.execPath, [script])
+    t.match(stdout, /^E_DOCKER_PERMISSION auth .*group "docker"/)
+  })
+
+  t.test('TLS in both directions', async t => {
+    const keys = await certificates(t)
+    const proxy = createServer(
+      { cert: keys.server.cert, key: keys.server.key, ca: keys.ca, requestCert: true },
+      socket => {
+        const upstream = connect(dockerd.socketPath)
+        socket.on('error', () => upstream.destroy()).pipe(upstream)
+        upstream.on('error', () => socket.destroy()).pipe(socket)
+      },
+    )
+    proxy.on('tlsClientError', () => {})
+    await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => proxy.close())
+    const bound = proxy.address()
+    if (bound === null || typeof bound === 'string') throw new Error('no port')
+    const ping = async (host: string, tls?: TlsTexts) => {
+      const options = { timeoutMs: 5000, ...(tls && { tls }) }
+      const over = await open(t, `tcp://${host}:${bound.port}`, options)
+      await over.ping()
+      return (await over.version()).Version
+    }
+    const good = { ca: keys.ca, ...keys.client }
+    t.ok(await ping('127.0.0.1', good), 'by address')
+    t.ok(await ping('localhost', good), 'by name: the certificate is checked against the name')
+    await t.rejects(ping('127.0.0.1', { ca: keys.ca }), { code: 'E_DOCKER_TLS' }, 'no client cert')
+    await t.rejects(ping('127.0.0.1', keys.client), { code: 'E_DOCKER_TLS' }, 'unknown authority')
+    await t.rejects(ping('127.0.0.2', good), { code: 'E_DOCKER_UNREACHABLE' }, 'nobody there')
+    await t.rejects(
+      ping('127.0.0.1', { ...good, key: 'not a key' }),
+      { code: 'E_DOCKER_TLS' },
+      'a broken key',
+    )
+  })
+})
+
+/** `1.5MiB`, `2.1MB`: as the docker command writes sizes. */
+function bytes(text = ''): number {
+  const [, number = '', unit = ''] = /^\s*([0-9.]+)([A-Za-z]+)/.exec(text) ?? []
+  const units: Record<string, number> = {
+    B: 1,
+    kB: 1e3,
+    KiB: 1024,
+    MB: 1e6,
+    MiB: 1024 ** 2,
+    GiB: 1024 ** 3,
+  }
+  return Number(number) * (units[unit] ?? Number.NaN)
+}
+
+/** An authority, a server certificate for localhost and 127.0.0.1, and a client certificate. */
+async function certificates(t: Test) {
+  const dir = await tempDir(t)
+  const openssl = await program('openssl', 'openssl')
+  const file = (name: string) => path.join(dir, name)
+  const make = (...args: string[]) => run(openssl, args, { cwd: dir })
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  await make(
+    'req',
+    '-x509',
+    ...curve,
+    '-days',
+    '2',
+    '-subj',
+    '/CN=ca',
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.pem',
+  )
+  await writeFile(file('san'), 'subjectAltName=DNS:localhost,IP:127.0.0.1')
+  for (const name of ['server', 'client']) {
+    await make(
+      'req',
+      ...curve,
+      '-subj',
+      `/CN=${name}`,
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.csr`,
+    )
+    const signed = [
+      '-CA',
+      'ca.pem',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-days',
+      '2',
+      '-extfile',
+      'san',
+    ]
+    await make('x509', '-req', '-in', `${name}.csr`, ...signed, '-out', `${name}.pem`)
+  }
+  const text = (name: string) => readFile(file(name), 'utf8')
+  const pair = async (name: string) => ({
+    cert: await text(`${name}.pem`),
+    key: await text(`${name}.key`),
+  })
+  return { ca: await text('ca.pem'), server: await pair('server'), client: await pair('client') }
+}
