@@ -14,6 +14,7 @@ import {
   Version1,
   Version2c,
 } from 'net-snmp'
+import { giveDes } from './des.ts'
 import type { Answer, Question } from './engine.ts'
 import type { SessionOptions } from './session.ts'
 
@@ -47,6 +48,7 @@ export function openNative(options: SessionOptions, dgramModule: object): Native
     user.authKey = auth.key
   }
   if (level === 'authPriv' && priv) {
+    if (priv.protocol === 'des') giveDes()
     user.privProtocol = PrivProtocols[priv.protocol]
     user.privKey = priv.key
   }

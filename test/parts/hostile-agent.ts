@@ -140,12 +140,13 @@ function encodeReply(request: AgentRequest, reply: AgentReply): Buffer {
   return reply.mangle ? reply.mangle(message) : message
 }
 
-interface Element {
+export interface Element {
   tag: number
   body: Buffer
 }
 
-function elements(bytes: Buffer): Element[] {
+/** The elements that follow one another in these octets. */
+export function elements(bytes: Buffer): Element[] {
   const found: Element[] = []
   for (let at = 0; at < bytes.length; ) {
     const tag = bytes[at] ?? 0

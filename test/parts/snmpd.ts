@@ -55,6 +55,7 @@ export async function startSnmpd(t: Teardown, options: SnmpdOptions = {}): Promi
       `rocommunity ${community} 127.0.0.1`,
       'sysName pollux-test',
       'sysLocation rack 7',
+      'sysServices 72',
       ...users.map(u => `createUser ${u.name} ${u.auth} ${u.authKey} ${u.priv} ${u.privKey}`),
       ...users.map(u => `rouser ${u.name} ${u.level ?? 'priv'}`),
       options.extraConf ?? '',
