@@ -1,0 +1,55 @@
+// What a read that failed is reported as: the gap's reason and the error's words.
+
+import type { AppError } from '../model/errors.ts'
+import type { GapReason } from '../model/gap.ts'
+import type { FailedBody } from './collector.ts'
+import { cleanText } from './snmp-text.ts'
+
+/** Letters of an error's text in a failed collection. */
+const errorTextMax = 500
+
+/** A failed collection for each of these groups. `started` is of performance.now(). */
+export function failed(
+  groups: readonly string[],
+  error: AppError,
+  started: number,
+  signal: AbortSignal | null,
+): { group: string; body: FailedBody }[] {
+  const body: FailedBody = {
+    at: Date.now(),
+    took: elapsedMs(started),
+    ok: false,
+    reason: gapReason(error, signal),
+    error: errorText(error),
+  }
+  return groups.map(group => ({ group, body }))
+}
+
+/** An error's words as they may be published. */
+export function errorText(error: AppError): string {
+  const text =
+    error.code === 'E_ABORTED' ? 'the device was not read within its interval' : error.message
+  return cleanText(text, errorTextMax)
+}
+
+const REASONS: Record<string, GapReason> = {
+  E_SNMP_TIMEOUT: 'timeout',
+  E_SNMP_UNREACHABLE: 'unreachable',
+  E_SNMP_AUTH: 'auth',
+  E_SNMP_DECODE: 'decode',
+  E_SNMP_ERROR: 'partial',
+  E_ADDRESS_REFUSED: 'unreachable',
+  E_ADDRESS_UNKNOWN: 'unreachable',
+  E_SNMP_CONFIG: 'auth',
+}
+
+/** A read that others stopped was an overrun; one that ran out of its own time, a timeout. */
+export function gapReason(error: AppError, signal: AbortSignal | null): GapReason {
+  if (error.code === 'E_ABORTED') return signal?.aborted ? 'overrun' : 'timeout'
+  return REASONS[error.code] ?? 'decode'
+}
+
+/** Whole ms since a moment of performance.now(). */
+export function elapsedMs(started: number): number {
+  return Math.round(performance.now() - started)
+}
