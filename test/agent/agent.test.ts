@@ -1,0 +1,162 @@
+// Goal: the agent's messages keep the contract, at its own pace, and a part that fails or hangs is a
+// gap and never silence, overlap or a crash.
+
+import { pino } from 'pino'
+import t, { type Test } from 'tap'
+import { type AgentOptions, createAgent } from '../../agent/agent.ts'
+import { AGENT_GROUPS, GROUP_IDS } from '../../agent/fields.ts'
+import { linuxSource } from '../../agent/linux.ts'
+import { portableSource } from '../../agent/portable.ts'
+import type { HostSource } from '../../agent/source.ts'
+import { rowsTopic, sampleTopic } from '../../server/bus/topics.ts'
+import { Collection, type GoodCollection, RowsMessage } from '../../server/model/collection.ts'
+import { parser } from '../../server/validate.ts'
+import { until } from '../parts/find.ts'
+
+const log = pino({ level: 'silent' })
+const hostSource = () => (process.platform === 'linux' ? linuxSource() : portableSource())
+const collection = parser(Collection, 'E', 'collection')
+const rowsMessage = parser(RowsMessage, 'E', 'rows message')
+
+interface Sent {
+  topic: string
+  retain: boolean
+  body: Record<string, unknown>
+}
+
+/** An agent whose messages land in a list; it is closed at the end of the test. */
+function start(t: Test, options: Partial<AgentOptions> = {}) {
+  const sent: Sent[] = []
+  const agent = createAgent({
+    deviceId: 'host-1',
+    everyMs: 50,
+    log,
+    topics: {
+      sample: (device, group) => sampleTopic('main', device, group),
+      rows: (device, group) => rowsTopic('main', device, group),
+    },
+    sender: {
+      send(topic, body, { retain = false } = {}) {
+        sent.push({ topic, retain, body: JSON.parse(Buffer.from(body).toString()) })
+        return sent.length
+      },
+    },
+    ...options,
+  })
+  t.teardown(() => agent.close())
+  agent.start()
+  agent.start()
+  const of = (group: string) =>
+    sent.filter(({ topic }) => topic === sampleTopic('main', 'host-1', group))
+  const rowsOf = (group: string) =>
+    sent.filter(({ topic }) => topic === rowsTopic('main', 'host-1', group))
+  return { agent, sent, of, rowsOf }
+}
+
+function good(sent: Sent | undefined): GoodCollection {
+  const checked = collection({ v: 1, ...sent?.body })
+  if (!checked.ok) throw new Error(`failed: ${checked.reason}`)
+  return checked
+}
+
+t.test('every group of this host, by the contract', async t => {
+  const { agent, sent, of, rowsOf } = start(t, { everyMs: 1000 })
+  const full = GROUP_IDS.filter(group => group !== 'host_disk_io')
+  await until(() => full.every(group => of(group).length >= 2), 'two beats')
+  await agent.close()
+  for (const { body } of sent) {
+    for (const key of ['v', 'src', 'boot', 'seq']) t.notOk(key in body, `${key} is the sender's`)
+  }
+  for (const group of full) {
+    const [first, second] = of(group)
+    t.notOk(first?.retain)
+    t.same(Object.keys(good(first).metrics), Object.keys(AGENT_GROUPS[group].metrics), group)
+    for (const beat of [first, second]) {
+      for (const [metric, value] of Object.entries(good(beat).metrics)) {
+        const [values, gaps] = [[value].flat(), [good(beat).gaps?.[metric] ?? null].flat()]
+        values.forEach((v, i) => {
+          if (v === null) t.ok(gaps[i], `${group}.${metric}: a null has its reason`)
+        })
+      }
+    }
+  }
+  t.equal(good(of('host_cpu')[0]).gaps?.usage, 'first')
+  const usage = of('host_cpu')
+    .slice(1)
+    .map(beat => good(beat).metrics.usage)
+  t.ok(
+    usage.some(value => typeof value === 'number' && value >= 0 && value <= 100),
+    `${usage}`,
+  )
+  const disks = rowsMessage({ v: 1, ...rowsOf('host_disk')[0]?.body })
+  t.ok(disks.rows.some(row => row.key === '/' && row.name === '/' && row.labels.type))
+  t.equal(disks.units.percent, '%')
+  t.ok(rowsOf('host_disk')[0]?.retain)
+  t.same(
+    good(of('host_disk')[0]).rows,
+    disks.rows.map(row => row.key),
+  )
+  t.equal(rowsOf('host_disk').length, 1, 'rows are told once while they stay')
+})
+
+t.test('a part that fails, hangs or changes', async t => {
+  let mounts = ['/', '/a|b']
+  let measuring = 0
+  let widest = 0
+  const source: HostSource = {
+    ...hostSource(),
+    load: async () => {
+      throw new Error('no /proc/loadavg')
+    },
+    memory: () => new Promise(() => {}),
+    async system() {
+      widest = Math.max(widest, ++measuring)
+      await new Promise(resolve => setTimeout(resolve, 30))
+      measuring--
+      return { uptimeSeconds: 1, processes: null, users: null }
+    },
+    filesystems: async () =>
+      mounts.map(mount => ({ mount, device: 'd', type: 'ext4', bytes: null, inodes: null })),
+  }
+  const { agent, of, rowsOf } = start(t, { source, everyMs: 20 })
+  await until(() => of('host_load').length >= 3 && of('host_memory').length >= 3, 'three beats')
+  t.match(of('host_load')[2]?.body, { ok: false, reason: 'partial', error: 'no /proc/loadavg' })
+  t.match(of('host_memory')[0]?.body, { ok: false, reason: 'timeout' })
+  t.match(of('host_memory')[2]?.body, { ok: false, reason: 'timeout' })
+  collection({ v: 1, ...of('host_memory')[0]?.body })
+  t.ok(of('host_cpu').length >= 3, 'the other parts go on')
+  t.equal(widest, 1, 'never two measurements of one part')
+  t.ok(agent.counters.failed >= 6)
+  t.same(good(of('host_disk')[0]).rows, ['/', '/a%7Cb'])
+
+  mounts = ['/', '/new']
+  await until(() => rowsOf('host_disk').length === 2, 'changed rows')
+  const last = rowsMessage({ v: 1, ...rowsOf('host_disk')[1]?.body })
+  t.same(
+    last.rows.map(row => row.name),
+    ['/', '/new'],
+  )
+})
+
+t.test('a sender that throws does not stop the agent', async t => {
+  let calls = 0
+  const send = () => {
+    calls++
+    throw new Error('spool full')
+  }
+  const { agent } = start(t, { sender: { send } })
+  await until(() => calls > 30, 'more beats')
+  await agent.close()
+  const after = calls
+  await agent.close()
+  t.equal(calls, after, 'nothing is sent after close')
+})
+
+t.test('close without start', async t => {
+  const topics = { sample: () => 'a', rows: () => 'b' }
+  const sender = { send: () => 1 }
+  const agent = createAgent({ sender, topics, deviceId: 'x', everyMs: 1000, log })
+  await agent.close()
+  agent.start()
+  t.same(agent.counters, { measured: 0, failed: 0, overrun: 0 })
+})
