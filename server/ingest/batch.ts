@@ -6,9 +6,6 @@ import type { RowInfo } from '../model/collection.ts'
 import { AppError } from '../model/errors.ts'
 import type { SampleStore, WriteOutcome } from '../store/contract.ts'
 
-/** Failures of an entry while the store takes nothing else either, before the entry is to blame. */
-const blameAfter = 3
-
 export interface SamplesEntry extends EntryBase {
   kind: 'samples'
   collection: AcceptedCollection
@@ -27,8 +24,8 @@ interface EntryBase {
   numbers: SenderNumber[]
   messages: number
   bytes: number
-  /** Attempts that failed with an error that does not pass. */
-  failures: number
+  /** What the store had taken in all when it last refused this; null: it never did. */
+  refusedAt: number | null
 }
 
 export type Entry = SamplesEntry | RowsEntry
@@ -36,34 +33,48 @@ export type EntryOutcome = WriteOutcome | { storeError: unknown }
 
 export interface BatchResult {
   settled: [Entry, EntryOutcome][]
-  /** In their order; to be tried again. */
+  /** The store was away: to be tried again first. */
   left: Entry[]
-  /** Why something is left. */
+  /** The store refused it, and may refuse everything: to be tried again after the others. */
+  suspected: Entry[]
+  /** Why something is left or suspected. */
   error: unknown
+  /** What the store has taken in all. */
+  taken: number
 }
 
 type Target = Pick<SampleStore, 'write' | 'writeRows'>
+type Suspect = [Entry, unknown]
 
 /**
- * Never rejects. An entry is blamed (`storeError`) when its own write fails with an error that does
- * not pass, and either another one of the batch was taken, or it failed three times: a full disk must
- * not look like a batch of bad entries.
+ * Never rejects. An entry is blamed (`storeError`) when the store refuses it alone with an error that
+ * does not pass, and has taken something else in the same attempt or since it refused this before: a
+ * wrong password or a lost table must not look like a batch of bad entries.
+ * @param taken what the store has taken in all before
  */
-export async function writeBatch(batch: readonly Entry[], store: Target): Promise<BatchResult> {
-  const result: BatchResult = { settled: [], left: [], error: null }
-  const samples = batch.filter(entry => entry.kind === 'samples')
-  const suspects: [Entry, unknown][] = []
-  await writeHalves(samples, store, result, suspects)
+export async function writeBatch(
+  batch: readonly Entry[],
+  store: Target,
+  taken: number,
+): Promise<BatchResult> {
+  const result: BatchResult = { settled: [], left: [], suspected: [], error: null, taken }
+  const suspects: Suspect[] = []
+  await writeHalves(
+    batch.filter(entry => entry.kind === 'samples'),
+    store,
+    result,
+    suspects,
+  )
   for (const entry of batch) {
     if (entry.kind === 'rows') await writeRows(entry, store, result, suspects)
   }
-  const takesOthers = result.settled.length > 0
+  result.taken += result.settled.filter(([, outcome]) => outcome === 'stored').length
   for (const [entry, error] of suspects) {
-    entry.failures++
-    if (takesOthers || entry.failures >= blameAfter) {
+    if (result.taken > (entry.refusedAt ?? taken)) {
       result.settled.push([entry, { storeError: error }])
     } else {
-      result.left.push(entry)
+      entry.refusedAt = result.taken
+      result.suspected.push(entry)
       result.error = error
     }
   }
@@ -74,7 +85,7 @@ async function writeHalves(
   entries: readonly SamplesEntry[],
   store: Target,
   result: BatchResult,
-  suspects: [Entry, unknown][],
+  suspects: Suspect[],
 ): Promise<void> {
   if (entries.length === 0) return
   // The store went away in the middle: the other half need not ask.
@@ -104,7 +115,7 @@ async function writeRows(
   entry: RowsEntry,
   store: Target,
   result: BatchResult,
-  suspects: [Entry, unknown][],
+  suspects: Suspect[],
 ): Promise<void> {
   if (result.error !== null) return void result.left.push(entry)
   try {

@@ -75,7 +75,7 @@ export function createIngest(options: IngestOptions): Ingest {
     if (accepted.part) return parts.take(accepted, accepted.part, payload.length)
     const { collection, number } = accepted
     teller.tell(collection)
-    const rest = { ...fromOne(number), bytes: payload.length, failures: 0 }
+    const rest = { ...fromOne(number), bytes: payload.length, refusedAt: null }
     return writer.offer({ kind: 'samples', collection, ...rest })
   }
   const onRows = async ({ topic, payload }: BusMessage) => {
@@ -85,7 +85,7 @@ export function createIngest(options: IngestOptions): Ingest {
     if (accepted.refused !== null) return refuse(accepted)
     const { number, device, group, at, rows } = accepted
     if (!settler.isNew(number)) return
-    const rest = { ...fromOne(number), bytes: payload.length, failures: 0 }
+    const rest = { ...fromOne(number), bytes: payload.length, refusedAt: null }
     return writer.offer({ kind: 'rows', deviceUid: device.uid, group, at, rows, ...rest })
   }
   const tick = () => {
@@ -150,7 +150,7 @@ function createPartsIntake({ settler, teller, writer, now }: PartsIntakeOptions)
       const { collection, complete, ...rest } = outcome
       if (!complete) incomplete++
       teller.tell(collection)
-      await writer.offer({ kind: 'samples', collection, ...rest, failures: 0 })
+      await writer.offer({ kind: 'samples', collection, ...rest, refusedAt: null })
     }
   }
   return {

@@ -19,8 +19,8 @@ export interface EntryQueue {
   offer(entry: Entry): Promise<boolean>
   /** The first entries, bounded in number and bytes. */
   take(): Entry[]
-  /** To the front, in their order. */
-  putBack(entries: readonly Entry[]): void
+  /** In their order, before and behind what waits. */
+  putBack(first: readonly Entry[], last: readonly Entry[]): void
   /** Frees its place; false where it was settled before. */
   settle(entry: Entry): boolean
   /** Resolves when `length` entries are there to be taken, after `ms`, or at the end. */
@@ -70,8 +70,8 @@ export function createQueue(most: number = entriesMax): EntryQueue {
       queue = queue.slice(batch.length)
       return batch
     },
-    putBack(entries) {
-      queue = [...entries.filter(entry => unsettled.has(entry)), ...queue]
+    putBack(first, last) {
+      queue = [...first, ...queue, ...last].filter(entry => unsettled.has(entry))
     },
     settle(entry) {
       if (!unsettled.delete(entry)) return false

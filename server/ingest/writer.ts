@@ -12,6 +12,8 @@ import { batchMax, createQueue } from './queue.ts'
 const batchMs = 200
 const backOffFirstMs = 500
 const backOffMsMax = 30_000
+/** While it refuses entries without being away: the next ones show whether it refuses everything. */
+const suspectMsMax = 2000
 /** Between two attempts when the end is near, ms. */
 const closingPauseMs = 100
 
@@ -52,28 +54,32 @@ export function createWriter({
 }: WriterOptions): Writer {
   const queue = createQueue(queueMax)
   const closing = new AbortController()
-  const state = { failures: 0, error: null as string | null }
+  const state = { failures: 0, error: null as string | null, taken: 0, away: false }
   let closed = false
 
   const attempt = async () => {
-    const result = await writeBatch(queue.take(), store)
+    const result = await writeBatch(queue.take(), store, state.taken)
     for (const [entry, outcome] of result.settled) {
       if (queue.settle(entry)) onSettled(entry, outcome)
     }
-    queue.putBack(result.left)
+    state.taken = result.taken
+    queue.putBack(result.left, result.suspected)
     noteBlamed(result, log)
-    if (result.left.length === 0 && state.failures > 0) log.info('the store takes samples again')
-    const error = result.left.length === 0 ? null : messageOf(result.error)
+    const isDone = result.left.length + result.suspected.length === 0
+    if (isDone && state.failures > 0) log.info('the store takes samples again')
+    const error = isDone ? null : messageOf(result.error)
     if (error !== null && state.failures === 0) {
       log.warn({ error }, 'the store takes no samples: they wait, and are not acknowledged')
     }
     state.failures = error === null ? 0 : state.failures + 1
     state.error = error
+    state.away = result.left.length > 0
     onAttempt()
   }
   const pause = async () => {
     if (closing.signal.aborted) return state.failures > 0 ? delay(closingPauseMs) : undefined
-    const ms = backOffMs(state.failures, Math.random())
+    const backOff = backOffMs(state.failures, Math.random())
+    const ms = state.away ? backOff : Math.min(backOff, suspectMsMax)
     if (ms > 0) await delay(ms, undefined, { signal: closing.signal }).catch(() => {})
   }
   const run = async () => {

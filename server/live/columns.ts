@@ -1,0 +1,84 @@
+// The newest values of one group: each metric is a column that the newest collection with that
+// metric replaces, so a slow column keeps its older values with their own time. Pure.
+
+import type { AcceptedCollection } from '../model/accepted.ts'
+import type { Value } from '../model/collection.ts'
+import type { GapReason } from '../model/gap.ts'
+import type { LatestSample } from './contract.ts'
+
+interface Column {
+  at: number
+  rows: readonly string[] | null
+  values: readonly Value[]
+  gaps: readonly (GapReason | null)[] | null
+}
+
+/** Columns share the arrays of the collections that they came from. */
+export interface GroupColumns {
+  /** Time of the newest collection. */
+  at: number
+  columns: Map<string, Column>
+  failed: { at: number; reason: GapReason } | null
+}
+
+export function emptyGroup(): GroupColumns {
+  return { at: Number.NEGATIVE_INFINITY, columns: new Map(), failed: null }
+}
+
+/**
+ * Takes a collection in. A collection of the same time as the newest may bring other metrics.
+ * @returns false where it brought nothing new: it is older than the newest, or here already
+ */
+export function applyCollection(group: GroupColumns, collection: AcceptedCollection): boolean {
+  const { at, rows, metrics, gaps, failed } = collection
+  if (at < group.at) return false
+  let isNew = at > group.at
+  group.at = at
+  if (failed !== null) {
+    if (!isNew) return false
+    group.failed = { at, reason: failed }
+    return true
+  }
+  for (const [metric, values] of metrics) {
+    const known = group.columns.get(metric)
+    if (known && known.at >= at) continue
+    group.columns.set(metric, { at, rows, values, gaps: gaps.get(metric) ?? null })
+    isNew = true
+  }
+  return isNew
+}
+
+/** Takes over what another copy of the same group has newer. */
+export function mergeGroup(into: GroupColumns, from: GroupColumns): void {
+  into.at = Math.max(into.at, from.at)
+  for (const [metric, column] of from.columns) {
+    const known = into.columns.get(metric)
+    if (!known || known.at < column.at) into.columns.set(metric, column)
+  }
+  if (from.failed && (!into.failed || into.failed.at < from.failed.at)) into.failed = from.failed
+}
+
+/** One sample for each row of each column; after a failed read all of them are gaps of its time. */
+export function samplesOf(name: string, { columns, failed }: GroupColumns): LatestSample[] {
+  const samples: LatestSample[] = []
+  for (const [metric, column] of columns) {
+    const { rows, values, gaps } = column
+    const lost = failed && failed.at > column.at ? failed : null
+    for (const [i, value] of values.entries()) {
+      const row = rows?.[i] ?? null
+      samples.push(
+        lost
+          ? { group: name, metric, row, value: null, gap: lost.reason, at: lost.at }
+          : { group: name, metric, row, value, gap: gaps?.[i] ?? null, at: column.at },
+      )
+    }
+  }
+  return samples
+}
+
+/** Values held, for the bounds. */
+export function valuesIn({ columns }: GroupColumns): number {
+  let count = 0
+  for (const column of columns.values()) count += column.values.length
+  return count
+}

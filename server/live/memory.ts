@@ -1,0 +1,92 @@
+// The newest values in this process's memory: the default, and the copy that the Redis one falls
+// back to. Nothing here outlives the process.
+
+import type { AcceptedCollection } from '../model/accepted.ts'
+import { applyCollection, emptyGroup, type GroupColumns, samplesOf } from './columns.ts'
+import type { Live } from './contract.ts'
+
+/** Devices held; beyond, the one whose last collection is oldest goes. */
+const devicesMax = 100_000
+/** Groups of a device; beyond, a new one is not taken. */
+const groupsPerDeviceMax = 512
+
+type Listener = (collection: AcceptedCollection) => void
+
+export interface MemoryLiveStats {
+  devices: number
+  /** Devices that went because of the bound. */
+  evicted: number
+  /** Collections that were not taken: older than what is here, or of one group too many. */
+  ignored: number
+  listenerErrors: number
+}
+
+export interface MemoryLive extends Live {
+  /** The groups of a device as they are; not to be changed. */
+  groups(deviceUid: number): ReadonlyMap<string, GroupColumns>
+  stats(): MemoryLiveStats
+}
+
+export function createMemoryLive(options: { devicesMax?: number } = {}): MemoryLive {
+  const most = options.devicesMax ?? devicesMax
+  const devices = new Map<number, Map<string, GroupColumns>>()
+  const listeners = new Map<number | 'all', Set<Listener>>()
+  const counts = { evicted: 0, ignored: 0, listenerErrors: 0 }
+
+  const take = (collection: AcceptedCollection): boolean => {
+    const { deviceUid, group } = collection
+    const groups = devices.get(deviceUid) ?? new Map<string, GroupColumns>()
+    if (!groups.has(group) && groups.size >= groupsPerDeviceMax) return false
+    const columns = groups.get(group) ?? emptyGroup()
+    if (!applyCollection(columns, collection)) return false
+    groups.set(group, columns)
+    devices.delete(deviceUid)
+    devices.set(deviceUid, groups)
+    const [oldest] = devices.keys()
+    if (devices.size > most && oldest !== undefined) {
+      devices.delete(oldest)
+      counts.evicted++
+    }
+    return true
+  }
+  const tell = (collection: AcceptedCollection) => {
+    for (const key of [collection.deviceUid, 'all'] as const) {
+      for (const listener of listeners.get(key) ?? []) {
+        try {
+          listener(collection)
+        } catch {
+          counts.listenerErrors++
+        }
+      }
+    }
+  }
+
+  return {
+    async put(collection) {
+      if (take(collection)) tell(collection)
+      else counts.ignored++
+    },
+    async latest(deviceUid) {
+      const groups = devices.get(deviceUid) ?? []
+      return [...groups].flatMap(([name, columns]) => samplesOf(name, columns))
+    },
+    subscribe(deviceUid, listener) {
+      const of = listeners.get(deviceUid) ?? new Set()
+      listeners.set(deviceUid, of)
+      of.add(listener)
+      return () => {
+        of.delete(listener)
+        if (of.size === 0 && listeners.get(deviceUid) === of) listeners.delete(deviceUid)
+      }
+    },
+    async forget(deviceUid) {
+      devices.delete(deviceUid)
+    },
+    async close() {
+      devices.clear()
+      listeners.clear()
+    },
+    groups: deviceUid => devices.get(deviceUid) ?? new Map(),
+    stats: () => ({ devices: devices.size, ...counts }),
+  }
+}

@@ -1,0 +1,156 @@
+// Goal: Redis away, slow, full, emptied or full of foreign things costs nothing but speed.
+
+import process from 'node:process'
+import { pino } from 'pino'
+import t from 'tap'
+import { createRedisLive, type RedisLive } from '../../server/live/redis.ts'
+import { freePort, type Teardown, until } from '../parts/find.ts'
+import { startPrivateRedis, startRedis } from '../parts/redis.ts'
+import { failed, scalars, table, values } from './samples.ts'
+
+const log = pino({ level: 'silent' })
+
+async function connected(t: Teardown, url: string, site = 'main'): Promise<RedisLive> {
+  const live = createRedisLive({ url, site, log })
+  t.teardown(() => live.close())
+  await until(() => live.connected, 'live to connect')
+  return live
+}
+
+t.test('two processes see each other, by value and by channel', async t => {
+  const { url } = await startRedis(t)
+  const [a, b] = [await connected(t, url), await connected(t, url)]
+  const told: string[] = []
+  b.subscribe(1, ({ group, at }) => told.push(`one ${group} ${at}`))
+  b.subscribe('all', ({ group, at }) => told.push(`all ${group} ${at}`))
+  // The subscription is on its way: put until it has come through.
+  let at = 1000
+  await until(async () => {
+    await a.put(table(1, 'interface', at++, ['x'], { in: [null] }))
+    return told.length >= 2
+  }, 'b to hear of a')
+  t.match(told.slice(0, 2).join(), /one interface/)
+  t.match(told.slice(0, 2).join(), /all interface/)
+
+  await a.put(table(1, 'interface', 9000, ['x'], { in: [1], alias: ['slow'] }))
+  await a.put(table(1, 'interface', 9001, ['x'], { in: [2] }))
+  t.same(values(await b.latest(1)), [
+    'interface.alias[x] = slow @9000',
+    'interface.in[x] = 2 @9001',
+  ])
+  // An older one by another process changes nothing, not even where that one knows no newer.
+  const c = await connected(t, url)
+  await c.put(failed(1, 'interface', 5000, 'timeout'))
+  t.same(values(await b.latest(1)), [
+    'interface.alias[x] = slow @9000',
+    'interface.in[x] = 2 @9001',
+  ])
+})
+
+t.test('two sites in one Redis do not meet', async t => {
+  const { url } = await startRedis(t)
+  const [a, b] = [await connected(t, url, 'one'), await connected(t, url, 'two')]
+  await a.put(scalars(1, 'system', 1000, { x: 1 }))
+  t.same(await b.latest(1), [])
+})
+
+t.test('started without Redis: memory answers', async t => {
+  const port = await freePort()
+  const live = createRedisLive({ url: `redis://127.0.0.1:${port}`, site: 'main', log })
+  t.teardown(() => live.close())
+  await live.put(scalars(1, 'system', 1000, { x: 1 }))
+  t.same(values(await live.latest(1)), ['system.x = 1 @1000'])
+  t.match(live.stats(), { skipped: 1, fallbacks: 1 })
+})
+
+t.test('killed and started again, empty: values stay, listeners hear again', async t => {
+  const { url, server } = await startPrivateRedis(t)
+  const [a, b] = [await connected(t, url), await connected(t, url)]
+  const told: number[] = []
+  b.subscribe('all', ({ at }) => told.push(at))
+  await a.put(scalars(1, 'system', 1000, { x: 1 }))
+  await server.stop('SIGKILL')
+  await until(() => !a.connected, 'a to notice')
+  await a.put(scalars(1, 'system', 2000, { x: 2 }))
+  t.same(values(await a.latest(1)), ['system.x = 2 @2000'])
+  t.equal(a.stats().skipped, 1)
+
+  await server.start()
+  await until(() => a.connected && b.connected, 'both to come back')
+  t.same(values(await a.latest(1)), ['system.x = 2 @2000'], 'its own copy fills the empty Redis')
+  let at = 3000
+  await until(async () => {
+    await a.put(scalars(1, 'system', at++, { x: 3 }))
+    return told.some(time => time >= 3000)
+  }, 'b to hear again')
+  t.match(values(await b.latest(1)).join(), /system.x = 3/)
+})
+
+t.test('emptied: nothing is lost in the process that put it', async t => {
+  const { url, admin } = await startRedis(t)
+  const live = await connected(t, url)
+  await live.put(scalars(1, 'system', 1000, { x: 1 }))
+  await admin.flushall()
+  t.same(values(await live.latest(1)), ['system.x = 1 @1000'])
+})
+
+t.test('stopped in the middle (alive, silent): calls come back, writes are counted', async t => {
+  const { url, server } = await startPrivateRedis(t)
+  const live = await connected(t, url)
+  process.kill(server.pid(), 'SIGSTOP')
+  t.teardown(() => process.kill(server.pid(), 'SIGCONT'))
+  await live.put(scalars(1, 'system', 1000, { x: 1 }))
+  t.same(values(await live.latest(1)), ['system.x = 1 @1000'])
+  t.equal(live.stats().skipped, 1)
+  t.equal(live.stats().fallbacks, 1)
+  await until(() => !live.connected, 'the silent connection to be ended')
+  process.kill(server.pid(), 'SIGCONT')
+  await until(() => live.connected, 'live to come back')
+  await live.put(scalars(1, 'system', 2000, { x: 2 }))
+  t.equal(live.stats().skipped, 1)
+})
+
+t.test('full: values stay here, and others still hear of them', async t => {
+  const { url, admin } = await startPrivateRedis(t, ['--maxmemory', '4mb'])
+  const [a, b] = [await connected(t, url), await connected(t, url)]
+  const told: number[] = []
+  b.subscribe('all', ({ at }) => told.push(at))
+  let at = 1000
+  await until(async () => {
+    await a.put(scalars(1, 'system', at++, { x: 1 }))
+    return told.length > 0
+  }, 'b to hear')
+  await admin.set('ballast', 'x'.repeat(4_000_000)).catch(() => {})
+  await admin.config('SET', 'maxmemory', '1mb')
+  await a.put(scalars(1, 'system', 9000, { x: 9 }))
+  t.equal(a.stats().full, 1)
+  await until(() => told.includes(9000), 'b to hear although Redis is full')
+  t.same(values(await a.latest(1)), ['system.x = 9 @9000'])
+})
+
+t.test('foreign things in our hash and on our channel are counted, not believed', async t => {
+  const { url, admin } = await startRedis(t)
+  const live = await connected(t, url)
+  const told: unknown[] = []
+  live.subscribe('all', collection => told.push(collection))
+  await live.put(scalars(1, 'system', 1000, { x: 1 }))
+  const key = 'pollux:main:live:1'
+  await admin.hset(key, 'c|system|zz', 'no json', 'c|other|zz', '{"uid":1}', 'z', '1')
+  await admin.hset(
+    key,
+    'c|bad|zz',
+    '{"uid":1,"group":"bad","at":1,"rows":["a","b"],"columns":[["x",[1],null]],"failed":null}',
+  )
+  t.same(values(await live.latest(1)), ['system.x = 1 @1000'])
+  t.equal(live.stats().foreign, 3)
+  await until(async () => {
+    await admin.publish(key, '{"__proto__":{"uid":1}}')
+    return live.stats().foreign > 3
+  }, 'the message to be counted')
+  t.equal(told.length, 1)
+  await admin.del(key)
+  await admin.set(key, 'a string where a hash should be')
+  t.same(values(await live.latest(1)), ['system.x = 1 @1000'])
+  await live.put(scalars(1, 'system', 2000, { x: 2 }))
+  t.same(values(await live.latest(1)), ['system.x = 2 @2000'])
+})
