@@ -1,0 +1,313 @@
+// The embedded MQTT broker (3.1.1, over aedes): nobody anonymous, every topic authorised, everything
+// bounded. It keeps retained messages in memory and no sessions: what must not be lost is spooled
+// by its sender (DESIGN, rule 3).
+
+import type { EventEmitter } from 'node:events'
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import { Aedes, type Client, type PublishPacket } from 'aedes'
+import type { Logger } from '../log.ts'
+import { AppError, messageOf } from '../model/errors.ts'
+import { createFrameGuard, type FrameGuard } from './frames.ts'
+import type { Principal } from './principals.ts'
+import { mayRetain } from './topics.ts'
+
+/** Connections at a time. */
+const clientsMax = 2000
+/** Packet of somebody who has not signed in yet, bytes: a CONNECT with a will. */
+const connectBytesMax = 16 * 1024
+/** Packet of a principal that has no limit of its own, bytes. */
+const packetBytesMax = 256 * 1024
+/** Time until CONNECT must have come, ms. */
+const connectMsMax = 10_000
+/** A subscriber that takes nothing for so long is cut: it would hold up the others, ms. */
+const drainMsMax = 5_000
+/** Packets that a client may send before it is signed in. */
+const earlyPacketsMax = 100
+const topicLevelsMax = 20
+/** Messages that may be on their way to subscribers at a time. */
+const deliveriesMax = 1000
+/** Retained topics, and bytes of their payloads, that are kept; more are delivered, not kept. */
+const retainedMax = 200_000
+const retainedBytesMax = 512 * 1024 * 1024
+/** Publishes to forbidden topics after which the connection is cut. */
+const deniedMax = 1000
+/** Where a forbidden publish goes instead: nobody can subscribe to it. */
+const DENIED_TOPIC = '$SYS/denied'
+/** CONNACK return code "bad user name or password" (MQTT 3.1.1, 3.2.2.3). */
+const BAD_CREDENTIALS = 4
+
+export interface BrokerOptions {
+  host: string
+  /** 0 takes any free port. */
+  port: number
+  authenticate: (username: string, password: string) => Principal | null | Promise<Principal | null>
+  authorize: (principal: Principal, action: 'publish' | 'subscribe', topic: string) => boolean
+  log: Logger
+  tls?: { cert: string; key: string }
+  clientsMax?: number
+  packetBytesMax?: number
+}
+
+export interface BrokerStats {
+  /** Refused sign-ins, publishes and subscriptions. */
+  denied: number
+  /** Connections cut for a packet that was too large. */
+  oversize: number
+  /** Connections above the limit. */
+  rejected: number
+  /** Retained messages that were delivered but not kept. */
+  notRetained: number
+}
+
+export interface Broker {
+  readonly port: number
+  /** `host:port`. */
+  readonly address: string
+  readonly connectedClients: number
+  readonly stats: Readonly<BrokerStats>
+  /** Cuts every connection of this user; gives their number. */
+  disconnect(username: string): number
+  close(): Promise<void>
+}
+
+/** What the broker remembers of a connection. */
+interface Session {
+  guard: FrameGuard
+  principal: Principal | null
+  denied: number
+}
+
+/**
+ * Listens and serves. @throws AppError E_PORT_IN_USE, E_BROKER_LISTEN
+ */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const { log } = options
+  const stats: BrokerStats = { denied: 0, oversize: 0, rejected: 0, notRetained: 0 }
+  const sessions = new WeakMap<Client, Session>()
+  const sockets = new Map<Socket, Client | null>()
+  const guards = new WeakMap<object, FrameGuard>()
+  const mayKeep = retainedBound(stats)
+  let closing: Promise<void> | null = null
+
+  const broker = await Aedes.createBroker({
+    concurrency: deliveriesMax,
+    connectTimeout: connectMsMax,
+    drainTimeout: drainMsMax,
+    queueLimit: earlyPacketsMax,
+    maxTopicLevels: topicLevelsMax,
+    maxClientsIdLength: 512,
+    preConnect(client, packet, done) {
+      const guard = guards.get(client.conn)
+      if (!guard) return done(new Error('unknown connection'), false)
+      sessions.set(client, { guard, principal: null, denied: 0 })
+      // Client ids are each user's own, so that nobody can take over somebody else's connection.
+      packet.clientId = `${packet.username ?? ''}:${packet.clientId || Math.random()}`
+      // No sessions: their queues would have no bound.
+      packet.clean = true
+      done(null, true)
+    },
+    authenticate(client, username, password, done) {
+      signIn(client, username, password).then(
+        ok => (ok ? done(null, true) : done(badCredentials(), false)),
+        error => {
+          log.error({ err: messageOf(error) }, 'a sign-in at the MQTT broker could not be checked')
+          done(badCredentials(), false)
+        },
+      )
+    },
+    authorizePublish(client, packet, done) {
+      const session = client && sessions.get(client)
+      if (!session?.principal) return done(new Error('not signed in'))
+      const allowed =
+        !packet.topic.startsWith('$') &&
+        options.authorize(session.principal, 'publish', packet.topic)
+      if (!allowed) {
+        deny(session, 'publish', packet.topic)
+        if (++session.denied > deniedMax) return done(new Error('too many forbidden publishes'))
+        // As Mosquitto does: acknowledged and gone. A cut would only make the client send it again.
+        packet.topic = DENIED_TOPIC
+        packet.payload = Buffer.alloc(0)
+        packet.retain = false
+        return done()
+      }
+      if (packet.retain && !mayKeep(packet)) packet.retain = false
+      done()
+    },
+    authorizeSubscribe(client, subscription, done) {
+      const session = sessions.get(client)
+      const { topic } = subscription
+      const allowed =
+        session?.principal &&
+        (topic.startsWith('$')
+          ? session.principal.admin === true
+          : options.authorize(session.principal, 'subscribe', topic))
+      if (session && !allowed) deny(session, 'subscribe', topic)
+      done(null, allowed ? subscription : null)
+    },
+  })
+
+  async function signIn(client: Client, username: string | undefined, password?: Buffer) {
+    const session = sessions.get(client)
+    if (!session || !username || !password) {
+      stats.denied++
+      log.warn('an anonymous MQTT client was refused')
+      return false
+    }
+    session.principal = await options.authenticate(username, password.toString('utf8'))
+    if (!session.principal) {
+      stats.denied++
+      log.warn({ username: username.slice(0, 128) }, 'an MQTT client was refused: wrong password')
+      return false
+    }
+    session.guard.bytesMax =
+      session.principal.packetBytesMax ?? options.packetBytesMax ?? packetBytesMax
+    return true
+  }
+
+  function deny(session: Session, action: string, topic: string): void {
+    stats.denied++
+    // One line for the first of a connection: a flood must not flood the log too.
+    const level = session.denied === 0 ? 'warn' : 'debug'
+    log[level](
+      { username: session.principal?.username, topic: topic.slice(0, 256) },
+      `an MQTT client may not ${action} there`,
+    )
+  }
+
+  function accept(socket: Socket): void {
+    if (closing) return void socket.destroy()
+    sockets.set(socket, null)
+    socket.on('close', () => sockets.delete(socket))
+    socket.on('error', () => undefined)
+    socket.setNoDelay(true)
+    socket.setKeepAlive(true, 60_000)
+    const guard = createFrameGuard(connectBytesMax)
+    guards.set(socket, guard)
+    guardReads(socket, guard, () => {
+      stats.oversize++
+      log.warn(
+        { address: socket.remoteAddress, bytesMax: guard.bytesMax },
+        'an MQTT client was cut: its packet is too large',
+      )
+    })
+    sockets.set(socket, broker.handle(socket))
+  }
+
+  const events: EventEmitter = broker
+  events.on('error', (error: Error) => log.error({ err: messageOf(error) }, 'MQTT broker'))
+  broker.on('clientError', (client, error) => {
+    log.debug({ client: client.id, err: messageOf(error) }, 'an MQTT client was cut')
+  })
+  broker.on('connectionError', (_client, error) => {
+    log.debug({ err: messageOf(error) }, 'an MQTT connection was cut')
+  })
+  const server = options.tls
+    ? createTlsServer({ ...options.tls, minVersion: 'TLSv1.2' }, accept)
+    : createServer({ noDelay: true }, accept)
+  server.maxConnections = options.clientsMax ?? clientsMax
+  server.on('drop', () => stats.rejected++)
+  server.on('tlsClientError', error => log.debug({ err: messageOf(error) }, 'a TLS client failed'))
+  try {
+    await listen(server, options)
+  } catch (error) {
+    await new Promise<void>(resolve => broker.close(resolve))
+    throw error
+  }
+  const port = portOf(server, options.port)
+
+  async function shutDown(): Promise<void> {
+    const ended = new Promise(resolve => server.close(resolve))
+    for (const socket of sockets.keys()) socket.destroy()
+    await ended
+    await new Promise<void>(resolve => broker.close(resolve))
+  }
+
+  return {
+    port,
+    address: `${options.host}:${port}`,
+    stats,
+    get connectedClients() {
+      return broker.connectedClients
+    },
+    disconnect(username) {
+      let cut = 0
+      for (const [socket, client] of sockets) {
+        if (!client || sessions.get(client)?.principal?.username !== username) continue
+        socket.destroy()
+        cut++
+      }
+      return cut
+    },
+    close() {
+      closing ??= shutDown()
+      return closing
+    },
+  }
+}
+
+/** aedes reads with `read()`: what that gives is looked at before it is parsed. */
+function guardReads(socket: Socket, guard: FrameGuard, onBroken: () => void): void {
+  const read = socket.read.bind(socket)
+  socket.read = size => {
+    const chunk: Buffer | null = read(size)
+    if (chunk === null || guard.push(chunk)) return chunk
+    if (!socket.destroyed) onBroken()
+    socket.destroy()
+    return null
+  }
+}
+
+/** May this retained message be kept? Counts what is kept, and lets through what deletes. */
+function retainedBound(stats: BrokerStats): (packet: PublishPacket) => boolean {
+  const sizes = new Map<string, number>()
+  let bytes = 0
+  return packet => {
+    if (!mayRetain(packet.topic)) return false
+    const before = sizes.get(packet.topic) ?? 0
+    const size = packet.payload.length
+    if (size === 0) {
+      sizes.delete(packet.topic)
+      bytes -= before
+      return true
+    }
+    const full = !sizes.has(packet.topic) && sizes.size >= retainedMax
+    if (full || bytes - before + size > retainedBytesMax) {
+      stats.notRetained++
+      return false
+    }
+    sizes.set(packet.topic, size)
+    bytes += size - before
+    return true
+  }
+}
+
+function badCredentials() {
+  return Object.assign(new Error('bad user name or password'), { returnCode: BAD_CREDENTIALS })
+}
+
+function listen(server: Server, { host, port }: BrokerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', cause => {
+      const inUse = 'code' in cause && cause.code === 'EADDRINUSE'
+      reject(
+        inUse
+          ? new AppError('E_PORT_IN_USE', `${host}:${port} is already in use`, {
+              cause,
+              hint: 'set POLLUX_MQTT_LISTEN to another host:port, or POLLUX_MQTT_URL to the broker that runs there',
+            })
+          : new AppError(
+              'E_BROKER_LISTEN',
+              `the MQTT broker cannot listen on ${host}:${port}: ${cause.message}`,
+              { cause, hint: 'set POLLUX_MQTT_LISTEN to an address of this machine' },
+            ),
+      )
+    })
+    server.listen(port, host, () => resolve())
+  })
+}
+
+function portOf(server: Server, asked: number): number {
+  const address = server.address()
+  return address !== null && typeof address === 'object' ? address.port : asked
+}

@@ -1,0 +1,203 @@
+// One connection to a broker, from CONNECT to its end, over mqtt.js; it never reconnects by itself:
+// client.ts opens the next one. So no state of a dead connection can leak into a living one.
+
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
+import { AppError, messageOf } from '../model/errors.ts'
+import type { BusMessage } from './contract.ts'
+import { createFrameGuard } from './frames.ts'
+
+/** Seconds between pings; a broker silent for one and a half of them is taken for dead. */
+const KEEPALIVE_S = 20
+/** QoS 1 messages that an MQTT 5 broker may have unacknowledged towards us. */
+const receiveMax = 1024
+
+export interface LinkOptions {
+  url: string
+  username?: string | undefined
+  password?: string | undefined
+  clientId: string
+  will?: { topic: string; payload: string | Uint8Array; retain?: boolean; qos?: 0 | 1 } | undefined
+  tls?: BusTls | undefined
+  version: 4 | 5
+  /** Largest packet that is accepted from the broker, bytes. */
+  packetBytesMax: number
+  /** Time for TCP, TLS and CONNACK together, ms. */
+  connectMs: number
+}
+
+/** Certificates of `mqtts:` and `wss:` connections, as PEM text. */
+export interface BusTls {
+  ca?: string
+  cert?: string
+  key?: string
+  /** False accepts any certificate: for tests alone. */
+  rejectUnauthorized?: boolean
+}
+
+export interface LinkEvents {
+  /** The broker accepted us. */
+  onReady: (link: Link, limits: BrokerLimits) => void
+  /** A promise pauses reading until it resolves. */
+  onMessage: (message: BusMessage) => Promise<void> | null
+  /** Exactly once, at the end. */
+  onGone: (end: LinkEnd) => void
+}
+
+/** What the broker said that it takes (MQTT 5, 3.2.2.3); Infinity where it said nothing. */
+export interface BrokerLimits {
+  packetBytesMax: number
+  inflightMax: number
+}
+
+export interface LinkEnd {
+  /** Why, for people; null where the connection just ended. */
+  error: string | null
+  /** CONNACK return code or MQTT 5 reason code, where the broker refused us. */
+  code: number | null
+  /** Did any answer of the broker arrive? */
+  answered: boolean
+}
+
+export interface Link {
+  publish(topic: string, payload: Buffer, qos: 0 | 1, retain: boolean): Promise<void>
+  /** Resolves when granted. @throws AppError E_BUS_REFUSED when the broker refuses the filter */
+  subscribe(filter: string): Promise<void>
+  unsubscribe(filter: string): Promise<void>
+  /** Says good-bye to the broker (no will), and cuts after `ms` where it does not take that. */
+  end(ms: number): Promise<void>
+  /** Cuts at once. */
+  destroy(): void
+}
+
+function clientOptions(options: LinkOptions): IClientOptions {
+  const { username, password, will, tls, version } = options
+  return {
+    clientId: options.clientId,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    protocolVersion: version,
+    clean: true,
+    keepalive: KEEPALIVE_S,
+    connectTimeout: options.connectMs,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    ...(will
+      ? {
+          will: {
+            topic: will.topic,
+            payload: Buffer.from(will.payload),
+            qos: will.qos ?? 1,
+            retain: will.retain ?? false,
+          },
+        }
+      : {}),
+    ...(tls ?? {}),
+    ...(version === 5
+      ? { properties: { receiveMaximum: receiveMax, maximumPacketSize: options.packetBytesMax } }
+      : {}),
+  }
+}
+
+/** Opens a connection. @throws where the URL or a certificate cannot be used at all */
+export function openLink(options: LinkOptions, events: LinkEvents): Link {
+  const client = mqtt.connect(options.url, clientOptions(options))
+  const end: LinkEnd = { error: null, code: null, answered: false }
+  let gone = false
+  // Publishes whose outcome is open: mqtt.js leaves them hanging when the connection dies.
+  const open = new Set<(error: Error) => void>()
+
+  client.on('error', error => {
+    end.error ??= messageOf(error) || 'the connection failed'
+    if (!client.connected && 'code' in error && typeof error.code === 'number') {
+      end.code ??= error.code
+    }
+  })
+  client.on('packetreceive', packet => {
+    end.answered = true
+    if (packet.cmd === 'disconnect') end.error ??= `the broker ended it (${packet.reasonCode ?? 0})`
+  })
+  client.on('connect', packet => {
+    events.onReady(link, {
+      packetBytesMax: packet.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+      inflightMax: packet.properties?.receiveMaximum ?? Number.POSITIVE_INFINITY,
+    })
+  })
+  client.on('close', () => {
+    if (gone) return
+    gone = true
+    for (const reject of open) reject(new Error('connection closed'))
+    open.clear()
+    events.onGone(end)
+  })
+  client.handleMessage = (packet, done) => {
+    const { topic, payload, retain } = packet
+    const wait = events.onMessage({ topic, payload: Buffer.from(payload), retained: retain })
+    if (wait) wait.then(() => done())
+    else done()
+  }
+  guardReading(client, options.packetBytesMax, () => {
+    end.error ??= `the broker sent a packet above ${options.packetBytesMax} bytes`
+  })
+
+  const link: Link = {
+    publish: (topic, payload, qos, retain) =>
+      new Promise((resolve, reject) => {
+        if (gone) return reject(new Error('connection closed'))
+        open.add(reject)
+        client.publish(topic, payload, { qos, retain }, error => {
+          open.delete(reject)
+          if (error) reject(error)
+          else resolve()
+        })
+      }),
+    subscribe: filter =>
+      new Promise((resolve, reject) => {
+        client.subscribe(filter, { qos: 1 }, error => {
+          if (!error) resolve()
+          else if (gone) reject(new Error('connection closed'))
+          else reject(refusedFilter(filter, error))
+        })
+      }),
+    unsubscribe: filter =>
+      new Promise((resolve, reject) => {
+        client.unsubscribe(filter, error => (error ? reject(error) : resolve()))
+      }),
+    end: ms => endClient(client, ms),
+    destroy: () => void client.stream.destroy(),
+  }
+  return link
+}
+
+function refusedFilter(filter: string, cause: Error): AppError {
+  return new AppError('E_BUS_REFUSED', `the broker refused the subscription to ${filter}`, {
+    hint: "check what the broker's access list lets this user read",
+    cause,
+  })
+}
+
+/** Cuts the connection where the broker announces a packet that we would have to buffer whole. */
+function guardReading(client: MqttClient, bytesMax: number, onBroken: () => void): void {
+  const guard = createFrameGuard(bytesMax)
+  client.stream.on('data', (chunk: Uint8Array) => {
+    if (guard.push(chunk)) return
+    onBroken()
+    client.stream.destroy()
+  })
+}
+
+/** DISCONNECT first, so that the broker forgets the will; never waits longer than `ms`. */
+function endClient(client: MqttClient, ms: number): Promise<void> {
+  return new Promise(resolve => {
+    const cut = setTimeout(() => client.stream.destroy(), ms)
+    const done = () => {
+      clearTimeout(cut)
+      resolve()
+    }
+    if (client.stream.destroyed) return done()
+    client.stream.once('close', done)
+    // A graceful end waits for outstanding acknowledgements; whoever waits for them gave up.
+    for (const id of Object.keys(client.outgoing)) client.removeOutgoingMessage(Number(id))
+    client.end(!client.connected)
+  })
+}
