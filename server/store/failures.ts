@@ -99,7 +99,7 @@ function describe(primary: number, errno: number): [code: string, hint: string |
 /** A transaction that lost against another one and may simply be run again. */
 export function isConflict(error: unknown): boolean {
   const failure = failureOf(error instanceof AppError ? error.cause : error)
-  return isDuplicateKey(error) || failure.errno === 1213 || failure.errno === 1205
+  return isDuplicateKey(error) || failure.errno === 1213
 }
 
 /** A row of this key is there already. */

@@ -1,0 +1,301 @@
+// The cases of devices, rows, people, secrets, settings and the audit log.
+
+import type { Test } from 'tap'
+import { openStore } from '../../server/store/open.ts'
+import { log, type NewPlace } from './conformance.ts'
+import { collected, config } from './conformance-samples.ts'
+
+const fresh = async (t: Test, newPlace: NewPlace) => {
+  const place = await newPlace(t)
+  const store = await openStore({ url: place.url, log })
+  t.teardown(() => store.close())
+  return { place, store }
+}
+
+export function deviceCases(t: Test, newPlace: NewPlace): void {
+  t.test('devices: made, listed, changed by one at a time', async t => {
+    const { store } = await fresh(t, newPlace)
+    t.same(await store.devices.list(), [])
+    const made = await store.devices.create(config('sw-1'), 'file', 100)
+    t.match(made, { version: 1, source: 'file', identity: null, createdAt: 100, updatedAt: 100 })
+    await t.rejects(store.devices.create(config('sw-1'), 'form', 101), { code: 'E_DEVICE_EXISTS' })
+    const changed = { ...config('sw-1'), name: 'Schrank "7" ü', tags: ['core'] }
+    const two = await store.devices.update(changed, 1, 200)
+    t.same(two, { ...made, config: changed, version: 2, updatedAt: 200 })
+    t.same(await store.devices.get('sw-1'), two)
+    await t.rejects(store.devices.update(changed, 1, 300), { code: 'E_DEVICE_CHANGED' })
+    await t.rejects(store.devices.update(config('nobody'), 1, 300), { code: 'E_DEVICE_UNKNOWN' })
+    t.equal(await store.devices.get('nobody'), null)
+    const identity = {
+      at: 5,
+      sysObjectID: '1.3.6',
+      profiles: ['cisco'],
+      chosenBecause: ['sysObjectID'],
+      facts: { vendor: 'Cisco' },
+    }
+    await store.devices.setIdentity(made.uid, identity)
+    t.match(await store.devices.get('sw-1'), { identity, version: 2, updatedAt: 200 })
+    await store.devices.create(config('a-first'), 'api', 1)
+    t.same(
+      (await store.devices.list()).map(device => device.config.id),
+      ['a-first', 'sw-1'],
+    )
+  })
+
+  t.test('a row that cannot be read does not hide the other devices', async t => {
+    const { place, store } = await fresh(t, newPlace)
+    await store.devices.create(config('good'), 'form', 1)
+    await store.devices.create(config('hurt'), 'form', 1)
+    await place.raw(`update device set config = '{"id": 5}' where id = 'hurt'`)
+    t.same(
+      (await store.devices.list()).map(device => device.config.id),
+      ['good'],
+    )
+    await t.rejects(store.devices.get('hurt'), { code: 'E_DEVICE_INVALID' })
+  })
+
+  t.test('a deleted device frees its id, and nobody inherits its history', async t => {
+    const { place, store } = await fresh(t, newPlace)
+    const old = await store.devices.create(config('sw'), 'form', 1)
+    const rows = [{ key: 'Gi1', index: '1', name: 'Gi1', labels: {} }]
+    await store.samples.write([collected(old.uid, 1, ['Gi1'], { in: [1], name: ['x'] })])
+    await store.samples.writeRows(old.uid, 'interface', rows, 1)
+    await store.devices.remove('sw', { history: false, at: 2 })
+    t.equal(await store.devices.get('sw'), null)
+    await t.rejects(store.devices.remove('sw', { history: false, at: 2 }), {
+      code: 'E_DEVICE_UNKNOWN',
+    })
+    const next = await store.devices.create(config('sw'), 'form', 3)
+    t.not(next.uid, old.uid)
+    t.same(await store.samples.series(next.uid), [])
+    t.same(await store.samples.rows(next.uid), [])
+    t.equal((await store.samples.series(old.uid)).length, 2, 'the history is kept')
+    t.same(await store.samples.write([collected(old.uid, 2, ['Gi1'], { in: [2] })]), [
+      { refused: 'unknown-device' },
+    ])
+    await t.rejects(store.samples.writeRows(old.uid, 'interface', rows, 1), {
+      code: 'E_DEVICE_UNKNOWN',
+    })
+    await store.samples.write([collected(next.uid, 1, ['Gi1'], { in: [9], name: ['z'] })])
+    await store.samples.writeRows(next.uid, 'interface', rows, 1)
+    await store.devices.remove('sw', { history: true, at: 4 })
+    t.equal((await store.samples.series(old.uid)).length, 2, 'of the other one nothing went')
+    t.same(await store.samples.series(next.uid), [])
+    t.same(await place.raw('select count(*) as n from poll'), [{ n: 1 }])
+    t.same(await place.raw('select count(*) as n from text_log'), [{ n: 1 }])
+    const third = await store.devices.create(config('sw'), 'form', 5)
+    t.ok(third.uid > next.uid, 'a uid is not used again')
+  })
+
+  t.test('history goes in steps, and goes on after an interruption', async t => {
+    const { place, store } = await fresh(t, newPlace)
+    const { uid } = await store.devices.create(config('sw'), 'form', 1)
+    await store.samples.write(
+      Array.from({ length: 4100 }, (_, at) =>
+        collected(uid, at, ['a'], { in: [at], s: [`${at}`] }),
+      ),
+    )
+    await place.raw('update device set live_id = null, deleted_at = 1, purging = 1')
+    const again = await openStore({ url: place.url, log })
+    // The removal runs beside what the store is asked; closing waits for the step it is in.
+    const left = async () => (await place.raw('select uid from device')).length
+    for (let tries = 0; tries < 400 && (await left()) > 0; tries++) {
+      await new Promise(resolve => setTimeout(resolve, 25))
+    }
+    await again.close()
+    for (const table of ['device', 'stream', 'series', 'poll', 'text_log']) {
+      t.same(await place.raw(`select count(*) as n from ${table}`), [{ n: 0 }], table)
+    }
+  })
+
+  t.test('rows: names and labels, and what is not listed stays', async t => {
+    const { store } = await fresh(t, newPlace)
+    const { uid } = await store.devices.create(config('sw'), 'form', 1)
+    const row = (key: string, more = {}) => ({ key, index: key, name: key, labels: {}, ...more })
+    await store.samples.writeRows(
+      uid,
+      'interface',
+      [row('Gi10'), row('Gi2', { subtitle: 'uplink', labels: { mac: '00:11', ünï: '"x"' } })],
+      100,
+    )
+    await store.samples.writeRows(
+      uid,
+      'interface',
+      [row('Gi10', { name: 'ten' }), row('gi10')],
+      200,
+    )
+    await store.samples.writeRows(uid, 'disk', [row('/')], 300)
+    await store.samples.writeRows(uid, 'disk', [], 400)
+    t.same(await store.samples.rows(uid, 'interface'), [
+      {
+        ...row('Gi2', { subtitle: 'uplink', labels: { mac: '00:11', ünï: '"x"' } }),
+        group: 'interface',
+        seenAt: 100,
+      },
+      ...(await store.samples.rows(uid, 'interface')).slice(1),
+    ])
+    t.same(
+      (await store.samples.rows(uid)).map(({ group, key, name, seenAt }) => [
+        group,
+        key,
+        name,
+        seenAt,
+      ]),
+      [
+        ['disk', '/', '/', 300],
+        ['interface', 'Gi2', 'Gi2', 100],
+        ['interface', 'gi10', 'gi10', 200],
+        ['interface', 'Gi10', 'ten', 200],
+      ],
+    )
+    const many = Array.from({ length: 50_001 }, (_, index) => row(`r${index}`))
+    await t.rejects(store.samples.writeRows(uid, 'disk', many, 1), { code: 'E_ROWS_TOO_MANY' })
+  })
+}
+
+export function peopleCases(t: Test, newPlace: NewPlace): void {
+  t.test('users: one of a name, however it is written', async t => {
+    const { store } = await fresh(t, newPlace)
+    const { users } = store
+    t.equal(await users.count(), 0)
+    const ann = await users.create({ name: 'Änne', role: 'admin', passwordHash: 'h1', at: 10 })
+    t.same(ann, {
+      id: ann.id,
+      name: 'Änne',
+      role: 'admin',
+      disabled: false,
+      createdAt: 10,
+      lastSignInAt: null,
+    })
+    await t.rejects(users.create({ name: 'äNNE', role: 'viewer', passwordHash: 'x', at: 1 }), {
+      code: 'E_USER_EXISTS',
+    })
+    await users.create({ name: 'anne', role: 'viewer', passwordHash: 'h2', at: 11 })
+    t.equal(await users.count(), 2)
+    t.match(await users.byName('ÄNNE'), { id: ann.id, name: 'Änne', passwordHash: 'h1' })
+    t.equal(await users.byName("x' or '1'='1"), null)
+    await users.setPassword(ann.id, 'h3')
+    await users.signedIn(ann.id, 77)
+    t.match(await users.byName('Änne'), { passwordHash: 'h3', lastSignInAt: 77 })
+    t.same(
+      (await users.list()).map(user => user.name),
+      ['anne', 'Änne'],
+    )
+  })
+
+  t.test('sessions: begun, touched, ended, pruned', async t => {
+    const { place, store } = await fresh(t, newPlace)
+    const { users } = store
+    const { id } = await users.create({ name: 'ann', role: 'engineer', passwordHash: 'h', at: 1 })
+    const begin = (hash: string, at: number) =>
+      users.createSession({ hash, userId: id, at, csrf: `c-${hash}`, address: '127.0.0.1' })
+    for (const [hash, at] of [
+      ['a', 100],
+      ['b', 200],
+      ['c', 300],
+      ['d', 400],
+    ] as const) {
+      await begin(hash, at)
+    }
+    await users.touchSession('a', 500)
+    t.match(await users.session('a'), {
+      user: { id, name: 'ann', role: 'engineer' },
+      csrf: 'c-a',
+      createdAt: 100,
+      touchedAt: 500,
+    })
+    t.equal(await users.session('nothing'), null)
+    t.equal(await users.pruneSessions(250, 0), 1, 'b was idle')
+    t.equal(await users.pruneSessions(0, 150), 1, 'a is too old')
+    await users.endSessions(id, 'd')
+    t.equal(await users.session('c'), null)
+    t.ok(await users.session('d'))
+    await place.raw('update account set disabled = 1')
+    t.equal(await users.session('d'), null, 'a disabled user has no session')
+    await place.raw('update account set disabled = 0')
+    await users.endSession('d')
+    await users.endSession('d')
+    t.equal(await users.session('d'), null)
+  })
+
+  t.test('tokens', async t => {
+    const { store } = await fresh(t, newPlace)
+    const { users } = store
+    const token = { role: 'viewer' as const, prefix: 'plx_ab', at: 1, expiresAt: 99 }
+    await users.createToken({ ...token, name: 'grafana', hash: 'h1' })
+    await t.rejects(users.createToken({ ...token, name: 'grafana', hash: 'h2' }), {
+      code: 'E_TOKEN_EXISTS',
+    })
+    t.same(await users.token('h1'), { name: 'grafana', role: 'viewer', expiresAt: 99 })
+    t.equal(await users.token('h2'), null)
+    await users.tokenUsed('h1', 50)
+    t.same(await users.tokens(), [
+      {
+        name: 'grafana',
+        role: 'viewer',
+        prefix: 'plx_ab',
+        createdAt: 1,
+        expiresAt: 99,
+        usedAt: 50,
+      },
+    ])
+    t.equal(await users.revokeToken('grafana'), true)
+    t.equal(await users.revokeToken('grafana'), false)
+    t.equal(await users.token('h1'), null)
+  })
+
+  t.test('secrets and settings are written over by name', async t => {
+    const { store } = await fresh(t, newPlace)
+    await store.secrets.put('sw.community', 'v1:abc', 1)
+    await store.secrets.put('sw.community', 'v1:def', 2)
+    await store.secrets.put('another', 'v1:x', 3)
+    t.equal(await store.secrets.get('sw.community'), 'v1:def')
+    t.same(await store.secrets.list(), [
+      { name: 'another', updatedAt: 3 },
+      { name: 'sw.community', updatedAt: 2 },
+    ])
+    await store.secrets.remove('sw.community')
+    t.equal(await store.secrets.get('sw.community'), null)
+    t.equal(await store.settings.get('theme'), null)
+    await store.settings.put('theme', 'dark')
+    await store.settings.put('theme', 'light')
+    t.equal(await store.settings.get('theme'), 'light')
+  })
+
+  t.test('the audit log: newest first, in pages', async t => {
+    const { store } = await fresh(t, newPlace)
+    for (let at = 1; at <= 5; at++) {
+      await store.audit.append({
+        at,
+        actor: 'ann',
+        action: 'device.update',
+        thing: 'device:sw',
+        address: '127.0.0.1',
+        before: at === 1 ? null : { version: at - 1 },
+        after: { version: at, name: 'ü"' },
+      })
+    }
+    const first = await store.audit.list({ limit: 2 })
+    t.same(
+      first.map(({ id, ...entry }) => entry),
+      [5, 4].map(at => ({
+        at,
+        actor: 'ann',
+        action: 'device.update',
+        thing: 'device:sw',
+        address: '127.0.0.1',
+        before: { version: at - 1 },
+        after: { version: at, name: 'ü"' },
+      })),
+    )
+    const next = await store.audit.list({ limit: 10, before: first[1]?.id ?? 0 })
+    t.same(
+      next.map(({ at, before }) => [at, before]),
+      [
+        [3, { version: 2 }],
+        [2, { version: 1 }],
+        [1, null],
+      ],
+    )
+  })
+}
