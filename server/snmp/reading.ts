@@ -12,6 +12,10 @@ const oidsPerRequestMax = 40
 /** OIDs of one call; a plan that asks for more is wrong. */
 const oidsPerCallMax = 20_000
 
+/** Objects that a v1 agent has not, remembered in one session, and for how long. */
+const absentMax = 1000
+const absentMs = 300_000
+
 const TOO_BIG = 1
 const NO_SUCH_NAME = 2
 
@@ -19,11 +23,17 @@ const NO_SUCH_NAME = 2
 export interface Limits {
   /** OIDs in one GET or GETNEXT. */
   oidsPerRequest: number
+  /**
+   * OID → performance.now() until which it is not asked again. In v1 a missing object fails the whole
+   * GET (RFC 1157, section 4.1.2), so asking for it each time costs a round trip each time.
+   */
+  absent: Map<string, number>
 }
 
 export function initialLimits(options: SessionOptions): Limits {
   return {
     oidsPerRequest: Math.min(options.quirks?.maxOidsPerGet ?? oidsPerRequestMax, oidsPerRequestMax),
+    absent: new Map(),
   }
 }
 
@@ -39,7 +49,8 @@ export async function readScalars(
   checkOids(options, oids)
   const found = new Map<string, VarBind>()
   const failures: Failure[] = []
-  const work = chunks([...new Set(oids)], limits.oidsPerRequest)
+  const asked = [...new Set(oids)].filter(oid => type === 'next' || !isAbsent(limits, oid))
+  const work = chunks(asked, limits.oidsPerRequest)
   for (let chunk = work.shift(); chunk !== undefined; chunk = work.shift()) {
     const answer = await engine.ask({ type, oids: chunk }, signal)
     if (answer.varbinds !== null) {
@@ -51,6 +62,7 @@ export async function readScalars(
     if (without !== null) {
       found.set(without, { oid: without, value: { type: 'none' } })
       if (answer.status !== NO_SUCH_NAME) failures.push(answer)
+      else if (type === 'get') noteAbsent(limits, without)
     }
     work.unshift(...again)
   }
@@ -59,6 +71,19 @@ export async function readScalars(
     throw statusError(options, failure.status, failure.text)
   }
   return oids.map(oid => found.get(oid) ?? { oid, value: { type: 'none' } })
+}
+
+function isAbsent({ absent }: Limits, oid: string): boolean {
+  const until = absent.get(oid)
+  if (until === undefined) return false
+  if (performance.now() < until) return true
+  absent.delete(oid)
+  return false
+}
+
+function noteAbsent({ absent }: Limits, oid: string): void {
+  if (absent.size >= absentMax) absent.clear()
+  absent.set(oid, performance.now() + absentMs)
 }
 
 type Failure = Exclude<Answer, { status: 0 }>

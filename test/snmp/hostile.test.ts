@@ -13,6 +13,7 @@ import {
   integer,
   nothing,
   octets,
+  oidValue,
   startHostileAgent,
   tlv,
 } from '../parts/hostile-agent.ts'
@@ -101,7 +102,11 @@ t.test('every way to cut a datagram short is refused whole', async t => {
   let length = 1
   agent.answer = r => [
     { ...name(r), mangle: b => b.subarray(0, length) },
-    { ...name(r), mangle: b => Buffer.concat([b, Buffer.from('trailing rubbish')]) },
+    {
+      ...name(r),
+      mangle: b =>
+        Buffer.concat([b, tlv(0x30, Buffer.concat([oidValue(SYS_NAME), octets('more')]))]),
+    },
   ]
   const session = open(t)
   for (length = 1; length < 40; length++) {
@@ -402,6 +407,9 @@ t.test('v1: a missing object does not cost the others', async t => {
     found.map(one => one.value.type),
     ['none', 'octets', 'none', 'ticks'],
   )
+  agent.requests.length = 0
+  await session.get(['1.3.6.1.9.1.0', SYS_NAME, '1.3.6.1.9.2.0', SYS_UPTIME])
+  t.equal(agent.requests.length, 1, 'what is missing is not asked for each time')
   const next = await session.getNext(['1.3.6.1.2.1.1.4', '1.3.6.1.9'])
   t.equal(next[0]?.oid, SYS_NAME)
   t.equal(next[1]?.value.type, 'none')
