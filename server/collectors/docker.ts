@@ -12,7 +12,7 @@ import type { Reading } from '../model/raw.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import { chooseProfiles } from '../profiles/choose.ts'
 import { createEvaluator } from '../profiles/evaluator.ts'
-import type { Evaluator, FetchRequest } from '../profiles/face.ts'
+import type { Evaluated, Evaluator, FetchRequest } from '../profiles/face.ts'
 import { compilePlan } from '../profiles/plan.ts'
 import {
   type CheckReport,
@@ -118,6 +118,8 @@ class DockerReader implements DeviceReader {
   readonly #target: Target
   readonly #everyMs: number
   #surroundings: Surroundings
+  /** What the evaluator at work was made of. */
+  #planned: Catalogue | null = null
   #engine: Engine | null = null
   #version: VersionAnswer | null = null
   #evaluator: Evaluator | null = null
@@ -129,22 +131,23 @@ class DockerReader implements DeviceReader {
     this.#surroundings = surroundings
     this.#everyMs = parseDuration(target.config.every)
     // What was chosen before is enough to name the groups of a first read that fails.
-    const known = target.identity?.profiles.filter(id => surroundings.catalogue.profiles.has(id))
-    if (known?.length) this.#evaluator = createEvaluator(compilePlan(surroundings.catalogue, known))
+    const { catalogue } = surroundings
+    const known = target.identity?.profiles.filter(id => catalogue.profiles.has(id)) ?? []
+    if (known.length > 0) this.#plan(catalogue, known)
   }
 
   async collect(at: number, signal: AbortSignal): Promise<Collected> {
     const started = performance.now()
-    const before = this.#evaluator?.due(at, this.#everyMs)
-    let due = before
+    let evaluator = this.#evaluator
+    let due = evaluator?.due(at, this.#everyMs)
     try {
       const engine = await this.#open()
       const identity = this.#identified ? null : await this.#identify(engine, signal)
-      const evaluator = this.#evaluator
-      if (!evaluator) throw new AppError('E_DOCKER_ERROR', 'no profile of Docker is known')
-      due = identity ? evaluator.due(at, this.#everyMs) : (before ?? [])
-      const reading = await this.#read(engine, due, signal)
-      const { collections, rows } = evaluator.evaluate(reading, elapsedMs(started))
+      if (this.#evaluator !== evaluator || !due) {
+        evaluator = this.#evaluator
+        due = evaluator?.due(at, this.#everyMs) ?? []
+      }
+      const { collections, rows } = await this.#evaluate(engine, due, started, signal)
       return { collections, rows, identity }
     } catch (error) {
       this.#forgetEngine()
@@ -155,7 +158,8 @@ class DockerReader implements DeviceReader {
         reason: dockerGapReason(error),
         error: messageOf(error),
       }
-      const groups = due?.map(request => request.group) ?? [UNKNOWN_GROUP]
+      const known = (evaluator?.plan.groups.length ?? 0) > 0
+      const groups = known && due ? due.map(request => request.group) : [UNKNOWN_GROUP]
       return { collections: groups.map(group => ({ group, body })), rows: [], identity: null }
     }
   }
@@ -182,15 +186,40 @@ class DockerReader implements DeviceReader {
     this.#engine?.close()
     this.#engine = null
     this.#version = null
+    this.#identified = false
   }
 
-  /** A new catalogue means a new evaluator, whose rates begin anew; else the one at work stays. */
+  #plan(catalogue: Catalogue, profiles: readonly string[]): void {
+    this.#evaluator = createEvaluator(compilePlan(catalogue, profiles))
+    this.#planned = catalogue
+  }
+
+  /** Rates go on where nothing changed; other profiles or another catalogue begin them anew. */
   async #identify(engine: Engine, signal: AbortSignal): Promise<DeviceIdentity> {
     const { catalogue } = this.#surroundings
     const identity = await identify(engine, this.#target, catalogue, signal)
-    this.#evaluator = createEvaluator(compilePlan(catalogue, identity.profiles))
+    const before = this.#evaluator?.plan.profiles.join()
+    if (this.#planned !== catalogue || before !== identity.profiles.join()) {
+      this.#plan(catalogue, identity.profiles)
+    }
     this.#identified = true
     return identity
+  }
+
+  async #evaluate(
+    engine: Engine,
+    due: FetchRequest[],
+    started: number,
+    signal: AbortSignal,
+  ): Promise<Evaluated> {
+    if (!this.#evaluator || this.#evaluator.plan.groups.length === 0) {
+      throw new AppError('E_DOCKER_PROFILE', 'no profile says what to read of this engine', {
+        hint: 'the device\'s "profiles" should hold "auto" or "docker"',
+      })
+    }
+    if (due.length === 0) return { collections: [], rows: [] }
+    const reading = await this.#read(engine, due, signal)
+    return this.#evaluator.evaluate(reading, elapsedMs(started))
   }
 
   async #read(engine: Engine, due: FetchRequest[], signal: AbortSignal): Promise<Reading> {

@@ -20,6 +20,7 @@ const REASONS: Record<string, GapReason> = {
   E_DOCKER_TOO_BIG: 'decode',
   E_DOCKER_ERROR: 'partial',
   E_DOCKER_GONE: 'no-such-object',
+  E_DOCKER_PROFILE: 'no-such-object',
 }
 
 /** Why nothing came, of any error that a call to an engine threw. */

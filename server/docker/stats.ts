@@ -45,6 +45,7 @@ export const CONTAINER_PATHS = [
   'oom_killed',
   'restarts',
   'started',
+  'run',
   'uptime',
   'clock',
   'cpu.total',
@@ -106,6 +107,8 @@ export function listedValues(listed: ListedContainer): Values {
 /**
  * State, health (`none` without a health check), exit code of one that has ended, restarts, start
  * in Unix s and uptime in s by the engine's own clock (`nowMs`), so that our clocks need not agree.
+ * `run` is a counter that goes back with each start, as all counters of a container do; unlike them
+ * it does so even where the new run has already counted more than the last one.
  */
 export function inspectedValues(inspected: InspectAnswer, nowMs: number): Values {
   const { State: state } = inspected
@@ -118,6 +121,7 @@ export function inspectedValues(inspected: InspectAnswer, nowMs: number): Values
     oom_killed: number(state.OOMKilled ? 1 : 0),
     restarts: number(inspected.RestartCount),
     started: number(startedMs === null ? null : startedMs / 1000),
+    run: counter(startedMs === null ? null : Number.MAX_SAFE_INTEGER - startedMs),
     uptime: number(up && startedMs !== null ? Math.max(0, (nowMs - startedMs) / 1000) : null),
   })
 }
