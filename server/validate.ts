@@ -73,3 +73,12 @@ function fieldErrors(errors: readonly ErrorObject[]): FieldError[] {
   }
   return [...seen.values()]
 }
+
+/** The value of JSON bytes; undefined for what is not JSON, which no schema accepts. */
+export function parseJson(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(payload).toString('utf8'))
+  } catch {
+    return undefined
+  }
+}

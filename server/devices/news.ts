@@ -6,7 +6,7 @@ import { parseDeviceTopic, receiptsFilter, statusFilter } from '../bus/topics.ts
 import type { Logger } from '../log.ts'
 import { DeviceStatus, Receipt } from '../model/collection.ts'
 import { DeviceIdentity } from '../model/device.ts'
-import { checker } from '../validate.ts'
+import { checker, parseJson } from '../validate.ts'
 
 /** Steps kept for one device's newest change. */
 const receiptsPerDeviceMax = 10
@@ -103,13 +103,4 @@ function bound(map: Map<string, unknown>): void {
   if (map.size <= devicesMax) return
   const oldest = map.keys().next()
   if (!oldest.done) map.delete(oldest.value)
-}
-
-/** undefined for what is not JSON: no schema accepts it. */
-function parseJson(payload: Buffer): unknown {
-  try {
-    return JSON.parse(payload.toString('utf8'))
-  } catch {
-    return undefined
-  }
 }

@@ -1,0 +1,114 @@
+// Sign-in, sessions and tokens over a real store: what a person holds is kept only as a hash.
+import t, { type Test } from 'tap'
+import { createAudit } from '../../server/audit.ts'
+import { addToken, addUser, createAuth } from '../../server/auth/auth.ts'
+import { createThrottle } from '../../server/auth/throttle.ts'
+import { createLog } from '../../server/log.ts'
+import { openStore } from '../../server/store/open.ts'
+
+async function setUp(t: Test, clock = { now: Date.now() }) {
+  const store = await openStore({ url: 'sqlite::memory:', log: createLog('silent') })
+  t.teardown(() => store.close())
+  const auth = createAuth({
+    users: store.users,
+    audit: createAudit(store.audit),
+    throttle: createThrottle(),
+    now: () => clock.now,
+  })
+  const { password } = await addUser(store.users, {
+    name: 'ann',
+    role: 'technician',
+    password: null,
+    at: clock.now,
+  })
+  return { store, auth, password, clock }
+}
+
+t.test('signs in with the right password alone, and says nothing of which was wrong', async t => {
+  const { auth, password, store } = await setUp(t)
+  t.match(await auth.signIn('ann', 'wrong password 1', 'a'), { ok: false })
+  t.match(await auth.signIn('nobody', password, 'a'), { ok: false })
+  const signedIn = await auth.signIn('ANN', password, 'a')
+  if (!signedIn.ok) return t.fail('refused')
+  t.match(await auth.session(signedIn.token), {
+    user: { name: 'ann', role: 'technician' },
+    csrf: signedIn.session.csrf,
+  })
+  t.equal(await auth.session('made up'), null)
+  t.notMatch(JSON.stringify(await auth.session(signedIn.token)), /argon2/)
+  const actions = (await store.audit.list({ limit: 10 })).map(entry => entry.action)
+  t.same(actions.sort(), ['session.refused', 'session.refused', 'session.start'])
+})
+
+t.test('a session ends by sign-out, by age and by idleness', async t => {
+  const { auth, password, clock } = await setUp(t)
+  const enter = async () => {
+    const signedIn = await auth.signIn('ann', password, 'a')
+    if (!signedIn.ok) throw new Error('refused')
+    return signedIn.token
+  }
+  const [first, second, third] = [await enter(), await enter(), await enter()]
+  await auth.signOut(first)
+  t.equal(await auth.session(first), null)
+  t.ok(await auth.session(second), 'the other one goes on')
+  clock.now += 13 * 3_600_000
+  t.equal(await auth.session(second), null, 'idle')
+  t.equal(await auth.session(third), null, 'idle')
+  const fourth = await enter()
+  for (let hour = 0; hour < 24 * 7; hour += 6) {
+    clock.now += 6 * 3_600_000
+    if (hour < 24 * 7 - 6) t.ok(await auth.session(fourth), `used after ${hour + 6} h`)
+  }
+  clock.now += 1
+  t.equal(await auth.session(fourth), null, 'a week is enough')
+})
+
+t.test('a new password ends the other sessions and needs the old one', async t => {
+  const { auth, password } = await setUp(t)
+  const here = await auth.signIn('ann', password, 'a')
+  const there = await auth.signIn('ann', password, 'b')
+  if (!here.ok || !there.ok) return t.fail('refused')
+  const { user } = here.session
+  await t.rejects(
+    auth.changePassword(user, 'not it at all', 'correct horse battery', here.token, 'a'),
+    { code: 'E_PASSWORD_WRONG' },
+  )
+  await t.rejects(auth.changePassword(user, password, 'short', here.token, 'a'), {
+    code: 'E_PASSWORD_WEAK',
+    errors: [{ path: 'next' }],
+  })
+  await auth.changePassword(user, password, 'correct horse battery', here.token, 'a')
+  t.ok(await auth.session(here.token))
+  t.equal(await auth.session(there.token), null)
+  t.match(await auth.signIn('ann', password, 'c'), { ok: false })
+  t.match(await auth.signIn('ann', 'correct horse battery', 'c'), { ok: true })
+})
+
+t.test('guessing is stopped even with the right password', async t => {
+  const { auth, password } = await setUp(t)
+  for (let i = 0; i < 5; i++) await auth.signIn('ann', `wrong password ${i}`, 'a')
+  t.match(await auth.signIn('ann', password, 'a'), { ok: false, retryAfterMs: 1000 })
+  t.match(await auth.signIn('ann', password, 'b'), { ok: true })
+})
+
+t.test('a token is shown once, expires, and can be revoked', async t => {
+  const { auth, store, clock } = await setUp(t)
+  const { token, prefix } = await addToken(store.users, {
+    name: 'ci',
+    role: 'viewer',
+    expiresInMs: 1000,
+    at: clock.now,
+  })
+  t.match(await auth.bearer(token), { name: 'ci', role: 'viewer' })
+  t.ok(token.startsWith(prefix))
+  t.notMatch(JSON.stringify(await store.users.tokens()), token)
+  t.equal(await auth.bearer(`${token}x`), null)
+  t.equal(await auth.bearer('Bearer'), null)
+  clock.now += 1001
+  t.equal(await auth.bearer(token), null, 'expired')
+  await t.rejects(
+    addToken(store.users, { name: 'old', role: 'viewer', expiresInMs: 400 * 86_400_000, at: 0 }),
+    { code: 'E_TOKEN_AGE' },
+  )
+  t.equal(await store.users.revokeToken('ci'), true)
+})
