@@ -21,7 +21,10 @@ const slowMs = 60_000
 const statfsMs = 2000
 /** `who` may ask a directory server for names. */
 const usersMs = 2000
-/** File systems that may hang at once: each holds one of libuv's four threads. */
+/**
+ * File systems that may hang at once, as each holds one of libuv's four threads: beyond, only `/` is
+ * still asked (where that hangs, so does everything else).
+ */
 const hungMax = 2
 
 interface Link {
@@ -58,7 +61,10 @@ export function linuxSource(root = '/'): HostSource {
     memory: async () => parseMeminfo(await file('proc/meminfo')),
     async filesystems() {
       const mounts = parseMounts(await file('proc/self/mounts')).slice(0, hostRowsMax)
-      return Promise.all(mounts.map(mount => readFilesystem(mount, hung)))
+      const found: Filesystem[] = []
+      // One after the other: several that hang at once would take all threads.
+      for (const mount of mounts) found.push(await readFilesystem(mount, hung))
+      return found
     },
     disks: async () => parseDiskstats(await file('proc/diskstats'), await disks()),
     async interfaces() {
@@ -82,7 +88,8 @@ export function linuxSource(root = '/'): HostSource {
 
 /** A mount whose last statfs still hangs is not asked again: that would take one more thread. */
 async function readFilesystem(mount: Mount, hung: Set<string>): Promise<Filesystem> {
-  if (hung.has(mount.mount) || hung.size >= hungMax) {
+  const isFull = hung.size >= hungMax && mount.mount !== '/'
+  if (hung.has(mount.mount) || isFull) {
     return { ...mount, bytes: null, inodes: null, failed: 'timeout' }
   }
   const call = statfs(mount.mount, { bigint: true })

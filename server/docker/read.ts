@@ -20,7 +20,7 @@ import {
  * Containers asked about at a time. An engine before 23.0 answers a reading of statistics only with
  * the next round of its collector, up to 1 s later, so many must wait side by side.
  */
-const containersAtOnceMax = 64
+const containersAtOnceMax = 250
 
 /** States of which the engine has statistics. */
 const COUNTED = new Set(['running', 'paused'])

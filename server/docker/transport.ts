@@ -11,7 +11,7 @@ import { connectionError, statusError, timeoutError } from './errors.ts'
 /** Bytes of one answer: a list of a thousand containers with many labels is below 10 MB. */
 export const answerBytesMax = 16 * 1024 * 1024
 /** Connections to one engine at a time; more calls wait for a free one. */
-const socketsMax = 128
+const socketsMax = 250
 
 export type Endpoint =
   | { socketPath: string }
