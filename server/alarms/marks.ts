@@ -1,0 +1,84 @@
+// Where a group's collections stopped coming, and the gap marks that say so in the charts: one just
+// after the last collection (when it is two intervals late), one just before the next. Pure.
+
+import type { AcceptedCollection, KnownDevice } from '../model/accepted.ts'
+import type { DeviceStatus } from '../model/collection.ts'
+import type { GapReason } from '../model/gap.ts'
+
+/** Groups of a device that are watched; the store has its own bound. */
+const groupsPerDeviceMax = 512
+const lateIntervals = 2
+const lateGraceMs = 5000
+
+interface GroupTimes {
+  /** Time of the newest collection, and when it came by our clock. */
+  at: number
+  heardAt: number
+  /** The last two distances, ms: a group may be read more seldom than its device. */
+  spacings: number[]
+  failed: boolean
+  /** The reason of the mark that was set after `at`. */
+  marked: GapReason | null
+}
+
+export type DeviceGroups = Map<string, GroupTimes>
+
+/** Is this collection newer than the last one judged of its group? */
+export function isNews(groups: DeviceGroups, { group, at }: AcceptedCollection): boolean {
+  const known = groups.get(group)
+  return known ? at > known.at : groups.size < groupsPerDeviceMax
+}
+
+/**
+ * Notes a collection that is news.
+ * @returns the mark that ends the gap before it
+ */
+export function heard(
+  groups: DeviceGroups,
+  { deviceUid, group, at, failed }: AcceptedCollection,
+  now: number,
+): AcceptedCollection | null {
+  const before = groups.get(group)
+  const spacings = before ? [...before.spacings, at - before.at].slice(-2) : []
+  groups.set(group, { at, heardAt: now, spacings, failed: failed !== null, marked: null })
+  // The collection of a spool may lie right behind the first mark: then nothing was missing.
+  if (!before?.marked || at - 1 <= before.at + 1) return null
+  return mark(deviceUid, group, at - 1, before.marked)
+}
+
+/**
+ * The marks that begin a gap now. They lie 1 ms after the last collection: no read of the device can
+ * have that time, so a mark never stands in the way of a collection that comes late from a spool.
+ */
+export function lateMarks(
+  groups: DeviceGroups,
+  device: Pick<KnownDevice, 'uid' | 'everyMs'>,
+  status: DeviceStatus,
+  now: number,
+): AcceptedCollection[] {
+  const marks: AcceptedCollection[] = []
+  for (const [name, group] of groups) {
+    if (group.marked !== null || now < lateAt(group, device.everyMs)) continue
+    // A failed collection is a gap already, and a device that is down is read less often.
+    if (group.failed && status.state === 'down') continue
+    group.marked = reasonOf(status)
+    marks.push(mark(device.uid, name, group.at + 1, group.marked))
+  }
+  return marks
+}
+
+function lateAt({ heardAt, spacings }: GroupTimes, everyMs: number): number {
+  const everyGroupMs = spacings.length === 0 ? everyMs : Math.max(everyMs, Math.min(...spacings))
+  return heardAt + lateIntervals * everyGroupMs + lateGraceMs
+}
+
+function reasonOf({ state, reason }: DeviceStatus): GapReason {
+  if (state === 'paused') return 'paused'
+  if (state === 'down') return reason === 'auth' ? 'auth' : 'unreachable'
+  return reason === 'device-clock' ? 'device-clock' : 'poller-down'
+}
+
+function mark(deviceUid: number, group: string, at: number, reason: GapReason): AcceptedCollection {
+  const nothing = { rows: null, metrics: new Map(), gaps: new Map() }
+  return { deviceUid, group, at, ...nothing, failed: reason }
+}

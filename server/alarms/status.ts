@@ -1,0 +1,182 @@
+// Judge in its first form: hears every collection, keeps the state of each device, publishes it when
+// it changes, and marks in the store where nothing came. One process at a time runs it.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Bus, BusMessage } from '../bus/contract.ts'
+import { parseDeviceTopic, samplesFilter, statusFilter } from '../bus/topics.ts'
+import type { Logger } from '../log.ts'
+import type { Accept, DeviceLookup, KnownDevice } from '../model/accepted.ts'
+import { DeviceStatus } from '../model/collection.ts'
+import type { SampleStore } from '../store/contract.ts'
+import { checker } from '../validate.ts'
+import type { StatusJudge } from './contract.ts'
+import { type Judged, nextStatus, type StatusEvent, settleMs, unjudged } from './machine.ts'
+import { type DeviceGroups, heard, isNews, lateMarks } from './marks.ts'
+import { createOutlet } from './outlet.ts'
+
+/** Collections older than this are refused where the caller says nothing else. */
+const defaultRetentionMs = 400 * 86_400_000
+/** The one timer: devices that wait to be judged at each turn, all of them at every fourth. */
+const sweepMs = settleMs
+const fullSweepTurns = 4
+const closeMsMax = 1000
+
+const checkStatus = checker(DeviceStatus, { firstOnly: true })
+
+export interface StatusJudgeOptions {
+  bus: Bus
+  site: string
+  devices: DeviceLookup
+  accept: Accept
+  /** Without it no gap marks are written. */
+  store?: { samples: Pick<SampleStore, 'write'> }
+  log: Logger
+  retentionMs?: number
+  now?: () => number
+}
+
+interface Watched {
+  uid: number
+  judged: Judged
+  groups: DeviceGroups
+  /** A collection was judged in this run: what the broker retains is older. */
+  isJudged: boolean
+}
+
+export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
+  const { bus, site, devices, accept, log, now = Date.now } = options
+  const retentionMs = options.retentionMs ?? defaultRetentionMs
+  const outlet = createOutlet({ bus, site, store: options.store?.samples ?? null, log })
+  /** Bounded by the devices that there are. */
+  const watched = new Map<string, Watched>()
+  const pending = new Set<string>()
+  const counts = { judged: 0, late: 0, refused: 0 }
+  const stops: (() => Promise<void>)[] = []
+  let timer: NodeJS.Timeout | undefined
+  let turns = 0
+  let closed: Promise<void> | null = null
+
+  const watch = (device: KnownDevice): Watched => {
+    const known = watched.get(device.id)
+    if (known?.uid === device.uid) return known
+    const judged = unjudged(now())
+    const created = { uid: device.uid, judged, groups: new Map(), isJudged: false }
+    watched.set(device.id, created)
+    // The state of a former device of this id is not this one's.
+    if (known) outlet.status(device.id, judged.status)
+    return created
+  }
+  const apply = (device: KnownDevice, one: Watched, event: StatusEvent) => {
+    const before = one.judged.status
+    one.judged = nextStatus(one.judged, event, device)
+    if (one.judged.pending) pending.add(device.id)
+    else pending.delete(device.id)
+    if (one.judged.status === before) return
+    outlet.status(device.id, one.judged.status)
+    const { state, reason } = one.judged.status
+    if (state !== before.state) log.info({ device: device.id, state, reason }, 'device state')
+  }
+  const onSamples = ({ topic, payload }: BusMessage) => {
+    if (closed) return
+    const at = now()
+    const accepted = accept({ topic, payload }, { site, now: at, retentionMs, devices })
+    if (accepted.refused !== null) {
+      counts.refused++
+      if (accepted.refused !== 'device-clock' || !accepted.device) return
+      const { device } = accepted
+      const failure = { reason: 'device-clock', error: null } as const
+      apply(device, watch(device), { type: 'failed', at, now: at, ...failure })
+      return
+    }
+    const { device, collection, error } = accepted
+    const one = watch(device)
+    if (!isNews(one.groups, collection)) {
+      counts.late++
+      return
+    }
+    counts.judged++
+    one.isJudged = true
+    const end = heard(one.groups, collection, at)
+    if (end) outlet.marks([end])
+    const times = { at: collection.at, now: at }
+    const event: StatusEvent =
+      collection.failed === null
+        ? { type: 'good', ...times }
+        : { type: 'failed', ...times, reason: collection.failed, error }
+    apply(device, one, event)
+    if (outlet.waiting > 0) void outlet.flush()
+  }
+  /** What an earlier run knew; our own statuses come back here too. */
+  const onStatus = ({ topic, payload, retained }: BusMessage) => {
+    const device = devices.get(parseDeviceTopic(topic)?.device ?? '')
+    if (closed || !retained || !device) return
+    const checked = checkStatus(parseJson(payload))
+    if (!checked.ok) return
+    const one = watch(device)
+    const { status } = one.judged
+    if (!one.isJudged && status.state !== 'paused') {
+      one.judged = { ...one.judged, status: checked.value }
+    } else if (checked.value.state === status.state && checked.value.since < status.since) {
+      one.judged = { ...one.judged, status: { ...status, since: checked.value.since } }
+      outlet.status(device.id, one.judged.status)
+    }
+  }
+  const sweepAll = (at: number) => {
+    const gone = new Set(watched.keys())
+    for (const device of devices.all()) {
+      gone.delete(device.id)
+      const one = watch(device)
+      apply(device, one, { type: 'tick', now: at })
+      outlet.marks(lateMarks(one.groups, device, one.judged.status, at))
+    }
+    for (const id of gone) {
+      watched.delete(id)
+      pending.delete(id)
+      outlet.status(id, null)
+    }
+  }
+  const sweep = () => {
+    const at = now()
+    for (const id of [...pending]) {
+      const device = devices.get(id)
+      if (device) apply(device, watch(device), { type: 'tick', now: at })
+      else pending.delete(id)
+    }
+    turns++
+    if (turns % fullSweepTurns === 0) sweepAll(at)
+    void outlet.flush()
+  }
+  const close = async () => {
+    clearInterval(timer)
+    const ending = Promise.allSettled([...stops.splice(0).map(stop => stop()), outlet.flush()])
+    await Promise.race([ending, delay(closeMsMax, undefined, { ref: false })])
+  }
+
+  return {
+    async start() {
+      if (closed || timer) return
+      timer = setInterval(sweep, sweepMs)
+      stops.push(await bus.subscribe(statusFilter(site), onStatus))
+      stops.push(await bus.subscribe(samplesFilter(site), onSamples))
+    },
+    status: id => watched.get(id)?.judged.status ?? null,
+    stats: () => ({
+      devices: watched.size,
+      ...counts,
+      waiting: outlet.waiting,
+      marksDropped: outlet.marksDropped,
+    }),
+    close: () => {
+      closed ??= close()
+      return closed
+    },
+  }
+}
+
+function parseJson(payload: Buffer): unknown {
+  try {
+    return JSON.parse(payload.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
