@@ -214,7 +214,7 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
       await link.publish(topic, payload, qos, retain)
       counts.published++
     } catch (error) {
-      if (!link || !ready) throw offline()
+      if (!link || !ready || closing) throw offline()
       throw error
     } finally {
       release()

@@ -104,6 +104,7 @@ export function openLink(options: LinkOptions, events: LinkEvents): Link {
   const client = mqtt.connect(options.url, clientOptions(options))
   const end: LinkEnd = { error: null, code: null, answered: false }
   let gone = false
+  let oversize = false
   // Publishes whose outcome is open: mqtt.js leaves them hanging when the connection dies.
   const open = new Set<(error: Error) => void>()
 
@@ -132,11 +133,13 @@ export function openLink(options: LinkOptions, events: LinkEvents): Link {
   })
   client.handleMessage = (packet, done) => {
     const { topic, payload, retain } = packet
+    if (oversize) return done()
     const wait = events.onMessage({ topic, payload: Buffer.from(payload), retained: retain })
     if (wait) wait.then(() => done())
     else done()
   }
   guardReading(client, options.packetBytesMax, () => {
+    oversize = true
     end.error ??= `the broker sent a packet above ${options.packetBytesMax} bytes`
   })
 
@@ -179,7 +182,8 @@ function refusedFilter(filter: string, cause: Error): AppError {
 /** Cuts the connection where the broker announces a packet that we would have to buffer whole. */
 function guardReading(client: MqttClient, bytesMax: number, onBroken: () => void): void {
   const guard = createFrameGuard(bytesMax)
-  client.stream.on('data', (chunk: Uint8Array) => {
+  // Before mqtt.js sees the chunk: a packet that came whole in it must not be delivered.
+  client.stream.prependListener('data', (chunk: Uint8Array) => {
     if (guard.push(chunk)) return
     onBroken()
     client.stream.destroy()
