@@ -1,6 +1,8 @@
 // The catalogue: every profile of `oids/` and of the user's folder, checked and joined with what it
 // extends. Types here are the public face of profiles; the format is specified in docs/profiles.md.
 
+import type { CompiledProfile } from './definition.ts'
+
 /** One profile file as read: its text is kept, so that errors can name line and column. */
 export interface ProfileSource {
   id: string
@@ -62,4 +64,6 @@ export interface CatalogueProfile {
   extends: readonly string[]
   /** Group ids that it brings. */
   groups: readonly string[]
+  /** The compiled profile: for this folder alone. */
+  definition: CompiledProfile
 }

@@ -3,6 +3,7 @@
 
 import type { GoodCollection, RowsMessage } from '../model/collection.ts'
 import type { Reading } from '../model/raw.ts'
+import type { PlanDefinition } from './plan.ts'
 
 /** The groups of a set of profiles, compiled. Pure data and closures; shared by devices of one set. */
 export interface Plan {
@@ -13,7 +14,11 @@ export interface Plan {
     maxRepetitions?: number
     maxOidsPerGet?: number
     allowNonIncreasing?: boolean
+    timeoutMs?: number
+    retries?: number
   }
+  /** The compiled groups: for this folder alone. */
+  definition: PlanDefinition
 }
 
 export interface PlanGroup {
@@ -77,9 +82,12 @@ export interface PageMetric {
   role: string | null
   decimals: number | null
   description: string
-  /** Stored number → what people see. Empty without states. */
+  /**
+   * Stored number (of flags: the bit's number) → what people see. Empty without states. The value
+   * null stands for every number that has no state of its own.
+   */
   states: {
-    value: number
+    value: number | null
     name: string
     severity: 'info' | 'warning' | 'critical' | null
     color: 'ok' | 'off' | 'unknown' | null
