@@ -12,7 +12,7 @@ import type { Reading } from '../model/raw.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import { chooseProfiles } from '../profiles/choose.ts'
 import { createEvaluator } from '../profiles/evaluator.ts'
-import type { Evaluated, Evaluator, FetchRequest } from '../profiles/face.ts'
+import type { Evaluated, Evaluator } from '../profiles/face.ts'
 import { compilePlan } from '../profiles/plan.ts'
 import {
   type CheckReport,
@@ -114,6 +114,9 @@ function engineOptions({ config, secrets }: Target, { addresses }: Surroundings)
   }
 }
 
+/** Group → whether it is a table. */
+type Due = ReadonlyMap<string, boolean>
+
 class DockerReader implements DeviceReader {
   readonly #target: Target
   readonly #everyMs: number
@@ -139,13 +142,13 @@ class DockerReader implements DeviceReader {
   async collect(at: number, signal: AbortSignal): Promise<Collected> {
     const started = performance.now()
     let evaluator = this.#evaluator
-    let due = evaluator?.due(at, this.#everyMs)
+    let due = this.#due(at)
     try {
       const engine = await this.#open()
       const identity = this.#identified ? null : await this.#identify(engine, signal)
-      if (this.#evaluator !== evaluator || !due) {
+      if (this.#evaluator !== evaluator) {
         evaluator = this.#evaluator
-        due = evaluator?.due(at, this.#everyMs) ?? []
+        due = this.#due(at)
       }
       const { collections, rows } = await this.#evaluate(engine, due, started, signal)
       return { collections, rows, identity }
@@ -158,8 +161,7 @@ class DockerReader implements DeviceReader {
         reason: dockerGapReason(error),
         error: messageOf(error),
       }
-      const known = (evaluator?.plan.groups.length ?? 0) > 0
-      const groups = known && due ? due.map(request => request.group) : [UNKNOWN_GROUP]
+      const groups = evaluator?.plan.groups.length ? [...due.keys()] : [UNKNOWN_GROUP]
       return { collections: groups.map(group => ({ group, body })), rows: [], identity: null }
     }
   }
@@ -206,9 +208,24 @@ class DockerReader implements DeviceReader {
     return identity
   }
 
+  /**
+   * Groups to read now, and which of them are tables. An evaluator seldom asks again for what a
+   * device does not have; an engine without containers may have one a second later, and asking
+   * costs nothing more, so every group without a slower pace of its own is read.
+   */
+  #due(at: number): Due {
+    const evaluator = this.#evaluator
+    const requests = evaluator?.due(at, this.#everyMs) ?? []
+    const always = evaluator?.plan.groups.filter(group => group.everyMs === null) ?? []
+    return new Map([
+      ...requests.map(({ group, table }) => [group, table] as const),
+      ...always.map(({ id, table }) => [id, table] as const),
+    ])
+  }
+
   async #evaluate(
     engine: Engine,
-    due: FetchRequest[],
+    due: Due,
     started: number,
     signal: AbortSignal,
   ): Promise<Evaluated> {
@@ -217,16 +234,16 @@ class DockerReader implements DeviceReader {
         hint: 'the device\'s "profiles" should hold "auto" or "docker"',
       })
     }
-    if (due.length === 0) return { collections: [], rows: [] }
+    if (due.size === 0) return { collections: [], rows: [] }
     const reading = await this.#read(engine, due, signal)
     return this.#evaluator.evaluate(reading, elapsedMs(started))
   }
 
-  async #read(engine: Engine, due: FetchRequest[], signal: AbortSignal): Promise<Reading> {
+  async #read(engine: Engine, due: Due, signal: AbortSignal): Promise<Reading> {
     this.#version ??= await engine.version(signal)
-    const withContainers = due.some(request => request.table)
+    const withContainers = [...due.values()].includes(true)
     const read = await readEngine(engine, this.#version, withContainers, signal)
-    const groups = due.map(({ group, table }) => {
+    const groups = [...due].map(([group, table]) => {
       return [group, (table ? read.containers : null) ?? read.scalars] as const
     })
     return {

@@ -3,20 +3,17 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { AGENT_GROUPS, type AgentGroup, INTERFACE_STATES } from '../../agent/fields.ts'
-import { type GroupDoc, ProfileDoc } from '../../server/model/profile.ts'
+import { type GroupDoc, PROFILE_DEFINITIONS, ProfileDoc } from '../../server/model/profile.ts'
+import { buildCatalogue } from '../../server/profiles/build.ts'
 import { parser } from '../../server/validate.ts'
 
-const shape = { ...ProfileDoc, $defs: undefined }
+const isProfile = parser({ ...ProfileDoc, $defs: PROFILE_DEFINITIONS }, 'E', 'oids/agent.json')
 
 async function profile(): Promise<ProfileDoc> {
   const text = await readFile(new URL('../../oids/agent.json', import.meta.url), 'utf8')
-  const document: unknown = JSON.parse(text)
-  const { PROFILE_DEFINITIONS } = await import('../../server/model/profile.ts')
-  return parser(
-    { ...shape, $defs: PROFILE_DEFINITIONS } as typeof ProfileDoc,
-    'E',
-    'agent.json',
-  )(document)
+  const source = { id: 'agent', file: 'oids/agent.json', text, from: 'shipped' } as const
+  t.same(buildCatalogue([source]).problems, [])
+  return isProfile(JSON.parse(text))
 }
 
 function described(groups: Record<string, GroupDoc>) {

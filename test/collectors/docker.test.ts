@@ -74,12 +74,19 @@ t.test('a real engine', async t => {
   const labels = ['com.docker.compose.project=shop', 'com.docker.compose.service=web']
   const options = ['-m', '64m', '--cpus', '0.5', ...labels.flatMap(label => ['--label', label])]
   const busy = 'while :; do :; done'
-  await dockerd.run('web', options, busy)
-  await dockerd.run('ended', [], 'exit 3')
-  await until(
-    async () => (await docker('inspect', '-f', '{{.State.Status}}', 'ended')) === 'exited',
-    'an end',
-  )
+
+  t.test('an engine without containers, then an ended one, then one that runs', async t => {
+    const { collect } = openReader(t, dockerd.address, around)
+    const empty = await collect()
+    t.equal(good(empty, 'docker_engine').metrics.containers, 0)
+    await dockerd.run('ended', [], 'exit 3')
+    const state = () => docker('inspect', '-f', '{{.State.Status}}', 'ended')
+    await until(async () => (await state()) === 'exited', 'an end')
+    t.equal(cell(await collect(), 'exit_code', 'ended'), 3)
+    await dockerd.run('web', options, busy)
+    t.equal(cell(await collect(), 'cpu', 'web'), 'first')
+    t.type(cell(await collect(), 'cpu', 'web'), 'number')
+  })
 
   t.test('check', async t => {
     const report = await dockerCollector.check(target(dockerd.address), around, signal)
