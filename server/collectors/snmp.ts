@@ -141,9 +141,15 @@ class SnmpReader implements DeviceReader {
       return { ...(await this.#read(evaluator, beat, due, started, within)), identity }
     } catch (cause) {
       this.#resolveDue = true
-      const groups = (due ?? this.#evaluator?.due(at, this.#everyMs))?.map(({ group }) => group)
+      due ??= this.#evaluator?.due(at, this.#everyMs) ?? []
+      const groups = this.#ofPlan(due.map(({ group }) => group))
       return {
-        collections: failed(groups ?? [UNKNOWN_GROUP], asAppError(cause), started, signal),
+        collections: failed(
+          groups.length > 0 ? groups : [UNKNOWN_GROUP],
+          asAppError(cause),
+          started,
+          signal,
+        ),
         rows: [],
         identity: null,
       }
@@ -162,6 +168,12 @@ class SnmpReader implements DeviceReader {
     this.#closed = true
     this.#session?.close()
     this.#session = null
+  }
+
+  /** Without the requests that serve no group of their own: those have no series to leave a gap in. */
+  #ofPlan(groups: readonly string[]): string[] {
+    const known = new Set(this.#evaluator?.plan.groups.map(({ id }) => id))
+    return groups.filter(group => known.has(group))
   }
 
   /** The name is resolved at first and again after a failure: the device may have moved. */
@@ -246,7 +258,10 @@ class SnmpReader implements DeviceReader {
     return {
       collections: [
         ...collections.filter(({ group }) => !failures.has(group)),
-        ...[...failures].flatMap(([group, error]) => failed([group], error, started, null)),
+        ...this.#ofPlan([...failures.keys()]).flatMap(group => {
+          const error = failures.get(group)
+          return error ? failed([group], error, started, null) : []
+        }),
       ],
       rows,
     }

@@ -4,7 +4,7 @@ import t from 'tap'
 import { AppError } from '../../server/model/errors.ts'
 import { openSession } from '../../server/snmp/open.ts'
 import type { SessionOptions } from '../../server/snmp/session.ts'
-import type { Teardown } from '../parts/find.ts'
+import { freeUdpPort, type Teardown } from '../parts/find.ts'
 import {
   type AgentReply,
   type AgentRequest,
@@ -96,6 +96,24 @@ t.test('datagrams that are no answer to the question', async t => {
     const [after] = await session.get([SYS_NAME])
     t.equal(text(after?.value), 'sw1', `${what}: the session lives on`)
   }
+})
+
+t.test('where the answer came from is in the error', async t => {
+  agent.answer = r => ({ ...name(r), fromElsewhere: true })
+  const error = await open(t, { retries: 1 })
+    .get([SYS_NAME])
+    .then(
+      () => null,
+      cause => cause,
+    )
+  t.match(error?.message, /the answer came from 127\.0\.0\.1:\d+$/)
+  t.ok(error?.passing)
+})
+
+t.test('a port where nothing listens is unreachable, not silent', async t => {
+  const session = open(t, { port: await freeUdpPort(), retries: 1 })
+  for (const _ of [1, 2]) t.equal(await code(session.get([SYS_NAME])), 'E_SNMP_UNREACHABLE')
+  t.equal(session.counters.requests, 2)
 })
 
 t.test('every way to cut a datagram short is refused whole', async t => {

@@ -4,6 +4,7 @@ import { AppError } from '../../server/model/errors.ts'
 import type { RawValue } from '../../server/model/raw.ts'
 import { openSession } from '../../server/snmp/open.ts'
 import type { SnmpCredentials } from '../../server/snmp/session.ts'
+import { freeUdpPort } from '../parts/find.ts'
 import { startSnmpd } from '../parts/snmpd.ts'
 
 const AUTH = 'authpass123'
@@ -180,6 +181,26 @@ t.test('many scalars are split, and come back in order', async t => {
     found.map(one => one.oid),
     oids,
   )
+})
+
+t.test('IPv6, however its address is written', async t => {
+  const port = await freeUdpPort()
+  await startSnmpd(t, {
+    port,
+    extraConf: `agentAddress udp6:[::1]:${port}\nrocommunity6 public`,
+  })
+  for (const address of ['::1', '0:0:0:0:0:0:0:1']) {
+    const session = openSession({
+      address,
+      port,
+      credentials: { version: '2c', community: 'public' },
+      timeoutMs: 2000,
+      retries: 0,
+    })
+    t.teardown(() => session.close())
+    const [uptime] = await session.get(['1.3.6.1.2.1.1.3.0'])
+    t.equal(uptime?.value.type, 'ticks', address)
+  }
 })
 
 t.test('wrong credentials', async t => {
