@@ -12,6 +12,7 @@ import {
   type QueryResult,
 } from 'kysely'
 import { createPool, type Pool, type PoolConnection, type PoolOptions } from 'mysql2'
+import type { AppError } from '../model/errors.ts'
 import { storeFailure } from './failures.ts'
 
 const connectionsMax = 8
@@ -36,7 +37,7 @@ export type MysqlAddress = Pick<
  * two executable comments MariaDB runs only the first, MySQL only the second.
  */
 const SESSION = [
-  `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 10
+  `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 5
     /*M! , max_statement_time = ${statementTimeoutMs / 1000} */
     /*!80000 , max_execution_time = ${statementTimeoutMs} */`,
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
@@ -72,7 +73,7 @@ class MysqlPoolDriver implements Driver {
       this.#open.add(connection)
       connection.on('end', () => this.#open.delete(connection))
       for (const sql of SESSION) {
-        connection.query({ sql, timeout: connectTimeoutMs }, error => {
+        connection.query(sql, error => {
           if (error) connection.destroy()
         })
       }
@@ -86,8 +87,7 @@ class MysqlPoolDriver implements Driver {
       let late = false
       const timer = setTimeout(() => {
         late = true
-        const why = new Error(`no free connection within ${acquireTimeoutMs / 1000} s`)
-        reject(storeFailure(Object.assign(why, { code: 'POLLUX_POOL_TIMEOUT' })))
+        reject(timedOut('POLLUX_POOL_TIMEOUT', 'no connection became free in time'))
       }, acquireTimeoutMs)
       this.#pool.getConnection((error, connection) => {
         clearTimeout(timer)
@@ -127,7 +127,11 @@ class MysqlPoolDriver implements Driver {
   }
 }
 
-function acquireFailure(error: NodeJS.ErrnoException) {
+function timedOut(code: string, message: string): AppError {
+  return storeFailure(Object.assign(new Error(message), { code }))
+}
+
+function acquireFailure(error: NodeJS.ErrnoException): AppError {
   const full = error.message === 'Queue limit reached.'
   return storeFailure(full ? Object.assign(error, { code: 'POLLUX_POOL_TIMEOUT' }) : error)
 }
@@ -140,14 +144,21 @@ class MysqlPoolConnection implements DatabaseConnection {
     this.#connection = connection
   }
 
+  /** The timer is ours: mysql2's own keeps running when the connection is lost. */
   executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    const timeout = statementTimeoutMs + statementGraceMs
     return new Promise((resolve, reject) => {
-      this.#connection.query({ sql, values: [...parameters], timeout }, (error, result) => {
+      const timer = setTimeout(() => {
+        // An answer that came after all would be taken for the next statement's.
+        this.#broken = true
+        this.#connection.destroy()
+        reject(timedOut('PROTOCOL_SEQUENCE_TIMEOUT', 'the server did not answer in time'))
+      }, statementTimeoutMs + statementGraceMs)
+      timer.unref()
+      this.#connection.query(sql, [...parameters], (error, result) => {
+        clearTimeout(timer)
         if (!error) resolve(resultOf<R>(result))
         else {
-          // The answer to a statement that timed out would be taken for the next one's.
-          if (error.fatal || error.code === 'PROTOCOL_SEQUENCE_TIMEOUT') this.#broken = true
+          if (error.fatal) this.#broken = true
           reject(storeFailure(error))
         }
       })

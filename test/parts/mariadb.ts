@@ -125,3 +125,14 @@ async function ownerOf(dir: string): Promise<{ uid: number; gid: number } | null
   await run('chown', ['mysql', dir])
   return { uid, gid }
 }
+
+/** The rows of one statement, by a connection of its own. */
+export async function rawRows(url: string, statement: string): Promise<Record<string, unknown>[]> {
+  const connection = await createConnection(url)
+  try {
+    const [rows] = await connection.query(statement)
+    return Array.isArray(rows) ? rows.map(row => ({ ...row })) : []
+  } finally {
+    await connection.end()
+  }
+}
