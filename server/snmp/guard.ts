@@ -134,6 +134,7 @@ export function createGuard({ session, counters, createSocket, onFault }: GuardO
       const done = (error: Error | null) => {
         if (error) fault(error)
       }
+      connected &&= hasPeer(socket)
       if (connected) socket.send(bytes, done)
       else socket.send(bytes, session.port, session.address, done)
     } catch (error) {
@@ -196,6 +197,15 @@ export function createGuard({ session, counters, createSocket, onFault }: GuardO
       deliver = () => {}
       socket?.close()
     },
+  }
+}
+
+/** connect() fails later than it returns, as without a route; then nothing is connected. */
+function hasPeer(socket: Socket): boolean {
+  try {
+    return socket.remoteAddress().port > 0
+  } catch {
+    return false
   }
 }
 

@@ -32,7 +32,10 @@ export interface Limits {
 
 export function initialLimits(options: SessionOptions): Limits {
   return {
-    oidsPerRequest: Math.min(options.quirks?.maxOidsPerGet ?? oidsPerRequestMax, oidsPerRequestMax),
+    oidsPerRequest: Math.max(
+      1,
+      Math.min(options.quirks?.maxOidsPerGet ?? oidsPerRequestMax, oidsPerRequestMax),
+    ),
     absent: new Map(),
   }
 }
