@@ -37,6 +37,7 @@ export async function startDockerd(t: Teardown): Promise<Dockerd> {
     program('docker', 'docker.io'),
     program('busybox', 'busybox-static'),
     program('unshare', 'util-linux'),
+    program('ip', 'iproute2'),
   ])
   const dir = await mkdtemp(path.join(tmpdir(), 'px-'))
   await chmod(dir, 0o755)
