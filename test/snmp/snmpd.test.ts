@@ -146,6 +146,34 @@ for (const [what, { ours, debians }] of Object.entries(CREDENTIALS)) {
   })
 }
 
+t.test('a long table, whose answers the agent cuts short, is whole', async t => {
+  // hrSWInstalledTable: hundreds of packages, and it holds still.
+  const columns = [1, 2, 3, 4].map(n => `1.3.6.1.2.1.25.6.3.1.${n}`)
+  for (const what of ['v2c', 'v3 authPriv SHA-256 AES', 'v1']) {
+    const ours = CREDENTIALS[what]?.ours
+    const v2c = CREDENTIALS.v2c?.debians ?? []
+    if (!ours) return t.fail('credentials')
+    const session = open(ours)
+    const walked = await session.walk(columns, 10_000)
+    for (const { column, values, stopped } of walked) {
+      const lines = parse(await agent.client('snmpbulkwalk', [...v2c, column]))
+      t.same(
+        [...values.keys()],
+        lines.map(([oid]) => oid.slice(column.length + 1)),
+        `${what} ${column}`,
+      )
+      t.equal(stopped, null)
+      t.ok(values.size > 50, `${values.size} rows`)
+    }
+    const { requests } = session.counters
+    await session.walk(columns, 10_000)
+    t.ok(session.counters.requests - requests <= requests, `${what}: ${requests} requests`)
+  }
+  const [cut] = await open({ version: '2c', community: 'campus' }).walk(columns, 20)
+  t.equal(cut?.values.size, 20)
+  t.equal(cut?.stopped, 'rows-max')
+})
+
 t.test('64-bit counters are exact and move on', async t => {
   const session = open({ version: '2c', community: 'campus' })
   const [walked] = await session.walk(['1.3.6.1.2.1.31.1.1.1.6'], 10_000)
