@@ -141,17 +141,17 @@ interface PartsIntakeOptions {
 function createPartsIntake({ settler, teller, writer, now }: PartsIntakeOptions) {
   const assembler = createAssembler()
   let incomplete = 0
-  const takeJoined = async (ready: readonly PartOutcome[]) => {
-    for (const outcome of ready) {
-      if ('refusal' in outcome) {
-        settler.refuse(outcome, outcome.refusal.reason, outcome.refusal.message)
-        continue
-      }
-      const { collection, complete, ...rest } = outcome
-      if (!complete) incomplete++
-      teller.tell(collection)
-      await writer.offer({ kind: 'samples', collection, ...rest, refusedAt: null })
+  const takeOne = async (outcome: PartOutcome) => {
+    if ('refusal' in outcome) {
+      return settler.refuse(outcome, outcome.refusal.reason, outcome.refusal.message)
     }
+    const { collection, complete, ...rest } = outcome
+    if (!complete) incomplete++
+    teller.tell(collection)
+    await writer.offer({ kind: 'samples', collection, ...rest, refusedAt: null })
+  }
+  const takeAll = async (ready: readonly PartOutcome[]) => {
+    await Promise.all(ready.map(takeOne))
   }
   return {
     get held() {
@@ -162,18 +162,16 @@ function createPartsIntake({ settler, teller, writer, now }: PartsIntakeOptions)
     },
     async take(accepted: Accepted, part: [number, number], bytes: number) {
       try {
-        await takeJoined(assembler.add({ ...accepted, part }, bytes, now()))
+        await takeAll(assembler.add({ ...accepted, part }, bytes, now()))
       } catch (error) {
         if (!(error instanceof Refusal)) throw error
         const detail = `${accepted.device.id}: ${error.message}`
         settler.refuse(fromOne(accepted.number), error.reason, detail)
       }
     },
-    expire: () => takeJoined(assembler.expired(now())),
-    /** A sender with a spool sends all parts again: written now, they would stay half for ever. */
-    end() {
-      for (const outcome of assembler.drain()) settler.settle(outcome, 'dropped')
-    },
+    expire: () => takeAll(assembler.expired(now())),
+    /** What is here goes to the writer at once. */
+    end: () => void takeAll(assembler.drain()),
   }
 }
 

@@ -1,5 +1,5 @@
-// Puts the parts of one collection together: the store knows a collection by stream and time, so a
-// second part of the same time would look like a resend of the first. Pure; the caller has the clock.
+// Puts the parts of one collection together, so that live and the consumers see whole columns, and a
+// part is not taken for a resend of the part before. Pure; the caller has the clock.
 
 import type { Accepted, AcceptedCollection, SenderNumber } from '../model/accepted.ts'
 import { joinParts } from './matrix.ts'
@@ -9,8 +9,6 @@ import { Refusal } from './refusal.ts'
 export const partsWaitMs = 15_000
 /** Parts held; beyond, the collection that waits longest is given out as it is. */
 export const partsHeldMax = 256
-/** Collections given out incomplete that are remembered, so that a late part is not called stored. */
-const incompleteRememberedMax = 1000
 
 /** One collection to be written, and the messages that it came in. */
 export interface Joined {
@@ -35,10 +33,10 @@ export interface Assembler {
   readonly held: number
   /**
    * @returns what is now ready
-   * @throws Refusal part: it fits none of the others, or its collection was written without it
+   * @throws Refusal part: the others say that there are more or fewer parts
    */
   add(accepted: Accepted & { part: [number, number] }, bytes: number, now: number): PartOutcome[]
-  /** Collections that waited too long, as they are. */
+  /** Collections that waited too long, as they are: the store adds what comes later. */
   expired(now: number): PartOutcome[]
   /** Everything held, for the end. */
   drain(): PartOutcome[]
@@ -56,14 +54,12 @@ interface Assembly {
 
 export function createAssembler(): Assembler {
   const assemblies = new Map<string, Assembly>()
-  const incomplete = new Set<string>()
   let held = 0
 
   const giveOut = (key: string, assembly: Assembly): PartOutcome => {
     assemblies.delete(key)
     held -= assembly.messages
     const complete = assembly.count === assembly.parts.length
-    if (!complete) remember(key)
     const { numbers, messages, bytes } = assembly
     try {
       const collection = joinParts(assembly.parts.filter(part => part !== undefined))
@@ -73,11 +69,6 @@ export function createAssembler(): Assembler {
       throw refusal
     }
   }
-  const remember = (key: string) => {
-    incomplete.add(key)
-    const [oldest] = incomplete
-    if (incomplete.size > incompleteRememberedMax && oldest !== undefined) incomplete.delete(oldest)
-  }
 
   return {
     get held() {
@@ -85,7 +76,6 @@ export function createAssembler(): Assembler {
     },
     add({ collection, part: [i, n], number }, bytes, now) {
       const key = `${collection.deviceUid}/${collection.group}/${collection.at}`
-      if (incomplete.has(key)) throw new Refusal('part', 'came after its collection was written')
       const assembly = assemblies.get(key) ?? {
         ...{ since: now, parts: new Array<undefined>(n).fill(undefined) },
         ...{ count: 0, messages: 0, numbers: [], bytes: 0 },
