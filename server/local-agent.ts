@@ -1,25 +1,30 @@
 // The agent of this machine, in this process: it follows its device's config as a poller follows
 // the others', so that editing, pausing and deleting "this machine" work like for any device.
 
+import os from 'node:os'
 import { type Agent, type AgentTopics, createAgent } from '../agent/agent.ts'
 import type { Sender } from './bus/contract.ts'
 import type { Directory } from './devices/directory.ts'
 import { THIS_MACHINE } from './first-start.ts'
 import type { Logger } from './log.ts'
 import type { Receipt } from './model/collection.ts'
+import type { DeviceConfig, DeviceIdentity } from './model/device.ts'
 import { parseDuration } from './model/duration.ts'
+import type { Catalogue } from './profiles/catalogue.ts'
+import { chooseProfiles } from './profiles/choose.ts'
 
 export interface LocalAgentOptions {
   directory: Directory
   sender: Sender
   topics: AgentTopics
+  catalogue: () => Catalogue
   onReceipt: (device: string, receipt: Receipt) => void
   log: Logger
 }
 
 /** Starts the agent when its device is there and enabled. Returns how to stop. */
 export function superviseLocalAgent(options: LocalAgentOptions): () => Promise<void> {
-  const { directory, sender, topics, onReceipt, log } = options
+  const { directory, sender, topics, catalogue, onReceipt, log } = options
   let running: { agent: Agent; everyMs: number; version: number } | null = null
   let last = Promise.resolve()
 
@@ -28,17 +33,19 @@ export function superviseLocalAgent(options: LocalAgentOptions): () => Promise<v
     const everyMs = device?.config.enabled ? parseDuration(device.config.every) : null
     const version = device?.version ?? 0
     if (running && running.everyMs === everyMs && running.version === version) return
-    const kept = running !== null && running.everyMs === everyMs
-    if (!kept) {
-      await running?.agent.close()
+    if (running && running.everyMs !== everyMs) {
+      await running.agent.close()
       running = null
     }
-    if (everyMs === null) return
+    if (everyMs === null || !device) return
     const agent =
       running?.agent ?? createAgent({ sender, topics, deviceId: THIS_MACHINE, everyMs, log })
     agent.start()
     running = { agent, everyMs, version }
-    onReceipt(THIS_MACHINE, { stage: 'loaded', at: Date.now(), version, nextPollAt: Date.now() })
+    const at = Date.now()
+    onReceipt(THIS_MACHINE, { stage: 'loaded', at, version, nextPollAt: at })
+    const identity = await identify(device.config, catalogue())
+    onReceipt(THIS_MACHINE, { stage: 'identified', at, version, identity })
   }
   const soon = () => {
     last = last
@@ -51,5 +58,25 @@ export function superviseLocalAgent(options: LocalAgentOptions): () => Promise<v
     unfollow()
     await last
     await running?.agent.close()
+  }
+}
+
+async function identify(config: DeviceConfig, catalogue: Catalogue): Promise<DeviceIdentity> {
+  const { profiles, because } = await chooseProfiles(catalogue, config.profiles, {
+    source: 'agent',
+    sysObjectID: '',
+    sysDescr: '',
+    exists: async () => new Set(),
+  })
+  return {
+    at: Date.now(),
+    profiles,
+    chosenBecause: because,
+    facts: {
+      name: os.hostname(),
+      os: os.version(),
+      version: os.release(),
+      hardware: `${os.availableParallelism()} × ${os.cpus()[0]?.model.trim() || os.machine()}`,
+    },
   }
 }

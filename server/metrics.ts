@@ -1,6 +1,6 @@
 // Our own metrics, by prom-client: one registry per program, handed to whoever counts something.
 
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 
 export type { Registry } from 'prom-client'
 
@@ -8,4 +8,29 @@ export function createRegistry(): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'pollux_' })
   return registry
+}
+
+interface Reading {
+  labels?: Record<string, string>
+  value: number
+}
+
+/** A gauge that is read when it is asked for; label values that went are not kept. */
+export function gauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: () => readonly Reading[],
+  labelNames: readonly string[] = [],
+): void {
+  new Gauge({
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const { labels, value } of read()) this.set(labels ?? {}, value)
+    },
+  })
 }

@@ -1,6 +1,7 @@
 // What the short commands need: the settings, and the store or the secrets, closed after use.
 
 import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { type Config, readConfig } from '../config.ts'
 import { createLog, type Logger } from '../log.ts'
 import { createSecrets, loadMasterKey, type Secrets } from '../secrets.ts'
@@ -23,6 +24,7 @@ export interface Opened {
 export async function withStore<T>(work: (opened: Opened) => Promise<T>): Promise<T> {
   const { config } = settings()
   const log = createLog(config.logLevel === 'info' ? 'warn' : config.logLevel)
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
   const store = await openStore({ url: config.databaseUrl, log })
   try {
     return await work({ config, log, store })

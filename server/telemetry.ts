@@ -1,0 +1,162 @@
+// What Pollux says of itself: figures for /metrics, and the sections of the settings page that show
+// how the sample path and the pollers do.
+
+import type { MqttBus } from './bus/client.ts'
+import type { SpoolingSender } from './bus/sender.ts'
+import type { DeviceFiles } from './devices/files.ts'
+import type { Ingest } from './ingest/contract.ts'
+import { gauge, type Registry } from './metrics.ts'
+import type { Poller } from './poll/poller.ts'
+import type { Store } from './store/contract.ts'
+
+type Senders = Readonly<Record<string, SpoolingSender>>
+
+export interface Observed {
+  ingest: Ingest
+  poller: Poller
+  senders: Senders
+  bus: MqttBus
+}
+
+/** Registers gauges that read the parts' own counters when /metrics is asked for. */
+export function observe(registry: Registry, { ingest, poller, senders, bus }: Observed): void {
+  gauge(registry, 'pollux_mqtt_connected', 'Whether the server is connected to its broker', () => [
+    { value: bus.connected ? 1 : 0 },
+  ])
+  gauge(
+    registry,
+    'pollux_ingest_collections',
+    'Collections by what became of them',
+    () => {
+      const { received, stored, duplicate, dropped, waiting } = ingest.stats()
+      const states = { received, stored, duplicate, dropped, waiting, refused: refusedOf(ingest) }
+      return Object.entries(states).map(([state, value]) => ({ labels: { state }, value }))
+    },
+    ['state'],
+  )
+  gauge(
+    registry,
+    'pollux_sender_collections',
+    'Numbered messages of each sender by what became of them',
+    () =>
+      Object.entries(senders).flatMap(([sender, { ledger }]) =>
+        Object.entries(ledger).map(([state, value]) => ({ labels: { sender, state }, value })),
+      ),
+    ['sender', 'state'],
+  )
+  gauge(registry, 'pollux_poll_devices', 'Devices polled by this process', () => [
+    { value: poller.stats().devices },
+  ])
+  gauge(
+    registry,
+    'pollux_poll_reads',
+    'Reads by their outcome',
+    () =>
+      Object.entries(poller.stats().reads).map(([outcome, value]) => ({
+        labels: { outcome },
+        value,
+      })),
+    ['outcome'],
+  )
+  gauge(
+    registry,
+    'pollux_poll_thread_busy_ratio',
+    'Utilisation of each poll thread',
+    () =>
+      poller
+        .stats()
+        .threads.map(({ id, busy }) => ({ labels: { thread: String(id) }, value: busy })),
+    ['thread'],
+  )
+}
+
+export interface StatusSection {
+  title: string
+  rows: { name: string; value: string; meaning: string }[]
+}
+
+export interface StatusParts extends Observed {
+  files: DeviceFiles | null
+  store: Store
+}
+
+/** How the running parts do, for the settings page. */
+export function statusSections({
+  ingest,
+  poller,
+  senders,
+  bus,
+  files,
+  store,
+}: StatusParts): StatusSection[] {
+  const taken = ingest.stats()
+  const polls = poller.stats()
+  const number = (value: number) => value.toLocaleString('en')
+  const sections: StatusSection[] = [
+    {
+      title: 'Sample path',
+      rows: [
+        {
+          name: 'Broker',
+          value: bus.connected ? 'connected' : `away: ${bus.lastError ?? 'connecting'}`,
+          meaning: 'the joint between pollers and store',
+        },
+        {
+          name: 'Store',
+          value: taken.storeError ?? store.dialect,
+          meaning: 'where samples are kept',
+        },
+        ...Object.entries(senders).map(([name, { ledger }]) => ({
+          name: `Sender “${name}”`,
+          value: `${number(ledger.sent)} sent = ${number(ledger.stored)} stored + ${number(ledger.refused)} refused + ${number(ledger.dropped)} dropped + ${number(ledger.waiting)} waiting`,
+          meaning:
+            'collections and row lists, since this data folder was made or the program started',
+        })),
+        {
+          name: 'Ingest',
+          value: `${number(taken.stored)} stored, ${number(taken.duplicate)} sent twice, ${number(refusedOf(ingest))} refused, ${number(taken.waiting)} waiting`,
+          meaning: 'since the start, from every sender',
+        },
+      ],
+    },
+    {
+      title: 'Polling',
+      rows: [
+        { name: 'Devices', value: number(polls.devices), meaning: 'polled by this process' },
+        ...polls.threads.map(thread => ({
+          name: `Thread ${thread.id}`,
+          value: `${thread.devices} devices, ${Math.round(thread.busy * 100)} % busy, ${Math.round(thread.heapMb)} MB`,
+          meaning: thread.state,
+        })),
+        {
+          name: 'Reads',
+          value: `${number(polls.reads.good)} good, ${number(polls.reads.failed)} failed, ${number(polls.reads.lost)} lost`,
+          meaning: 'since the start',
+        },
+      ],
+    },
+  ]
+  if (files) {
+    const problems = files
+      .problems()
+      .map(p => ({ name: p.file, value: p.message, meaning: p.hint }))
+    sections.push({
+      title: 'Device files',
+      rows:
+        problems.length > 0
+          ? problems
+          : [
+              {
+                name: 'Problems',
+                value: 'none',
+                meaning: 'every file of the devices folder is in use',
+              },
+            ],
+    })
+  }
+  return sections
+}
+
+function refusedOf(ingest: Ingest): number {
+  return Object.values(ingest.stats().refused).reduce((sum, count) => sum + count, 0)
+}
