@@ -141,7 +141,7 @@ const OidPattern = define(
 const OidPatterns = Type.Union([OidPattern, Type.Array(OidPattern, { minItems: 1, maxItems: 200 })])
 const Path = Type.String({
   pattern: '^[^\\s{}|]{1,200}$',
-  description: "the name of a field of the collector, as cpu.total, or topic:2",
+  description: 'the name of a field of the collector, as cpu.total, or topic:2',
 })
 const Paths = Type.Union([Path, Type.Array(Path, { minItems: 1, maxItems: 8 })])
 const Duration = define(
@@ -200,9 +200,7 @@ const decodingSteps = {
   match: Type.Optional(Regex),
   invalid: Type.Optional(Type.Array(Plain, { maxItems: 100 })),
   map: Type.Optional(named('^[\\s\\S]{0,200}$', Plain)),
-  scale: Type.Optional(
-    Type.Number({ not: { const: 0 }, description: 'a number that is not 0' }),
-  ),
+  scale: Type.Optional(Type.Number({ not: { const: 0 }, description: 'a number that is not 0' })),
   offset: Type.Optional(Type.Number()),
   range: Type.Optional(Type.Array(Bound, { minItems: 2, maxItems: 2 })),
   ifZero: Type.Optional(Type.Enum(['keep', 'next'] as const)),
@@ -419,9 +417,7 @@ export const ProfileDoc = Type.Object(
       Type.Unsafe<Partial<Record<Fact, FactDoc>>>(Type.Object(factProperties, closed)),
     ),
     states: Type.Optional(named(NAME_PATTERN, StateMap)),
-    scalars: Type.Optional(
-      Type.Unsafe<Record<string, GroupDoc>>(named(NAME_PATTERN, ScalarGroup)),
-    ),
+    scalars: Type.Optional(Type.Unsafe<Record<string, GroupDoc>>(named(NAME_PATTERN, ScalarGroup))),
     tables: Type.Optional(Type.Unsafe<Record<string, GroupDoc>>(named(NAME_PATTERN, TableGroup))),
   },
   closed,

@@ -3,9 +3,9 @@
 import type { GapReason } from '../model/gap.ts'
 import type { Reading } from '../model/raw.ts'
 import type { GroupRun } from './compute.ts'
-import { type Scalar, truth } from './expression.ts'
 import type { Evaluated } from './face.ts'
 import type { GroupMemory } from './memory.ts'
+import { type Scalar, truth } from './operators.ts'
 import type { MetricPlan, PlanSource } from './plan.ts'
 import { rowInfo } from './rows.ts'
 
@@ -41,39 +41,58 @@ interface Column {
 
 /** The answer of a computed run. Metrics that the device never had are left out. */
 export function answerOf(run: GroupRun, options: AnswerOptions): Emission {
-  const { group, metrics } = run.plan
-  const { memory, reading, tookMs, isFresh } = options
+  const { group } = run.plan
+  const { memory, reading, tookMs } = options
   const rows = shownRows(run, options)
+  const { metrics, gaps, hasValues } = columnsOf(run, rows, options)
+  const hasGaps = Object.keys(gaps).length > 0
+  const isEmpty = Object.keys(metrics).length === 0 || (group.table && rows.length === 0)
+  // A table that lost its last row says so once; one that never had any says nothing.
+  const isNews = group.table && rows.length === 0 && memory.hasRows
   const body: CollectionBody = {
     at: reading.at,
     took: Math.max(0, tookMs),
     ok: true,
-    metrics: {},
     ...(group.table ? { rows: rows.map(row => run.keys[row] ?? '') } : {}),
+    metrics,
+    ...(hasGaps ? { gaps } : {}),
   }
-  const gaps: NonNullable<CollectionBody['gaps']> = {}
-  let hasValues = false
-  for (const metric of metrics) {
-    if (metric.sources.length > 0 && !metric.sources.some(isFresh)) continue
-    const { id } = metric.slot.metric ?? { id: metric.slot.name }
-    const column = columnOf(metric, run, rows, options.blank)
-    hasValues ||= column.hasValues
-    if (column.hasValues || column.gaps.some(gap => gap !== null && gap !== 'no-such-object')) {
-      memory.seen.add(id)
-    }
-    if (!memory.seen.has(id)) continue
-    body.metrics[id] = group.table ? column.values : (column.values[0] ?? null)
-    if (column.hasGaps) gaps[id] = group.table ? column.gaps : (column.gaps[0] ?? null)
-  }
-  if (Object.keys(gaps).length > 0) body.gaps = gaps
-  const isEmpty = Object.keys(body.metrics).length === 0 || (group.table && rows.length === 0)
-  // A table that lost its last row says so once; one that never had any says nothing.
-  const isNews = group.table && rows.length === 0 && memory.hasRows
   return {
     body: isEmpty && !isNews ? null : body,
     rows: changedRows(run, rows, options),
     hasValues: hasValues || (memory.hasRows && options.blank !== null),
   }
+}
+
+function columnsOf(
+  run: GroupRun,
+  rows: readonly number[],
+  { memory, blank, isFresh }: AnswerOptions,
+): {
+  metrics: CollectionBody['metrics']
+  gaps: NonNullable<CollectionBody['gaps']>
+  hasValues: boolean
+} {
+  const { group } = run.plan
+  const result: ReturnType<typeof columnsOf> = { metrics: {}, gaps: {}, hasValues: false }
+  for (const metric of run.plan.metrics) {
+    if (metric.sources.length > 0 && !metric.sources.some(isFresh)) continue
+    const id = metric.slot.name
+    const column = columnOf(metric, run, rows, blank)
+    if (column.hasValues || (blank === null && column.gaps.some(isPassing))) {
+      result.hasValues = true
+      memory.seen.add(id)
+    }
+    if (!memory.seen.has(id)) continue
+    result.metrics[id] = group.table ? column.values : (column.values[0] ?? null)
+    if (column.hasGaps) result.gaps[id] = group.table ? column.gaps : (column.gaps[0] ?? null)
+  }
+  return result
+}
+
+/** A reason that says that the device has the value, though not now. */
+function isPassing(gap: GapReason | null): boolean {
+  return gap !== null && gap !== 'no-such-object'
 }
 
 /** Rows that the group's `where` and at least one metric's own `where` let through. */

@@ -3,12 +3,17 @@
 // problems are listed; it never stops the others.
 
 import { createHash } from 'node:crypto'
-import { NAME_PATTERN, PROFILE_ID_PATTERN, type GroupDoc, type ProfileDoc } from '../model/profile.ts'
+import {
+  type GroupDoc,
+  NAME_PATTERN,
+  PROFILE_ID_PATTERN,
+  type ProfileDoc,
+} from '../model/profile.ts'
 import type { Catalogue, CatalogueProfile, Problem, ProfileSource } from './catalogue.ts'
 import { circleFindings, groupsTwice, matchesTwice } from './crosscheck.ts'
 import { isObject, type Joined, type JsonObject, joinProfile, parentsOf } from './extend.ts'
 import { checkKnownOids } from './known.ts'
-import { type LocatedDocument, parseDocument, type Position } from './position.ts'
+import { type LocatedDocument, type Position, parseDocument } from './position.ts'
 import { compileProfile } from './profile.ts'
 import type { Finding } from './report.ts'
 import { shapeFaults } from './shape.ts'
@@ -235,7 +240,17 @@ class Build {
     const { line, column } = position
     const key = JSON.stringify([file, line, column, code, message])
     if (this.problems.has(key) || this.problems.size >= problemsMax) return
-    this.problems.set(key, { code, severity, profile: id, file, line, column, pointer, message, hint })
+    this.problems.set(key, {
+      code,
+      severity,
+      profile: id,
+      file,
+      line,
+      column,
+      pointer,
+      message,
+      hint,
+    })
   }
 }
 

@@ -31,7 +31,8 @@ export async function chooseProfiles(
   const reasons = new Map<CatalogueProfile, string>()
   const faults: string[] = []
   if (wanted.includes('auto')) {
-    for (const [profile, reason] of await matching(catalogue, evidence)) reasons.set(profile, reason)
+    for (const [profile, reason] of await matching(catalogue, evidence))
+      reasons.set(profile, reason)
   }
   for (const wish of wanted) {
     if (wish === 'auto') continue
@@ -69,9 +70,7 @@ async function matching(
   catalogue: Catalogue,
   evidence: Evidence,
 ): Promise<Map<CatalogueProfile, string>> {
-  const all = [...catalogue.profiles.values()].filter(
-    profile => profile.source === evidence.source,
-  )
+  const all = [...catalogue.profiles.values()].filter(profile => profile.source === evidence.source)
   if (evidence.source !== 'snmp') {
     return new Map(all.map(profile => [profile, `for every ${evidence.source} device`]))
   }
@@ -121,20 +120,26 @@ function bestDevice(
   for (const profile of profiles.filter(({ type }) => type === 'device')) {
     for (const rule of profile.definition.match) {
       if (!holds(rule, evidence, there)) continue
-      const pattern = fitting(rule.doc.sysObjectID ?? [], evidence.sysObjectID)
-      const rank = [
-        pattern?.split('.').filter(part => part !== '*').length ?? 0,
-        pattern && !pattern.includes('*') ? 1 : 0,
-        rule.sysDescr ? 1 : 0,
-        rule.doc.exists === undefined ? 0 : 1,
-        profile.definition.priority,
-        profile.from === 'user' ? 1 : 0,
-      ]
+      const rank = rankOf(profile, rule, evidence)
       const candidate = { profile, rank, reason: reasonOf(rule, evidence, there) }
       if (!best || isBetter(candidate, best)) best = candidate
     }
   }
   return best
+}
+
+/** What decides between device profiles, the weightiest first. */
+function rankOf(profile: CatalogueProfile, rule: MatchRule, evidence: Evidence): number[] {
+  const pattern = fitting(rule.doc.sysObjectID ?? [], evidence.sysObjectID)
+  const fixed = (pattern ?? '').split('.').filter(part => /\d/.test(part)).length
+  return [
+    fixed,
+    Number(pattern !== null && !pattern.includes('*')),
+    Number(rule.sysDescr !== null),
+    Number(rule.doc.exists !== undefined),
+    profile.definition.priority,
+    Number(profile.from === 'user'),
+  ]
 }
 
 function isBetter(a: Candidate, b: Candidate): boolean {
@@ -165,7 +170,8 @@ function conditionsHold(
 /** The most specific of the patterns that fit. */
 function fitting(patterns: string | readonly string[], oid: string): string | null {
   const found = listed(patterns).filter(pattern => fitsPattern(pattern, oid))
-  return found.sort((a, b) => b.split('.').length - a.split('.').length)[0] ?? null
+  const fixed = (pattern: string) => pattern.replace(/[.*]/g, ' ').trim().split(/\s+/).length
+  return found.sort((a, b) => fixed(b) - fixed(a))[0] ?? null
 }
 
 /** `*` in the middle is exactly one sub-identifier, at the end one or more. */

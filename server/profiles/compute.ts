@@ -5,10 +5,12 @@
 import type { GapReason } from '../model/gap.ts'
 import type { RawValue } from '../model/raw.ts'
 import type { Decoded, Field, Frame, Metric, Slot } from './definition.ts'
-import { type Scalar, truth } from './expression.ts'
+import { lookUp } from './lookup.ts'
+import { type Scalar, truth } from './operators.ts'
 import type { GroupPlan, Step } from './plan.ts'
 import type { Rate } from './rate.ts'
-import { parseIndex, textOf } from './rows.ts'
+import { parseIndex } from './rows.ts'
+import { storedValue } from './stored.ts'
 
 /** One group during one evaluation. */
 export interface GroupRun {
@@ -110,7 +112,7 @@ export function computeStep(step: Step, context: ComputeContext): void {
     } else {
       resolve(slot, run, row, context, hit, slot.rate !== null)
       if (slot.rate && hit.value !== null) takeRate(slot, place, run, row, context, hit)
-      if (slot.metric && hit.value !== null) toMetric(slot.metric, hit)
+      if (slot.metric && hit.value !== null) toStored(slot.metric, hit)
     }
     served[row] = hit.served
     column[row] = typeof hit.value === 'bigint' ? Number(hit.value) : hit.value
@@ -132,11 +134,12 @@ function resolve(
   hit.wraps = false
   switch (source.kind) {
     case 'read':
-      return firstOf(source.sources.length, field.zeroIsLast, hit, i => {
+      firstOf(source.sources.length, field.zeroIsLast, hit, i => {
         read(source.sources[i] ?? '', field, run, row, context, hit, raw)
       })
+      break
     case 'first':
-      return firstOf(source.entries.length, field.zeroIsLast, hit, i => {
+      firstOf(source.entries.length, field.zeroIsLast, hit, i => {
         const entry = source.entries[i]
         if (!entry) return
         resolve(entry, run, row, context, hit, false)
@@ -144,18 +147,22 @@ function resolve(
         refine(field, hit, raw)
         hit.served = i + 16 * inner
       })
+      break
     case 'lookup': {
-      hit.value = lookUp(source, run, row, context, hit)
-      return refine(field, hit, raw)
+      const found = lookUp(source, run, row, context.run(source.table))
+      hit.value = found.value
+      hit.gap = found.gap
+      refine(field, hit, raw)
+      break
     }
     case 'value': {
       const value = source.expression.evaluate(run.frame)
       hit.value = value
       hit.gap = value === null ? reasonOf(source.expression.names, run, row) : 'no-such-object'
-      return refine(field, hit, raw)
+      refine(field, hit, raw)
+      break
     }
     case 'given':
-      return
   }
 }
 
@@ -287,76 +294,11 @@ function maxOf(slot: Slot, frame: Frame): number | null {
   return typeof value === 'number' && value > 0 ? value : null
 }
 
-/** The value that is stored: numbers, or a text for the kind `text`. */
-function toMetric(metric: Metric, hit: Hit): void {
-  const { value } = hit
-  if (metric.kind === 'text') {
-    hit.value = String(value)
-    return
-  }
-  let number: number | null
-  if (metric.kind === 'state' && metric.stateNumbers) {
-    const { stateNumbers } = metric
-    number = stateNumbers.get(String(value)) ?? stateNumbers.get('*') ?? null
-  } else if (typeof value === 'string') {
-    number = metric.kind === 'state' && /^-?\d{1,15}$/.test(value) ? Number(value) : null
-  } else number = Number(value)
-  hit.value = number
-  if (number === null || !Number.isFinite(number)) {
-    hit.value = null
-    hit.gap = 'decode'
-  }
-}
-
-function lookUp(
-  source: Extract<Field['source'], { kind: 'lookup' }>,
-  run: GroupRun,
-  row: number,
-  context: ComputeContext,
-  hit: Hit,
-): Scalar {
-  hit.gap = 'no-such-object'
-  const other = context.run(source.table)
-  const place = other?.plan.group.slotOf.get(source.column)
-  if (!other || place === undefined) return null
-  const own = run.indexes[row] ?? ''
-  let wanted = own
-  if (source.key) {
-    const parts = source.key.map(part => part.evaluate(run.frame))
-    if (parts.some(part => part === null)) return null
-    wanted = parts.map(String).join('.')
-  }
-  const found = source.by === null ? other.rowOf.get(wanted) : findBy(other, source, place, wanted)
-  if (found === undefined || found < 0) return null
-  const value = other.frame.columns[place]?.[found] ?? null
-  if (value === null) hit.gap = other.gaps[place]?.[found] ?? 'no-such-object'
-  return value
-}
-
-/** The row whose column `by` has this text; -1 where several have it and differ in what is asked. */
-function findBy(
-  other: GroupRun,
-  source: Extract<Field['source'], { kind: 'lookup' }>,
-  place: number,
-  wanted: string,
-): number | undefined {
-  const name = `${source.by} ${source.column}`
-  let finds = other.finds.get(name)
-  if (!finds) {
-    finds = new Map()
-    const by = other.plan.group.slotOf.get(source.by ?? '')
-    const keys = by === undefined ? [] : (other.frame.columns[by] ?? [])
-    const values = other.frame.columns[place] ?? []
-    for (let row = 0; row < other.indexes.length; row++) {
-      const text = textOf(keys[row])
-      if (text === '') continue
-      const first = finds.get(text)
-      if (first === undefined) finds.set(text, row)
-      else if (first >= 0 && values[first] !== values[row]) finds.set(text, -1)
-    }
-    other.finds.set(name, finds)
-  }
-  return finds.get(wanted)
+function toStored(metric: Metric, hit: Hit): void {
+  const stored = storedValue(metric, hit.value)
+  hit.value = stored ?? null
+  if (stored === undefined) hit.gap = 'decode'
+  else if (stored === null) hit.gap = 'no-such-object'
 }
 
 /** Passing reasons weigh more: they say more than that the device has no such value. */

@@ -21,19 +21,7 @@ interface Found {
 /** A group that two files write, of which neither extends the other: the later one is at fault. */
 export function* groupsTwice(files: readonly CrossFile[]): Iterable<Found> {
   const ancestors = ancestorsOf(files)
-  const writers = new Map<string, { id: string; pointer: string }[]>()
-  for (const { id, doc } of files) {
-    for (const kind of ['scalars', 'tables'] as const) {
-      const groups = doc[kind]
-      if (!isObject(groups)) continue
-      for (const group of Object.keys(groups)) {
-        if (group === '//' || !isObject(groups[group])) continue
-        const pointer = child(child('', kind), group)
-        writers.set(group, [...(writers.get(group) ?? []), { id, pointer }])
-      }
-    }
-  }
-  for (const [group, ids] of writers) {
+  for (const [group, ids] of Map.groupBy(files.flatMap(writtenGroups), writer => writer.group)) {
     const written = new Set(ids.map(writer => writer.id))
     const roots = ids.filter(
       writer => ![...(ancestors.get(writer.id) ?? [])].some(above => written.has(above)),
@@ -52,6 +40,16 @@ export function* groupsTwice(files: readonly CrossFile[]): Iterable<Found> {
       }
     }
   }
+}
+
+function writtenGroups({ id, doc }: CrossFile): { id: string; group: string; pointer: string }[] {
+  return (['scalars', 'tables'] as const).flatMap(kind => {
+    const groups = doc[kind]
+    if (!isObject(groups)) return []
+    return Object.keys(groups)
+      .filter(group => isObject(groups[group]))
+      .map(group => ({ id, group, pointer: child(child('', kind), group) }))
+  })
 }
 
 function ancestorsOf(files: readonly CrossFile[]): Map<string, Set<string>> {
@@ -73,27 +71,26 @@ function ancestorsOf(files: readonly CrossFile[]): Map<string, Set<string>> {
 /** Two device profiles of the same rank for the same rule: which one to take would be chance. */
 export function* matchesTwice(files: readonly CrossFile[]): Iterable<Found> {
   const seen = new Map<string, string>()
-  for (const { id, from, doc } of files) {
-    if (doc.type !== 'device' || !Array.isArray(doc.match)) continue
-    for (const [i, rule] of doc.match.entries()) {
-      for (const single of singleRules(rule)) {
-        const key = JSON.stringify([from, doc.priority ?? 0, single])
-        const other = seen.get(key)
-        if (other === undefined) seen.set(key, id)
-        else if (other !== id) {
-          yield {
-            id,
-            finding: {
-              code: 'E_MATCH_TWICE',
-              pointer: child('/match', i),
-              message: `"${other}" has the same rule`,
-              hint: 'add a condition, or a "priority"',
-            },
-          }
-        }
-      }
+  for (const { id, key, pointer } of files.flatMap(rulesOf)) {
+    const other = seen.get(key)
+    if (other === undefined) seen.set(key, id)
+    else if (other !== id) {
+      const message = `"${other}" has the same rule`
+      const hint = 'add a condition, or a "priority"'
+      yield { id, finding: { code: 'E_MATCH_TWICE', pointer, message, hint } }
     }
   }
+}
+
+function rulesOf({ id, from, doc }: CrossFile): { id: string; key: string; pointer: string }[] {
+  if (doc.type !== 'device' || !Array.isArray(doc.match)) return []
+  return doc.match.flatMap((rule, i) =>
+    singleRules(rule).map(single => ({
+      id,
+      key: JSON.stringify([from, doc.priority ?? 0, single]),
+      pointer: child('/match', i),
+    })),
+  )
 }
 
 /** A rule with a list of patterns is as many rules. */

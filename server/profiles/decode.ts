@@ -5,7 +5,7 @@ import { isIP } from 'node:net'
 import type { Decoding, FieldDoc } from '../model/profile.ts'
 import type { RawValue } from '../model/raw.ts'
 import type { Decoded } from './definition.ts'
-import { firstNumber } from './expression.ts'
+import { firstNumber } from './operators.ts'
 import { compileRegex } from './regex.ts'
 
 /** Characters of a text value that are kept; a DisplayString has at most 255. */
@@ -138,7 +138,8 @@ function textOf(raw: RawValue): string | null {
   if (raw.type !== 'octets' && raw.type !== 'opaque') {
     return String(raw.value).trimEnd().slice(0, TEXT_LENGTH_MAX)
   }
-  const bytes = raw.value.length > TEXT_LENGTH_MAX ? raw.value.subarray(0, TEXT_LENGTH_MAX) : raw.value
+  const bytes =
+    raw.value.length > TEXT_LENGTH_MAX ? raw.value.subarray(0, TEXT_LENGTH_MAX) : raw.value
   return utf8OrLatin1(bytes).replace(/[\0\s]+$/, '')
 }
 
@@ -156,7 +157,9 @@ function macOf(raw: RawValue): string | null {
   const bytes = bytesOf(raw)
   if (!bytes) return null
   if (bytes.length === 6 && raw.type !== 'text') return macText([...bytes])
-  const text = utf8OrLatin1(bytes).replace(/[\0\s]+$/, '').trim()
+  const text = utf8OrLatin1(bytes)
+    .replace(/[\0\s]+$/, '')
+    .trim()
   const parts = text.split(/[:\- ]/)
   if (parts.length === 6 && parts.every(part => /^[0-9a-f]{1,2}$/i.test(part))) {
     return macText(parts.map(part => Number.parseInt(part, 16)))
@@ -182,7 +185,8 @@ function ipOf(raw: RawValue): string | null {
 export function ipText(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.')
   const words: string[] = []
-  for (let i = 0; i < 16; i += 2) words.push((((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0)).toString(16))
+  for (let i = 0; i < 16; i += 2)
+    words.push((((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0)).toString(16))
   return new URL(`http://[${words.join(':')}]`).hostname.slice(1, -1)
 }
 

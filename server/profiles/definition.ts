@@ -11,8 +11,9 @@ import type {
   Section,
 } from '../model/profile.ts'
 import type { RawValue } from '../model/raw.ts'
-import type { Expression, Scalar } from './expression.ts'
+import type { Expression } from './expression.ts'
 import type { PageMetric } from './face.ts'
+import type { Scalar } from './operators.ts'
 
 /** What a raw value is after `as`, `match`, `invalid` and `map`; counters stay exact. */
 export type Decoded = number | bigint | string | boolean | null

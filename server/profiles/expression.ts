@@ -1,12 +1,18 @@
-// The expression language of profiles: a tokenizer, a parser by precedence and closures. There are
-// no loops, no assignment and no eval. Null spreads through arithmetic and comparison, and counts as
-// false; what is not a finite number is null.
+// The expression language of profiles: a parser by precedence that gives closures. There are no
+// loops, no assignment and no eval.
 
 import { suggestion } from './nearest.ts'
+import {
+  binaryOperation,
+  type Eval,
+  FUNCTIONS,
+  finite,
+  number,
+  type Scalar,
+  truth,
+} from './operators.ts'
 import { compileRegex, RegexError } from './regex.ts'
-
-/** A value inside a profile: what decoding gives and expressions compute with. */
-export type Scalar = number | string | boolean | null
+import { ExpressionError, type Token, tokenize } from './tokens.ts'
 
 export const EXPRESSION_LENGTH_MAX = 500
 /** Parentheses and operators inside each other. */
@@ -19,20 +25,6 @@ export interface Expression<Frame> {
   evaluate: (frame: Frame) => Scalar
   /** Every name that it reads. */
   names: ReadonlySet<string>
-}
-
-/** What is wrong with an expression; `offset` counts its characters from 0. */
-export class ExpressionError extends Error {
-  readonly code: 'E_EXPR' | 'E_NAME' | 'E_REGEX'
-  readonly offset: number
-  readonly hint: string
-  constructor(code: 'E_EXPR' | 'E_NAME' | 'E_REGEX', message: string, offset: number, hint = '') {
-    super(message)
-    this.name = 'ExpressionError'
-    this.code = code
-    this.offset = offset
-    this.hint = hint
-  }
 }
 
 /** Which names an expression may use. */
@@ -51,66 +43,6 @@ export function compileExpression<Frame>(text: string, names: Names<Frame>): Exp
   }
   return new Parser(tokenize(text), names, text.length).parse()
 }
-
-interface Token {
-  kind: 'number' | 'text' | 'regex' | 'name' | 'operator'
-  text: string
-  flags: string
-  at: number
-}
-
-const TOKEN =
-  /\s*(?:(?<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|'(?<text>(?:[^'\\]|\\.)*)'|(?<name>[a-z_][a-z0-9_]*)|(?<operator>\*\*|==|!=|<=|>=|&&|\|\||[-+*/%<>!?:(),]))/iy
-const REGEX = /\s*\/((?:[^/\\[]|\\.|\[(?:[^\]\\]|\\.)*\])+)\/([a-z]*)/y
-
-function tokenize(text: string): Token[] {
-  const tokens: Token[] = []
-  let at = 0
-  while (at < text.trimEnd().length) {
-    const last = tokens.at(-1)
-    const token =
-      last && (last.text === '(' || last.text === ',') && last.kind === 'operator'
-        ? (regexToken(text, at) ?? plainToken(text, at))
-        : plainToken(text, at)
-    tokens.push(token.token)
-    at = token.end
-  }
-  return tokens
-}
-
-function regexToken(text: string, from: number): { token: Token; end: number } | null {
-  REGEX.lastIndex = from
-  const match = REGEX.exec(text)
-  if (!match) return null
-  const at = match.index + match[0].indexOf('/')
-  const [, pattern = '', flags = ''] = match
-  if (flags !== '' && flags !== 'i') {
-    throw new ExpressionError('E_REGEX', `unknown flags "${flags}"`, at, 'the only flag is i')
-  }
-  return { token: { kind: 'regex', text: pattern, flags, at }, end: REGEX.lastIndex }
-}
-
-function plainToken(text: string, from: number): { token: Token; end: number } {
-  TOKEN.lastIndex = from
-  const match = TOKEN.exec(text)
-  const at = from + (/^\s*/.exec(text.slice(from))?.[0].length ?? 0)
-  if (!match?.groups) {
-    const message =
-      text[at] === "'" ? 'this text has no end' : `"${text[at]}" has no meaning here`
-    const hint = text[at] === '"' ? "texts stand in single quotes: 'like this'" : ''
-    const assigned = text[at] === '=' ? 'equality is written ==' : hint
-    throw new ExpressionError('E_EXPR', message, at, assigned)
-  }
-  for (const kind of ['number', 'text', 'name', 'operator'] as const) {
-    const found = match.groups[kind]
-    if (found === undefined) continue
-    const content = kind === 'text' ? found.replace(/\\(.)/g, '$1') : found
-    return { token: { kind, text: content, flags: '', at }, end: TOKEN.lastIndex }
-  }
-  throw new ExpressionError('E_EXPR', 'cannot be read', at)
-}
-
-type Eval<Frame> = (frame: Frame) => Scalar
 
 const BINARY: Record<string, number> = {
   '||': 1,
@@ -298,124 +230,4 @@ class Parser<Frame> {
 
 function constant<Frame>(value: Scalar): Eval<Frame> {
   return () => value
-}
-
-/** Null, 0, '' and false are false. */
-export function truth(value: Scalar): boolean {
-  return Boolean(value)
-}
-
-function number(value: Scalar): number | null {
-  if (typeof value === 'number') return value
-  return typeof value === 'boolean' ? Number(value) : null
-}
-
-function finite(value: Scalar): Scalar {
-  return typeof value === 'number' && !Number.isFinite(value) ? null : value
-}
-
-const ARITHMETIC: Record<string, (a: number, b: number) => number> = {
-  '+': (a, b) => a + b,
-  '-': (a, b) => a - b,
-  '*': (a, b) => a * b,
-  '/': (a, b) => a / b,
-  '%': (a, b) => a % b,
-  '**': (a, b) => a ** b,
-}
-
-const ORDER: Record<string, (a: number | string, b: number | string) => boolean> = {
-  '<': (a, b) => a < b,
-  '<=': (a, b) => a <= b,
-  '>': (a, b) => a > b,
-  '>=': (a, b) => a >= b,
-}
-
-function binaryOperation<F>(operator: string, left: Eval<F>, right: Eval<F>): Eval<F> {
-  if (operator === '&&') return frame => truth(left(frame)) && truth(right(frame))
-  if (operator === '||') return frame => truth(left(frame)) || truth(right(frame))
-  if (operator === '==' || operator === '!=') {
-    const wanted = operator === '=='
-    return frame => {
-      const a = left(frame)
-      const b = right(frame)
-      return a === null || b === null ? null : same(a, b) === wanted
-    }
-  }
-  const order = ORDER[operator]
-  if (order) return frame => compare(order, left(frame), right(frame))
-  const compute = ARITHMETIC[operator]
-  if (!compute) throw new ExpressionError('E_EXPR', `unknown operator ${operator}`, 0)
-  return frame => {
-    const a = number(left(frame))
-    const b = number(right(frame))
-    return a === null || b === null ? null : finite(compute(a, b))
-  }
-}
-
-function same(a: Scalar, b: Scalar): boolean {
-  if (a === b) return true
-  return (typeof a === 'boolean') !== (typeof b === 'boolean') && number(a) === number(b) && number(a) !== null
-}
-
-function compare(
-  order: (a: number | string, b: number | string) => boolean,
-  a: Scalar,
-  b: Scalar,
-): Scalar {
-  if (typeof a === 'string' && typeof b === 'string') return order(a, b)
-  const left = number(a)
-  const right = number(b)
-  return left === null || right === null ? null : order(left, right)
-}
-
-interface FunctionOfProfile {
-  parameters: readonly [least: number, most: number]
-  compute(values: readonly Scalar[]): Scalar
-}
-
-/** A function of numbers alone: null where one of them is none. */
-function numeric(least: number, most: number, compute: (...n: number[]) => number): FunctionOfProfile {
-  return {
-    parameters: [least, most],
-    compute(values) {
-      const numbers: number[] = []
-      for (const value of values) {
-        const n = number(value)
-        if (n === null) return null
-        numbers.push(n)
-      }
-      return compute(...numbers)
-    },
-  }
-}
-
-const FUNCTIONS: Record<string, FunctionOfProfile> = {
-  min: numeric(1, 20, Math.min),
-  max: numeric(1, 20, Math.max),
-  abs: numeric(1, 1, Math.abs),
-  round: numeric(1, 2, (value, places = 0) => {
-    const factor = 10 ** Math.min(15, Math.max(-15, Math.trunc(places)))
-    return Math.round(value * factor) / factor
-  }),
-  floor: numeric(1, 1, Math.floor),
-  log10: numeric(1, 1, Math.log10),
-  // Bit 0 is the lowest; beyond 32 bits JavaScript's own operators would cut.
-  bit: numeric(2, 2, (value, place) => Math.floor(Math.abs(value) / 2 ** place) % 2),
-  coalesce: { parameters: [1, 20], compute: values => values.find(value => value !== null) ?? null },
-  num: { parameters: [1, 1], compute: ([value = null]) => firstNumber(value) },
-  contains: {
-    parameters: [2, 2],
-    compute: ([text = null, part = null]) =>
-      text === null || part === null ? null : String(text).includes(String(part)),
-  },
-}
-
-// A sign after a letter or a digit is a hyphen: the number of "fan-2" is 2.
-const NUMBER = /(?:(?<!\w)[-+])?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?/
-
-/** The first number in a text: 23.8 of "23.8 °C". */
-export function firstNumber(value: Scalar): number | null {
-  if (typeof value !== 'string') return number(value)
-  const found = NUMBER.exec(value.slice(0, 512))
-  return found ? Number(found[0]) : null
 }

@@ -34,6 +34,27 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   return result
 }
 
+const SOURCE_KEYS = ['oid', 'path', 'first', 'lookup', 'value'] as const
+
+/**
+ * As RFC 7396, but a fact that is written again replaces the inherited one, and a field with a new
+ * source loses the inherited source: with plain merging each would end up with two.
+ */
+function mergeProfile(target: unknown, patch: unknown, path: readonly string[]): unknown {
+  if (!isObject(patch)) return patch
+  if (path.length === 2 && path[0] === 'device') return mergePatch(null, patch)
+  const result: JsonObject = Object.assign(Object.create(null), isObject(target) ? target : {})
+  const isField = path.length === 4 && (path[2] === 'columns' || path[2] === 'metrics')
+  if (isField && SOURCE_KEYS.some(key => patch[key] !== undefined)) {
+    for (const key of SOURCE_KEYS) delete result[key]
+  }
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key]
+    else result[key] = mergeProfile(result[key], value, [...path, key])
+  }
+  return result
+}
+
 /** The ids in a document's `extends`, whatever else is wrong with it. */
 export function parentsOf(doc: JsonObject): string[] {
   return Array.isArray(doc.extends) ? doc.extends.filter(id => typeof id === 'string') : []
@@ -69,10 +90,10 @@ export function joinProfile(
     for (const layer of above.order) {
       ancestors.add(layer)
       layers.push(layer)
-      doc = mergePatch(doc, inherited(docs.get(layer) ?? {}))
+      doc = mergeProfile(doc, inherited(docs.get(layer) ?? {}), [])
     }
   }
-  const joined = mergePatch(doc, own)
+  const joined = mergeProfile(doc, own, [])
   return { doc: isObject(joined) ? joined : {}, ancestors, layers: [...layers, id] }
 }
 

@@ -5,10 +5,11 @@ import { FACTS, type Fact } from '../model/profile.ts'
 import type { Reading } from '../model/raw.ts'
 import { type ComputeContext, computeStep, type GroupRun, startRun } from './compute.ts'
 import type { FactSource, Frame, Group, RowExpression } from './definition.ts'
-import { compileExpression, truth } from './expression.ts'
+import { compileExpression } from './expression.ts'
 import type { FetchRequest, Plan } from './face.ts'
 import { Memory } from './memory.ts'
-import { type GroupPlan, sourcesIn, type Step } from './plan.ts'
+import { truth } from './operators.ts'
+import { type GroupPlan, type Step, sourcesIn } from './plan.ts'
 import { cleanText, rowsOf, textOf } from './rows.ts'
 
 /** The request for scalars that belong to no group. */

@@ -4,17 +4,10 @@
 import { parseDuration } from '../model/duration.ts'
 import type { FieldDoc, GroupDoc, MetricDoc, ProfileDoc } from '../model/profile.ts'
 import { checkAlarm } from './alarmcheck.ts'
-import type {
-  CompiledProfile,
-  Frame,
-  Group,
-  IndexPart,
-  IndexType,
-  NameCandidate,
-  Slot,
-} from './definition.ts'
+import type { CompiledProfile, Frame, Group, Slot } from './definition.ts'
 import type { Names } from './expression.ts'
 import { compileField, compileRow, type FieldContext } from './field.ts'
+import { checkCharts, checkGroups, indexPart, isKnown, nameCandidate } from './groupnames.ts'
 import { compileMetric } from './metric.ts'
 import { suggestion } from './nearest.ts'
 import { child } from './position.ts'
@@ -62,17 +55,7 @@ export function compileGroup(
     ...columns,
     ...metrics,
   ]
-  for (const place of places) {
-    if (slotOf.has(place.name)) {
-      report({
-        code: 'E_NAME',
-        pointer: place.pointer,
-        what: 'key',
-        message: `"${place.name}" is named twice in this group`,
-        hint: 'index parts, columns and metrics share one set of names',
-      })
-    } else slotOf.set(place.name, slotOf.size)
-  }
+  for (const place of places) takeName(place, slotOf, report)
   const names = namesOf(slotOf)
   const given = [...index.map(part => part.name), 'index', 'row_number'].map(givenSlot)
   const slots = [
@@ -81,15 +64,35 @@ export function compileGroup(
     ...metrics.map(metric => metricSlot(metric, names, context)),
   ]
   const known = (names: readonly string[] | undefined, key: string) =>
-    (names ?? []).filter((name, i) =>
-      isKnown(name, slotOf, child(child(pointer, key), i), report),
-    )
+    (names ?? []).filter((name, i) => isKnown(name, slotOf, child(child(pointer, key), i), report))
   const where =
     doc.where === undefined
       ? null
       : compileRow(doc.where, child(pointer, 'where'), { names, report, needs: new Set() })
   checkCharts(doc, pointer, report)
   checkGroups(doc, pointer, context)
+  return {
+    ...shownAs(id, doc, table, context),
+    index,
+    slots,
+    slotOf,
+    key: known(doc.key, 'key'),
+    name: (doc.name ?? []).map((text, i) =>
+      nameCandidate(text, slotOf, child(child(pointer, 'name'), i), report),
+    ),
+    subtitle: doc.subtitle === undefined ? null : (known([doc.subtitle], 'subtitle')[0] ?? null),
+    labels: known(doc.labels, 'labels'),
+    where,
+  }
+}
+
+/** What is taken as it is written. */
+function shownAs(
+  id: string,
+  doc: GroupDoc,
+  table: boolean,
+  context: GroupContext,
+): Omit<Group, 'index' | 'slots' | 'slotOf' | 'key' | 'name' | 'subtitle' | 'labels' | 'where'> {
   const every = doc.every ?? context.doc.every
   return {
     id,
@@ -105,20 +108,26 @@ export function compileGroup(
     refreshOn: doc.refreshOn ?? [],
     replaces: doc.replaces ?? [],
     replacedBy: doc.replacedBy ?? [],
-    index,
-    slots,
-    slotOf,
-    key: known(doc.key, 'key'),
-    name: (doc.name ?? []).map((text, i) =>
-      nameCandidate(text, slotOf, child(child(pointer, 'name'), i), report),
-    ),
-    subtitle: doc.subtitle === undefined ? null : (known([doc.subtitle], 'subtitle')[0] ?? null),
-    labels: known(doc.labels, 'labels'),
-    where,
     augments: doc.augments ?? null,
     rowsMax: doc.maxRows ?? rowsMaxDefault,
     charts: doc.charts ?? {},
   }
+}
+
+function takeName(
+  { name, pointer }: { name: string; pointer: string },
+  slotOf: Map<string, number>,
+  report: Report,
+): void {
+  if (slotOf.has(name)) {
+    report({
+      code: 'E_NAME',
+      pointer,
+      what: 'key',
+      message: `"${name}" is named twice in this group`,
+      hint: 'index parts, columns and metrics share one set of names',
+    })
+  } else slotOf.set(name, slotOf.size)
 }
 
 function entries<T>(docs: Record<string, T> | undefined, pointer: string): Written<T>[] {
@@ -212,7 +221,9 @@ function metricSlot(metric: Written<MetricDoc>, names: Names<Frame>, context: Gr
   const compiled = compileMetric(name, doc, pointer, context)
   const rates = compiled.kind === 'rate' || doc.rate === true
   const max =
-    typeof doc.max === 'string' ? compileRow(doc.max, child(pointer, 'max'), inner) : (doc.max ?? null)
+    typeof doc.max === 'string'
+      ? compileRow(doc.max, child(pointer, 'max'), inner)
+      : (doc.max ?? null)
   if (doc.resetOn !== undefined) {
     const slots = new Map(names.known().map((known, i) => [known, i]))
     if (isKnown(doc.resetOn, slots, child(pointer, 'resetOn'), context.report)) {
@@ -269,91 +280,4 @@ export function fieldNames(doc: GroupDoc, context: Pick<GroupContext, 'groupDoc'
     ...Object.keys(typeof columns === 'object' ? columns : {}),
     ...Object.keys(doc.metrics ?? {}),
   ].filter(name => name !== '//')
-}
-
-function indexPart(text: string): IndexPart {
-  const [name = text, type = 'int'] = text.split(':')
-  return { name, type: indexType(type) }
-}
-
-function indexType(type: string): IndexType {
-  if (type.startsWith('bytes')) return { kind: 'bytes', length: Number(type.slice(5)) }
-  const plain = type.replace('*', '')
-  if (plain === 'string' || plain === 'oid') return { kind: plain, implied: type.endsWith('*') }
-  return plain === 'ip' || plain === 'ip6' || plain === 'inet' || plain === 'mac'
-    ? { kind: plain }
-    : { kind: 'int' }
-}
-
-function isKnown(
-  name: string,
-  slotOf: ReadonlyMap<string, number>,
-  pointer: string,
-  report: Report,
-): boolean {
-  if (slotOf.has(name)) return true
-  const message = `there is no column "${name}" in this group`
-  report({ code: 'E_NAME', pointer, message, hint: suggestion(name, [...slotOf.keys()]) })
-  return false
-}
-
-/** `if_name` is a column, `CPU {cpu}` a template. */
-function nameCandidate(
-  text: string,
-  slotOf: ReadonlyMap<string, number>,
-  pointer: string,
-  report: Report,
-): NameCandidate {
-  if (!text.includes('{')) return isKnown(text, slotOf, pointer, report) ? [{ column: text }] : []
-  const parts: (string | { column: string })[] = []
-  for (const piece of text.split(/(\{[^}]*\})/)) {
-    const column = /^\{(.*)\}$/.exec(piece)?.[1]
-    if (column === undefined) {
-      if (piece !== '') parts.push(piece)
-    } else if (isKnown(column, slotOf, pointer, report)) parts.push({ column })
-  }
-  return parts
-}
-
-function checkCharts(doc: GroupDoc, pointer: string, report: Report): void {
-  const metrics = Object.keys(doc.metrics ?? {}).filter(name => name !== '//')
-  for (const [id, chart] of Object.entries(doc.charts ?? {})) {
-    if (id === '//') continue
-    const place = child(child(pointer, 'charts'), id)
-    const named: [string, string][] = [
-      ...chart.metrics.map((name, i): [string, string] => [
-        name,
-        child(child(place, 'metrics'), i),
-      ]),
-      ...(chart.mirror ?? []).map((name, i): [string, string] => [
-        name,
-        child(child(place, 'mirror'), i),
-      ]),
-    ]
-    if (chart.ceiling !== undefined) named.push([chart.ceiling, child(place, 'ceiling')])
-    for (const [name, at] of named) {
-      if (metrics.includes(name)) continue
-      const message = `there is no metric "${name}" in this group`
-      report({ code: 'E_NAME', pointer: at, message, hint: suggestion(name, metrics) })
-    }
-  }
-}
-
-function checkGroups(doc: GroupDoc, pointer: string, context: GroupContext): void {
-  const named: [string, string][] = []
-  for (const key of ['replaces', 'replacedBy'] as const) {
-    doc[key]?.forEach((id, i) => {
-      named.push([id, child(child(pointer, key), i)])
-    })
-  }
-  if (doc.augments !== undefined) named.push([doc.augments, child(pointer, 'augments')])
-  for (const [id, at] of named) {
-    if (context.groupDoc(id)) continue
-    context.report({
-      code: 'E_NAME',
-      pointer: at,
-      message: `there is no group "${id}"`,
-      hint: suggestion(id, context.groupIds()),
-    })
-  }
 }

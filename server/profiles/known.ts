@@ -36,11 +36,7 @@ know('1.3.6.1.2.1.33.1.5', [1], { sort: 'gauge', scale: 0.1, unit: 'Hz' })
 know('1.3.6.1.2.1.33.1.5.3.1', [3], { sort: 'gauge', scale: 0.1, unit: 'A' })
 know('1.3.6.1.2.1.33.1.3', [1], counter)
 // UCD-SNMP-MIB: memory in kB, raw CPU ticks.
-know(
-  '1.3.6.1.4.1.2021.4',
-  [3, 4, 5, 6, 11, 13, 14, 15],
-  { sort: 'gauge', scale: 1024, unit: 'By' },
-)
+know('1.3.6.1.4.1.2021.4', [3, 4, 5, 6, 11, 13, 14, 15], { sort: 'gauge', scale: 1024, unit: 'By' })
 know('1.3.6.1.4.1.2021.11', [50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64], counter)
 know('1.3.6.1.4.1.2021.9.1', [6, 7, 8], { sort: 'gauge', scale: 1024, unit: 'By' })
 // Printer-MIB (RFC 3805): pages since the printer was made.

@@ -4,8 +4,8 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { AppError, messageOf } from '../model/errors.ts'
 import type { Logger } from '../log.ts'
+import { AppError, messageOf } from '../model/errors.ts'
 import { buildCatalogue, PROFILES_MAX } from './build.ts'
 import type { Catalogue, ProfileSource } from './catalogue.ts'
 import { PROFILE_BYTES_MAX } from './position.ts'
@@ -44,7 +44,12 @@ async function readDir(dir: string, from: ProfileSource['from']): Promise<Profil
       const text = await readText(path.join(dir, name))
       return text === null
         ? null
-        : { id: name.slice(0, -'.json'.length), file: path.join(path.basename(dir), name), text, from }
+        : {
+            id: name.slice(0, -'.json'.length),
+            file: path.join(path.basename(dir), name),
+            text,
+            from,
+          }
     }),
   )
   return sources.filter(source => source !== null)
@@ -53,7 +58,9 @@ async function readDir(dir: string, from: ProfileSource['from']): Promise<Profil
 async function profileFiles(dir: string): Promise<string[]> {
   const names = await readdir(dir)
   return names
-    .filter(name => name.endsWith('.json') && !name.endsWith('.schema.json') && !name.startsWith('.'))
+    .filter(
+      name => name.endsWith('.json') && !name.endsWith('.schema.json') && !name.startsWith('.'),
+    )
     .sort()
     .slice(0, PROFILES_MAX)
 }
@@ -62,7 +69,9 @@ async function profileFiles(dir: string): Promise<string[]> {
 async function readText(file: string): Promise<string | null> {
   try {
     const { size } = await stat(file)
-    return size > PROFILE_BYTES_MAX ? ' '.repeat(PROFILE_BYTES_MAX + 1) : await readFile(file, 'utf8')
+    return size > PROFILE_BYTES_MAX
+      ? ' '.repeat(PROFILE_BYTES_MAX + 1)
+      : await readFile(file, 'utf8')
   } catch (error) {
     if (isMissing(error)) return null
     // A file that cannot be read is a broken profile, not the end of the others.
@@ -198,7 +207,10 @@ class Watching implements CatalogueWatch {
         const sources = await loadSources(this.options)
         if (!this.closed && this.take(sources)) this.options.onChange(this.catalogue)
       } catch (error) {
-        this.options.log.error({ err: error }, 'profiles could not be read again; the last ones stay')
+        this.options.log.error(
+          { err: error },
+          'profiles could not be read again; the last ones stay',
+        )
       }
     })
     return this.running

@@ -1,7 +1,7 @@
 // What one device's evaluator remembers between reads: columns and when they were read, rates by row
 // key, who owns which key, and which rows were known when the names were read.
 
-import type { RawValue, Reading } from '../model/raw.ts'
+import type { GroupReading, RawValue, Reading } from '../model/raw.ts'
 import type { GroupRun, RateQuestion } from './compute.ts'
 import type { GroupPlan, PlanDefinition, PlanSource } from './plan.ts'
 import { type CounterSample, type Rate, rateBetween } from './rate.ts'
@@ -80,7 +80,10 @@ export class Memory {
   }
 
   /** Takes a reading in. `asked`: what was asked of each group, and when. */
-  absorb(reading: Reading, asked: ReadonlyMap<string, { at: number; sources: PlanSource[] }>): void {
+  absorb(
+    reading: Reading,
+    asked: ReadonlyMap<string, { at: number; sources: PlanSource[] }>,
+  ): void {
     this.atMs = reading.monotonicMs
     for (const column of this.columns) column.isFresh = false
     for (const [group, { rows, partial }] of reading.groups) {
@@ -90,17 +93,26 @@ export class Memory {
       const expected =
         request?.sources ?? this.plan.sources.filter(source => source.groups.includes(group))
       for (const source of expected) found.set(source, new Map())
-      for (const [index, cells] of rows) {
-        for (const [name, raw] of cells) {
-          const source = this.plan.sourceOf(table, name)
-          if (!source) continue
-          let values = found.get(source)
-          if (!values) found.set(source, (values = new Map()))
-          values.set(index, raw)
-        }
-      }
+      this.sort(rows, table, found)
       for (const [source, values] of found) {
         this.keep(source, values, partial, request?.at ?? reading.at)
+      }
+    }
+  }
+
+  /** Rows of cells to columns. */
+  private sort(
+    rows: GroupReading['rows'],
+    table: boolean,
+    found: Map<PlanSource, Map<string, RawValue>>,
+  ): void {
+    for (const [index, cells] of rows) {
+      for (const [name, raw] of cells) {
+        const source = this.plan.sourceOf(table, name)
+        if (!source) continue
+        const values = found.get(source) ?? new Map<string, RawValue>()
+        if (values.size === 0) found.set(source, values)
+        values.set(index, raw)
       }
     }
   }
@@ -174,8 +186,8 @@ export class Memory {
     const { run, row, place, value, wraps, served, resetOn } = question
     const { rates } = this.of(run.plan.group.id)
     const key = run.keys[row] ?? ''
-    let ofRow = rates.get(key)
-    if (!ofRow) rates.set(key, (ofRow = new Map()))
+    const ofRow = rates.get(key) ?? new Map<number, RateMemory>()
+    if (ofRow.size === 0) rates.set(key, ofRow)
     const known = ofRow.get(place)
     const sample = { value, wraps, served, resetOn, atMs: this.atMs, epoch: this.epoch }
     const rate = rateBetween(known?.sample, sample)

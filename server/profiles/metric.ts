@@ -35,29 +35,33 @@ export function compileMetric(
   }
 }
 
+type Wrong = (key: string, message: string, hint?: string) => void
+
 function checkKind(doc: MetricDoc, kind: Metric['kind'], pointer: string, report: Report): void {
-  const wrong = (key: string, message: string, hint = '') =>
+  const wrong: Wrong = (key, message, hint = '') =>
     report({ code: 'E_KIND', pointer: child(pointer, key), message, hint })
-  const scaled = doc.scale !== undefined ? 'scale' : doc.offset !== undefined ? 'offset' : null
   if (kind === 'state' && doc.states === undefined) {
     wrong('kind', 'a state needs "states"', 'or leave "kind" out for a gauge')
   }
   if (doc.states !== undefined && kind !== 'state' && kind !== 'flags') {
     wrong('states', `"states" do not go with the kind "${kind}"`)
   }
-  if ((kind === 'flags' || kind === 'state' || kind === 'text') && scaled) {
-    wrong(scaled, `"${scaled}" does not go with the kind "${kind}"`)
+  if (kind === 'flags' || kind === 'state' || kind === 'text') {
+    for (const key of ['scale', 'offset'] as const) {
+      if (doc[key] !== undefined) wrong(key, `"${key}" does not go with the kind "${kind}"`)
+    }
+    if (doc.rate) wrong('rate', `"rate" does not go with the kind "${kind}"`)
   }
+  checkRated(doc, kind, wrong)
+}
+
+function checkRated(doc: MetricDoc, kind: Metric['kind'], wrong: Wrong): void {
   if (kind === 'rate' && doc.as !== undefined && NO_COUNTER.includes(doc.as)) {
     wrong('as', `a rate needs a counter, and "as": "${doc.as}" gives none`)
   }
-  if (doc.rate && (kind === 'text' || kind === 'state' || kind === 'flags')) {
-    wrong('rate', `"rate" does not go with the kind "${kind}"`)
-  }
-  if (kind !== 'rate' && !doc.rate) {
-    for (const key of ['max', 'resetOn'] as const) {
-      if (doc[key] !== undefined) wrong(key, `"${key}" belongs to rates`, 'write "kind": "rate"')
-    }
+  if (kind === 'rate' || doc.rate) return
+  for (const key of ['max', 'resetOn'] as const) {
+    if (doc[key] !== undefined) wrong(key, `"${key}" belongs to rates`, 'write "kind": "rate"')
   }
 }
 

@@ -122,7 +122,8 @@ function defaultCharts(group: Group, metrics: readonly Metric[]): PageChart[] {
   }
   add('auto_status', 'Status', 'status', states)
   if (group.table) {
-    for (const metric of numbers) add(`auto_${metric.id}`, metric.title, lineFor([metric]), [metric])
+    for (const metric of numbers)
+      add(`auto_${metric.id}`, metric.title, lineFor([metric]), [metric])
   } else {
     for (const [unit, of] of Map.groupBy(numbers, metric => metric.unit)) {
       const title = of.length === 1 ? (of[0]?.title ?? group.title) : group.title

@@ -185,12 +185,7 @@ class Planner {
     }
   }
 
-  private source(
-    group: Group,
-    source: string,
-    everyMs: number | null,
-    table: boolean,
-  ): PlanSource {
+  private source(group: Group, source: string, everyMs: number | null, table: boolean): PlanSource {
     const key = keyOf(table, source)
     const known = this.byKey.get(key)
     if (!known) {
@@ -283,7 +278,8 @@ class Planner {
 
   private sourcesOf(steps: Iterable<Step>): PlanSource[] {
     const found = new Set<PlanSource>()
-    for (const step of steps) for (const source of this.reads.get(step.slot) ?? []) found.add(source)
+    for (const step of steps)
+      for (const source of this.reads.get(step.slot) ?? []) found.add(source)
     return [...found]
   }
 

@@ -60,7 +60,11 @@ export function parseDocument(
   if (first) return fault(first.offset, spoken(printParseErrorCode(first.error)))
   if (!root) return fault(0, 'the file is empty')
   const twice = keyTwice(root)
-  if (twice) return fault(twice.offset, `the key ${body.slice(twice.offset, twice.offset + twice.length)} stands here twice`)
+  if (twice)
+    return fault(
+      twice.offset,
+      `the key ${body.slice(twice.offset, twice.offset + twice.length)} stands here twice`,
+    )
   return { ok: true, document: located(body, root, at) }
 }
 

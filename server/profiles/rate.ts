@@ -2,7 +2,7 @@
 // baseline of each row and field, and scales the result.
 
 import type { GapReason } from '../model/gap.ts'
-import type { Scalar } from './expression.ts'
+import type { Scalar } from './operators.ts'
 
 const wrap32 = 2n ** 32n
 

@@ -22,7 +22,10 @@ export class RegexError extends Error {
  * A pattern compiled, with its input bounded.
  * @throws RegexError for what is no pattern, or could take too long
  */
-export function compileRegex(pattern: string, flags = ''): (text: string) => RegExpExecArray | null {
+export function compileRegex(
+  pattern: string,
+  flags = '',
+): (text: string) => RegExpExecArray | null {
   refuseSlow(pattern)
   let regex: RegExp
   try {
@@ -36,70 +39,83 @@ export function compileRegex(pattern: string, flags = ''): (text: string) => Reg
 
 const QUANTIFIER = /^(?:[*+?]|\{(\d+)(?:(,)(\d*))?\})\??/
 
-interface Atom {
-  wide: boolean
-  group: { repeats: boolean; chooses: boolean } | null
+interface Group {
+  repeats: boolean
+  chooses: boolean
 }
 
-/** One walk over the pattern: groups that repeat inside a repetition, and too many repetitions. */
+/** What a quantifier may stand after. */
+interface Atom {
+  end: number
+  isWide: boolean
+  group: Group | null
+}
+
+/** Refuses groups that repeat inside a repetition, and too many repetitions. */
 function refuseSlow(pattern: string): void {
-  const open: { repeats: boolean; chooses: boolean }[] = []
-  let atom: Atom | null = null
+  const open: Group[] = [{ repeats: false, chooses: false }]
   let repetitions = 0
   let wide = pattern.startsWith('^') ? -1 : 0
   for (let i = 0; i < pattern.length; ) {
-    const c = pattern[i]
-    if (c === '\\') {
-      if (/[1-9k]/.test(pattern[i + 1] ?? '')) {
-        throw new RegexError('back references are not allowed', i)
-      }
-      atom = { wide: /[SDW]/.test(pattern[i + 1] ?? ''), group: null }
-      i += 2
-    } else if (c === '[') {
-      const end = classEnd(pattern, i)
-      atom = { wide: pattern[i + 1] === '^', group: null }
-      i = end
-    } else if (c === '(') {
-      if (/^\(\?<?[=!]/.test(pattern.slice(i))) {
-        throw new RegexError('look-around is not allowed', i)
-      }
-      open.push({ repeats: false, chooses: false })
-      atom = null
-      i += /^\((\?(:|<[A-Za-z]\w*>))?/.exec(pattern.slice(i))?.[0].length ?? 1
-    } else if (c === ')') {
-      const group = open.pop() ?? null
-      const outer = open.at(-1)
-      if (outer && group) {
-        outer.repeats ||= group.repeats
-        outer.chooses ||= group.chooses
-      }
-      atom = { wide: false, group }
-      i++
-    } else {
-      const quantifier = QUANTIFIER.exec(pattern.slice(i))
-      if (quantifier && atom) {
-        const inner = open.at(-1)
-        if (isRepetition(quantifier)) {
-          if (atom.group?.repeats || atom.group?.chooses) {
-            throw new RegexError('a repeated group must not repeat or choose inside itself', i)
-          }
-          repetitions++
-          if (atom.wide) wide++
-          if (inner) inner.repeats = true
-        } else if (inner) inner.chooses = true
-        i += quantifier[0].length
-        atom = null
-      } else {
-        const inner = open.at(-1)
-        if (c === '|' && inner) inner.chooses = true
-        atom = { wide: c === '.', group: null }
-        i++
+    const atom = atomAt(pattern, i, open)
+    const quantifier = atom && QUANTIFIER.exec(pattern.slice(atom.end))
+    if (quantifier) {
+      const { repeats } = quantify(atom, quantifier, open.at(-1))
+      if (repeats) repetitions++
+      if (repeats && atom.isWide) wide++
+      if (repetitions > repetitionsMax || wide > wideRepetitionsMax) {
+        throw new RegexError('too many repetitions: this could take too long', atom.end)
       }
     }
-    if (repetitions > repetitionsMax || wide > wideRepetitionsMax) {
-      throw new RegexError('too many repetitions: this could take too long', i - 1)
-    }
+    i = atom ? atom.end + (quantifier?.[0].length ?? 0) : i + opening(pattern, i, open)
   }
+}
+
+/** The atom that begins here; null for `(`, `|` and anchors, after which nothing is repeated. */
+function atomAt(pattern: string, i: number, open: Group[]): Atom | null {
+  const c = pattern[i] ?? ''
+  if (c === '(' || c === '|' || c === '^') return null
+  if (c === '\\') {
+    const escaped = pattern[i + 1] ?? ''
+    if (/[1-9k]/.test(escaped)) throw new RegexError('back references are not allowed', i)
+    return { end: i + 2, isWide: /[SDW]/.test(escaped), group: null }
+  }
+  if (c === '[') return { end: classEnd(pattern, i), isWide: pattern[i + 1] === '^', group: null }
+  if (c !== ')') return { end: i + 1, isWide: c === '.', group: null }
+  const group = open.length > 1 ? (open.pop() ?? null) : null
+  const outer = open.at(-1)
+  if (outer && group) {
+    outer.repeats ||= group.repeats
+    outer.chooses ||= group.chooses
+  }
+  return { end: i + 1, isWide: false, group }
+}
+
+/** Takes `(` and what belongs to it, or `|`, or an anchor; gives its length. */
+function opening(pattern: string, i: number, open: Group[]): number {
+  const rest = pattern.slice(i)
+  if (rest.startsWith('(')) {
+    if (/^\(\?<?[=!]/.test(rest)) throw new RegexError('look-around is not allowed', i)
+    open.push({ repeats: false, chooses: false })
+    return /^\((?:\?(?::|<[A-Za-z]\w*>))?/.exec(rest)?.[0].length ?? 1
+  }
+  const inner = open.at(-1)
+  if (rest.startsWith('|') && inner) inner.chooses = true
+  return 1
+}
+
+function quantify(
+  atom: Atom,
+  quantifier: RegExpExecArray,
+  inner: Group | undefined,
+): { repeats: boolean } {
+  const repeats = isRepetition(quantifier)
+  if (repeats && (atom.group?.repeats || atom.group?.chooses)) {
+    throw new RegexError('a repeated group must not repeat or choose inside itself', atom.end)
+  }
+  if (inner && repeats) inner.repeats = true
+  else if (inner) inner.chooses = true
+  return { repeats }
 }
 
 /** `*`, `+`, `{n,}` and wide ranges; `?` and `{2}` cost little. */

@@ -2,8 +2,8 @@
 // turns pointers into files, lines and columns.
 
 import type { Problem } from './catalogue.ts'
-import { ExpressionError } from './expression.ts'
 import { RegexError } from './regex.ts'
+import { ExpressionError } from './tokens.ts'
 
 export interface Finding {
   code: Problem['code']
@@ -19,7 +19,12 @@ export interface Finding {
 export type Report = (finding: Finding) => void
 
 /** Runs a compiler; what it throws at the author becomes a finding, and the result null. */
-export function reported<T>(report: Report, pointer: string, compile: () => T, shift = 0): T | null {
+export function reported<T>(
+  report: Report,
+  pointer: string,
+  compile: () => T,
+  shift = 0,
+): T | null {
   try {
     return compile()
   } catch (error) {

@@ -1,10 +1,10 @@
 // Rows of a table: what their index says, what they are called, and which key each one keeps. Pure.
 
-import { disambiguatedRowKey, rowKey } from '../model/rowkey.ts'
 import type { RawValue } from '../model/raw.ts'
+import { disambiguatedRowKey, rowKey } from '../model/rowkey.ts'
 import { ipText } from './decode.ts'
 import type { Group, IndexPart, NameCandidate } from './definition.ts'
-import type { Scalar } from './expression.ts'
+import type { Scalar } from './operators.ts'
 
 /** Characters of a key, a name or a label (as the rows message allows). */
 const textMax = 512
@@ -27,11 +27,7 @@ export function parseIndex(
   const values: Scalar[] = []
   let at = 0
   for (const { type } of parts) {
-    const implied = (type.kind === 'string' || type.kind === 'oid') && type.implied
-    const lead = (type.kind === 'string' || type.kind === 'oid' || type.kind === 'inet') && !implied
-    const first = ids[at] ?? Number.NaN
-    const length = implied ? ids.length - at : lead ? first : fixedLength(type)
-    const start = lead ? at + 1 : at
+    const { start, length } = extent(type, ids, at)
     if (!(length >= 0) || start + length > ids.length) return null
     const value = partValue(type, ids.slice(start, start + length))
     if (value === null) return null
@@ -39,6 +35,18 @@ export function parseIndex(
     at = start + length
   }
   return at === ids.length ? values : null
+}
+
+/** Where a part lies: implied ones take the rest, others of no fixed length say it first. */
+function extent(
+  type: IndexPart['type'],
+  ids: readonly number[],
+  at: number,
+): { start: number; length: number } {
+  const isOpen = type.kind === 'string' || type.kind === 'oid'
+  if (isOpen && type.implied) return { start: at, length: ids.length - at }
+  if (isOpen || type.kind === 'inet') return { start: at + 1, length: ids[at] ?? Number.NaN }
+  return { start: at, length: fixedLength(type) }
 }
 
 function fixedLength(type: IndexPart['type']): number {
@@ -67,9 +75,7 @@ function partValue(type: IndexPart['type'], ids: readonly number[]): Scalar {
 }
 
 /** The rows that have something in one of these columns, in the order of their indexes. */
-export function rowsOf(
-  columns: readonly (ReadonlyMap<string, RawValue> | undefined)[],
-): string[] {
+export function rowsOf(columns: readonly (ReadonlyMap<string, RawValue> | undefined)[]): string[] {
   const rows = new Set<string>()
   let sources = 0
   for (const column of columns) {
@@ -87,7 +93,8 @@ function compareIndexes(a: string, b: string): number {
   for (let i = 0; i < Math.min(left.length, right.length); i++) {
     const difference = Number(left[i]) - Number(right[i])
     if (difference !== 0 && !Number.isNaN(difference)) return difference
-    if (Number.isNaN(difference) && left[i] !== right[i]) return (left[i] ?? '') < (right[i] ?? '') ? -1 : 1
+    if (Number.isNaN(difference) && left[i] !== right[i])
+      return (left[i] ?? '') < (right[i] ?? '') ? -1 : 1
   }
   return left.length - right.length
 }
@@ -169,5 +176,11 @@ export function rowInfo(
   }
   const subtitle = group.subtitle === null ? '' : textOf(cell(group.subtitle))
   const name = nameOf(group.name, cell, index)
-  return { key, index: index.slice(0, textMax), name, ...(subtitle === '' ? {} : { subtitle }), labels }
+  return {
+    key,
+    index: index.slice(0, textMax),
+    name,
+    ...(subtitle === '' ? {} : { subtitle }),
+    labels,
+  }
 }

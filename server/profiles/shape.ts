@@ -77,7 +77,11 @@ function check(reference: Schema, value: unknown, pointer: string, run: Run): vo
   if (run.faults.length >= faultsMax) return
   const schema = resolve(reference)
   if (value === null && run.partial && pointer !== '') return
-  if (schema.anyOf) return checkBranches(schema, value, pointer, run)
+  if (schema.anyOf) checkBranches(schema, value, pointer, run)
+  else checkSingle(schema, value, pointer, run)
+}
+
+function checkSingle(schema: Schema, value: unknown, pointer: string, run: Run): void {
   const wrong = wrongValue(schema, value)
   if (wrong !== null) {
     const message = schema.description ? `${shown(value)} is not ${schema.description}` : wrong
@@ -91,7 +95,8 @@ function checkBranches(schema: Schema, value: unknown, pointer: string, run: Run
   const fitting = branches.filter(branch => fitsType(branch, value))
   if (fitting.length === 0) {
     const expected = [...new Set(branches.map(typeWords))].join(' or ')
-    return fault(run, pointer, 'value', `must be ${expected}, not ${shown(value)}`, '')
+    fault(run, pointer, 'value', `must be ${expected}, not ${shown(value)}`, '')
+    return
   }
   const chosen = isObject(value) ? mostKeys(fitting, value) : fitting
   if (chosen.some(branch => isValid(branch, value, run))) return
@@ -99,10 +104,8 @@ function checkBranches(schema: Schema, value: unknown, pointer: string, run: Run
   if (described && chosen.length > 1) {
     const words = chosen.flatMap(branch => branch.enum ?? []).map(String)
     const hint = typeof value === 'string' ? suggestion(value, words) : ''
-    return fault(run, pointer, 'value', `${shown(value)} is not ${described}`, hint)
-  }
-  const [first] = chosen
-  if (first) check(first, value, pointer, run)
+    fault(run, pointer, 'value', `${shown(value)} is not ${described}`, hint)
+  } else if (chosen[0]) check(chosen[0], value, pointer, run)
 }
 
 function flatten(schema: Schema): Schema[] {
@@ -132,33 +135,37 @@ function checkObject(
   pointer: string,
   run: Run,
 ): void {
-  const properties = schema.properties ?? {}
-  const patterns = Object.entries(schema.patternProperties ?? {})
-  for (const key of Object.keys(value)) {
-    if (key === '//') continue
-    const property = Object.hasOwn(properties, key) ? properties[key] : undefined
-    const pattern = patterns.find(([source]) => new RegExp(source, 'u').test(key))
-    const inner = property ?? pattern?.[1]
+  const keys = Object.keys(value).filter(key => key !== '//')
+  for (const key of keys) {
+    const inner = schemaOf(schema, key)
     if (inner) check(inner, value[key], child(pointer, key), run)
-    else if (schema.additionalProperties === false) {
-      const message =
-        patterns.length > 0 ? `"${key}" is not a name` : `unknown key "${key}"`
-      const hint =
-        patterns.length > 0
-          ? 'names are a-z, 0-9 and _, and begin with a letter'
-          : suggestion(key, Object.keys(properties))
-      fault(run, child(pointer, key), 'key', message, hint)
-    }
-  }
-  const count = Object.keys(value).filter(key => key !== '//').length
-  if (schema.minProperties !== undefined && count < schema.minProperties && !run.partial) {
-    fault(run, pointer, 'value', 'must not be empty', suggestion('', Object.keys(properties)))
+    else if (schema.additionalProperties === false) unknownKey(schema, key, pointer, run)
   }
   if (run.partial) return
+  if (keys.length < (schema.minProperties ?? 0)) {
+    const hint = suggestion('', Object.keys(schema.properties ?? {}))
+    fault(run, pointer, 'value', 'must not be empty', hint)
+  }
   for (const key of schema.required ?? []) {
-    if (!Object.hasOwn(value, key)) {
-      fault(run, pointer, 'value', `"${key}" is missing`, '')
-    }
+    if (!Object.hasOwn(value, key)) fault(run, pointer, 'value', `"${key}" is missing`, '')
+  }
+}
+
+function schemaOf({ properties = {}, patternProperties = {} }: Schema, key: string) {
+  if (Object.hasOwn(properties, key)) return properties[key]
+  return Object.entries(patternProperties).find(([source]) =>
+    new RegExp(source, 'u').test(key),
+  )?.[1]
+}
+
+function unknownKey(schema: Schema, key: string, pointer: string, run: Run): void {
+  const at = child(pointer, key)
+  if (schema.patternProperties) {
+    const hint = 'names are a-z, 0-9 and _, and begin with a letter'
+    fault(run, at, 'key', `"${key}" is not a name`, hint)
+  } else {
+    const hint = suggestion(key, Object.keys(schema.properties ?? {}))
+    fault(run, at, 'key', `unknown key "${key}"`, hint)
   }
 }
 
