@@ -9,6 +9,8 @@ import type { GapReason } from '../model/gap.ts'
 const groupsPerDeviceMax = 512
 const lateIntervals = 2
 const lateGraceMs = 5000
+/** Collections this far apart, in intervals, have a missed one between them. */
+const missedIntervals = 1.5
 
 interface GroupTimes {
   /** Time of the newest collection, and when it came by our clock. */
@@ -35,15 +37,16 @@ export function isNews(groups: DeviceGroups, { group, at }: AcceptedCollection):
  */
 export function heard(
   groups: DeviceGroups,
-  { deviceUid, group, at, failed }: AcceptedCollection,
+  { uid, everyMs }: Pick<KnownDevice, 'uid' | 'everyMs'>,
+  { group, at, failed }: AcceptedCollection,
   now: number,
 ): AcceptedCollection | null {
   const before = groups.get(group)
   const spacings = before ? [...before.spacings, at - before.at].slice(-2) : []
   groups.set(group, { at, heardAt: now, spacings, failed: failed !== null, marked: null })
-  // The collection of a spool may lie right behind the first mark: then nothing was missing.
-  if (!before?.marked || at - 1 <= before.at + 1) return null
-  return mark(deviceUid, group, at - 1, before.marked)
+  // The next collection of a spool that comes late follows the one before: nothing was missing.
+  if (!before?.marked || at - before.at < missedIntervals * everyMs) return null
+  return mark(uid, group, at - 1, before.marked)
 }
 
 /**

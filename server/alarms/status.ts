@@ -96,7 +96,7 @@ export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
     }
     counts.judged++
     one.isJudged = true
-    const end = heard(one.groups, collection, at)
+    const end = heard(one.groups, device, collection, at)
     if (end) outlet.marks([end])
     const times = { at: collection.at, now: at }
     const event: StatusEvent =
