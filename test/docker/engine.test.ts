@@ -13,7 +13,7 @@ import { type Engine, type EngineOptions, openEngine } from '../../server/docker
 import { readEngine } from '../../server/docker/read.ts'
 import type { TlsTexts } from '../../server/docker/transport.ts'
 import type { RawValue } from '../../server/model/raw.ts'
-import { startDockerd } from '../parts/dockerd.ts'
+import { type Dockerd, startDockerd } from '../parts/dockerd.ts'
 import { program, tempDir, until } from '../parts/find.ts'
 
 const run = promisify(execFile)
@@ -46,6 +46,28 @@ function increase(
   return Number(found(after, path)) - Number(found(before, path))
 }
 
+/** Within 10 % or 3 points. */
+function isNear(ours: number, theirs: number): boolean {
+  return Math.abs(ours - theirs) < Math.max(3, 0.1 * theirs)
+}
+
+/**
+ * CPU of "busy" over the same seconds, % of one core: the docker command's readings, of a second each,
+ * between two of ours.
+ */
+async function bothCpus(engine: Engine, docker: Dockerd['docker']) {
+  const shown: number[] = []
+  const before = (await read(engine)).get('busy')
+  for (let i = 0; i < 4; i++) {
+    const line = await docker('stats', '--no-stream', '--format', '{{.CPUPerc}}', 'busy')
+    shown.push(Number.parseFloat(line))
+  }
+  const after = (await read(engine)).get('busy')
+  const cpus = Number(found(after, 'cpu.online'))
+  const share = increase(before, after, 'cpu.total') / increase(before, after, 'cpu.system')
+  return { before, after, ours: 100 * cpus * share, theirs: shown.reduce((a, b) => a + b) / 4 }
+}
+
 t.test('a real engine', async t => {
   const dockerd = await startDockerd(t)
   const { docker } = dockerd
@@ -63,21 +85,13 @@ t.test('a real engine', async t => {
     const send = `dd if=/dev/zero bs=64k count=32 2>/dev/null | nc ${ip} 9000`
     await dockerd.exec('busy', `until ${send}; do sleep 0.1; done`)
 
-    // Both over the same seconds: the command takes two readings a second apart, we one on each side.
-    const shown: number[] = []
-    const before = (await read(engine)).get('busy')
-    for (let i = 0; i < 4; i++) {
-      shown.push(
-        Number.parseFloat(await docker('stats', '--no-stream', '--format', '{{.CPUPerc}}', 'busy')),
-      )
+    let { before, after, ours, theirs } = await bothCpus(engine, docker)
+    // Neither looks at all of the same seconds: a machine that is busy elsewhere may need a second try.
+    for (let i = 0; i < 3 && !isNear(ours, theirs); i++) {
+      ;({ before, after, ours, theirs } = await bothCpus(engine, docker))
     }
-    const after = (await read(engine)).get('busy')
-    const ours =
-      (100 * Number(found(after, 'cpu.online')) * increase(before, after, 'cpu.total')) /
-      increase(before, after, 'cpu.system')
-    const theirs = shown.reduce((a, b) => a + b) / shown.length
-    t.comment(`CPU: ours ${ours.toFixed(2)} %, docker stats ${theirs.toFixed(2)} % (${shown})`)
-    t.ok(Math.abs(ours - theirs) < Math.max(3, 0.1 * theirs), `${ours} is about ${theirs}`)
+    t.comment(`CPU: ours ${ours.toFixed(2)} %, docker stats ${theirs.toFixed(2)} %`)
+    t.ok(isNear(ours, theirs), `${ours} is about ${theirs}`)
     const throttled = increase(before, after, 'cpu.throttled')
     t.ok(throttled > 0 && throttled < increase(before, after, 'clock'), 'throttled by its limit')
 
