@@ -23,6 +23,8 @@ const resendMsMin = 10_000
 const resendMsMax = 300_000
 /** Publishes per second, so that a long outage is not followed by a flood. */
 const perSecondMax = 5000
+/** Refusals are logged so often at most, ms. */
+const refusalLogEveryMs = 60_000
 /** Reasons of refusals that are counted apart. */
 const reasonsMax = 32
 
@@ -62,6 +64,8 @@ export interface SpoolingSender extends Sender {
 
 interface Inflight {
   record: SpoolRecord
+  /** The broker has not taken it yet: sending it again would only make the queue longer. */
+  publishing: boolean
   tries: number
   sentMs: number
   dueMs: number
@@ -91,6 +95,7 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
   let seq = 0
   let pumping = false
   let pumpAgain = false
+  let refusalLoggedMs = Number.NEGATIVE_INFINITY
   let closing: Promise<void> | null = null
 
   // ---- sending
@@ -103,7 +108,7 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
     try {
       while (bus.connected && !closing && hasRoom()) {
         pumpAgain = false
-        const places = Math.min(inflightMax - inflight.size, rate.take(inflightMax))
+        const places = rate.take(inflightMax - inflight.size)
         if (places <= 0) break
         const records = await spool.take(places, takeBytesMax)
         rate.giveBack(places - records.length)
@@ -123,22 +128,31 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
   }
 
   function start(record: SpoolRecord): void {
-    const entry = { record, tries: 0, sentMs: 0, dueMs: 0 }
+    const entry = { record, publishing: false, tries: 0, sentMs: 0, dueMs: 0 }
     inflight.set(keyOf(record), entry)
     inflightBytes += record.payload.length
     publish(entry)
   }
 
   function publish(entry: Inflight): void {
-    const now = performance.now()
+    if (entry.publishing) return
     if (entry.sentMs > 0) counts.resent++
-    entry.sentMs = now
-    entry.dueMs = now + Math.min(resend.msMax, resend.msMin * 2 ** entry.tries)
+    entry.publishing = true
     entry.tries++
+    startClock(entry)
     const { record } = entry
     bus
       .publish(record.topic, spliced(src, record), { qos: 1, retain: record.retain })
-      .catch(error => publishFailed(entry, error))
+      .then(
+        () => startClock(entry),
+        error => publishFailed(entry, error),
+      )
+      .finally(() => (entry.publishing = false))
+  }
+
+  function startClock(entry: Inflight): void {
+    entry.sentMs = performance.now()
+    entry.dueMs = entry.sentMs + Math.min(resend.msMax, resend.msMin * 2 ** (entry.tries - 1))
   }
 
   function publishFailed({ record }: Inflight, error: unknown): void {
@@ -195,8 +209,9 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
     for (const [from, to] of ack.seq) stored += spool.settle(ack.boot, from, to)
     counts.refused += refused
     counts.stored += stored
-    if (refused > 0) {
-      log.warn({ refused, reason: ack.refused[0]?.[1] }, 'ingest refused messages of this sender')
+    if (refused > 0 && performance.now() - refusalLoggedMs > refusalLogEveryMs) {
+      refusalLoggedMs = performance.now()
+      log.warn({ refusedBy: Object.fromEntries(refusedBy) }, 'ingest refuses messages')
     }
     if (refused + stored > 0) wake()
   }

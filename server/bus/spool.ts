@@ -322,7 +322,10 @@ export async function openSpool(options: {
       oldId = segment.id
       const { records, next } = await takeFrom(segment, oldIndex, countMax, size)
       oldIndex = next
-      if (next >= segment.seqs.length) oldId = segment.id + 1
+      if (next >= segment.seqs.length) {
+        oldId = segment.id + 1
+        oldIndex = 0
+      }
       if (records.length > 0) return records
     }
   }

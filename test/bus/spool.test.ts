@@ -110,6 +110,28 @@ t.test('files are cut at their size and deleted when settled', async t => {
   t.same(await takeAll(spool), numbers('b1', 91, 100))
 })
 
+t.test('many files of many boots are given in order, each record once', async t => {
+  const dir = await tempDir(t)
+  const expected: string[] = []
+  for (const [i, count] of [40, 7, 120, 1, 60].entries()) {
+    const spool = await openSpool({
+      dir,
+      boot: `b${i}`,
+      log: silentLog,
+      limits: { segmentBytes: 3000 },
+    })
+    for (let seq = 1; seq <= count; seq += 10) {
+      fill(spool, seq, Math.min(count, seq + 9))
+      await spool.flush()
+    }
+    await spool.close()
+    expected.push(...numbers(`b${i}`, 1, count))
+  }
+  const spool = await spoolIn(t, dir, 'new')
+  fill(spool, 1, 30)
+  t.same(await takeAll(spool), [...expected, ...numbers('new', 1, 30)])
+})
+
 t.test('the oldest go first when the bytes are used up, and are counted', async t => {
   const dir = await tempDir(t)
   const spool = await spoolIn(t, dir, 'b1', { bytesMax: 20_000 })
@@ -146,6 +168,7 @@ t.test('a file dropped while it is being read disturbs nothing', async t => {
     numbers('b2', 1, 40).slice(-got.filter(key => key.startsWith('b2')).length),
   )
   t.ok(got.length + spool.stats.dropped >= 140, 'every record was given, or dropped and counted')
+  t.equal(spool.stats.waiting + spool.stats.dropped, 140)
 })
 
 t.test('old files go', async t => {
