@@ -113,6 +113,8 @@ class SqliteWorkerConnection implements DatabaseConnection {
     this.#connected()
     const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
       workerData: this.#path,
+      // The thread needs nothing of what the process was started with (loaders, inspectors).
+      execArgv: [],
     })
     worker.on('message', (reply: SqliteReply) => {
       const waiting = this.#waiting.get(reply.id)

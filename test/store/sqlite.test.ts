@@ -1,10 +1,9 @@
 // The store over SQLite: the conformance suite, a writer that is killed, and files that cannot be used.
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { openStore } from '../../server/store/open.ts'
-import { startPart, tempDir } from '../parts/find.ts'
+import { startPart, tempDir, until } from '../parts/find.ts'
 import { conformance, log, type Place } from './conformance.ts'
 import { collected, config } from './conformance-samples.ts'
 
@@ -61,15 +60,12 @@ async function committed(
 
 t.test('kill -9 of the writing process: all that it called stored is there', async t => {
   const { url } = await newPlace(t)
-  let output = () => ''
-  const part = await startPart(process.execPath, [WRITER, url], async () => {
-    return (output().match(/stored/g)?.length ?? 0) >= 0
-  })
-  output = part.output
+  const part = await startPart(process.execPath, [WRITER, url], async () => true)
   t.teardown(() => part.stop('SIGKILL'))
-  while ((output().match(/^stored/gm)?.length ?? 0) < 60) await sleep(10)
+  const count = () => part.output().match(/^stored/gm)?.length ?? 0
+  await until(() => count() >= 60, 'some commits', 30_000)
   await part.stop('SIGKILL')
-  const { said, found } = await committed(url, output())
+  const { said, found } = await committed(url, part.output())
   t.ok(said.length >= 60)
   t.same(
     said.filter(at => !found.includes(at)),
@@ -79,11 +75,15 @@ t.test('kill -9 of the writing process: all that it called stored is there', asy
 
 t.test('a disk that is full: a passing error, and what was stored before is there', async t => {
   const { url } = await newPlace(t)
-  // A limit on the size of files is the disk that a test can fill (blocks of 512 or 1024 bytes).
+  // A limit on the size of files is the disk that a test can fill (blocks of 512 or 1024 bytes). The
+  // test runner's own hooks are left out: they write files too.
   const limited = `ulimit -f 1500; exec "${process.execPath}" "${WRITER}" "${url}"`
-  const part = await startPart('sh', ['-c', limited], async () => true)
+  const part = await startPart('sh', ['-c', limited], async () => true, {
+    env: { NODE_OPTIONS: '' },
+  })
   t.teardown(() => part.stop('SIGKILL'))
-  while (part.child.exitCode === null) await sleep(10)
+  const ended = () => part.child.exitCode !== null || part.child.signalCode !== null
+  await until(ended, 'the end of the writer', 60_000)
   t.match(part.output(), /^failed E_STORE_UNAVAILABLE passing true$/m)
   const { said, found } = await committed(url, part.output())
   t.ok(said.length > 0)
