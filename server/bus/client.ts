@@ -187,7 +187,9 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
 
   function explain(end: LinkEnd): string {
     if (end.code === 4 || end.code === 5 || end.code === 134 || end.code === 135) {
-      return `the broker refused the user "${options.username ?? '(none)'}": wrong name or password`
+      const user =
+        options.username ?? (decodeURIComponent(new URL(options.url).username) || '(none)')
+      return `the broker refused the user "${user}": wrong name or password`
     }
     return end.error ?? 'the broker closed the connection'
   }

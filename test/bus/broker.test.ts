@@ -1,12 +1,17 @@
 // Who may do what at a broker: anonymous, access lists, sizes, client ids, `$SYS`, ports, limits.
 
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import path from 'node:path'
+import { promisify } from 'node:util'
 import t from 'tap'
-import { startBroker } from '../../server/bus/broker.ts'
+import { type BrokerOptions, startBroker } from '../../server/bus/broker.ts'
+import { connectBus } from '../../server/bus/client.ts'
 import { authorize, createPrincipals } from '../../server/bus/principals.ts'
 import { ackTopic, eventTopic, rowsTopic, sampleTopic } from '../../server/bus/topics.ts'
 import { eachBroker, embeddedBroker, SITE, silentLog } from '../parts/broker.ts'
-import { type Teardown, until } from '../parts/find.ts'
+import { program, type Teardown, tempDir, until } from '../parts/find.ts'
 
 t.test('an agent publishes for its own device alone', t =>
   eachBroker(t, async (t, broker) => {
@@ -98,7 +103,7 @@ function hangsUp(port: number, bytes: Uint8Array): Promise<Buffer> {
   })
 }
 
-async function privateBroker(t: Teardown, options: { packetBytesMax?: number } = {}) {
+async function privateBroker(t: Teardown, options: Partial<BrokerOptions> = {}) {
   const principals = createPrincipals()
   const broker = await startBroker({
     host: '127.0.0.1',
@@ -131,7 +136,6 @@ t.test("a principal's own packet limit holds, and is enforced after it signed in
     subscribe: ['#'],
     packetBytesMax: 20_000,
   })
-  const { connectBus } = await import('../../server/bus/client.ts')
   const bus = connectBus({
     url: `mqtt://${broker.address}`,
     username,
@@ -197,6 +201,88 @@ t.test('a sign-in that cannot be checked is refused, and nothing breaks', async 
   const body = Buffer.from([0, 4, 77, 81, 84, 84, 4, 0xc2, 0, 60, 0, 1, 99, 0, 1, 117, 0, 1, 112])
   const answer = await hangsUp(broker.port, Buffer.concat([Buffer.from([0x10, body.length]), body]))
   t.same([...answer], [0x20, 2, 0, 4], 'CONNACK: bad user name or password')
+})
+
+t.test('a subscriber that takes nothing is cut, and the others get everything', async t => {
+  const broker = await embeddedBroker(t)
+  const core = broker.connect()
+  const other = broker.connect()
+  await until(() => core.connected && other.connected, 'both')
+  let got = 0
+  await other.subscribe('load/#', () => void got++)
+  const stuck = connect(Number(new URL(broker.url).port), '127.0.0.1')
+  t.teardown(() => stuck.destroy())
+  let gone = false
+  stuck.on('error', () => (gone = true))
+  const field = (text: string) => Buffer.from([0, text.length, ...Buffer.from(text)])
+  const connectBody = Buffer.concat([
+    field('MQTT'),
+    Buffer.from([4, 0xc2, 0, 0]),
+    field('stuck'),
+    field('core'),
+    field(broker.password),
+  ])
+  const subscribeBody = Buffer.concat([Buffer.from([0, 1]), field('load/#'), Buffer.from([1])])
+  stuck.write(Buffer.concat([Buffer.from([0x10, connectBody.length]), connectBody]))
+  stuck.write(Buffer.concat([Buffer.from([0x82, subscribeBody.length]), subscribeBody]))
+  await new Promise(resolve => stuck.once('data', resolve))
+  stuck.pause()
+  const payload = Buffer.alloc(100_000)
+  for (let i = 0; i < 200; i++) await core.publish('load/1', payload)
+  await until(() => got === 200, 'the other subscriber', 20_000)
+  // Bytes that the kernel still held come first, then the end of the connection.
+  await until(
+    () => {
+      if (!gone) stuck.write(Buffer.from([0xc0, 0]), error => (gone ||= Boolean(error)))
+      return gone
+    },
+    'the cut',
+    20_000,
+  )
+  t.ok(core.connected && other.connected)
+})
+
+t.test('TLS: the right authority connects, any other does not', async t => {
+  const openssl = await program('openssl', 'openssl')
+  const dir = await tempDir(t)
+  const pem = async (name: string) => {
+    const [key, cert] = [path.join(dir, `${name}.key`), path.join(dir, `${name}.pem`)]
+    const subject = [
+      '-subj',
+      '/CN=localhost',
+      '-addext',
+      'subjectAltName=DNS:localhost,IP:127.0.0.1',
+    ]
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
+    await promisify(execFile)(openssl, [
+      ...['req', '-x509', ...kind, ...subject],
+      ...['-keyout', key, '-out', cert],
+    ])
+    return { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') }
+  }
+  const ours = await pem('ours')
+  const other = await pem('other')
+  const { broker, principals } = await privateBroker(t, { tls: ours })
+  const credentials = principals.add({ username: 'u', publish: ['#'], subscribe: ['#'] })
+  const open = (ca: string) => {
+    const bus = connectBus({
+      url: `mqtts://127.0.0.1:${broker.port}`,
+      ...credentials,
+      clientId: 'c',
+      log: silentLog,
+      tls: { ca },
+      backoff: { msMin: 50, msMax: 100 },
+    })
+    t.teardown(() => bus.close())
+    return bus
+  }
+  const good = open(ours.cert)
+  await until(() => good.connected, 'the connection')
+  await good.publish('a', 'b')
+  const bad = open(other.cert)
+  await until(() => bad.lastError, 'the refusal')
+  t.match(bad.lastError, /certificate/)
+  t.notOk(bad.connected)
 })
 
 t.test('an access list cannot be widened by wildcards', async t => {
