@@ -40,6 +40,8 @@ export const POOL_LIMITS: Omit<PoolLimits, 'threadsMin' | 'threadsMax'> = {
 const devicesPerThread = 1000
 /** Suspects up to this number are read one at a time, more of them a few at a time. */
 const suspectsAloneMax = 8
+/** A thread whose heap is fuller than this part of its bound is replaced before V8 gives up. */
+const heapPartMax = 0.9
 /** Moves of a tick: at least so many, else one device in a hundred. */
 const movesPerTickMin = 4
 /** So many deaths a minute are followed by a new thread at once, beyond that ever more slowly. */
@@ -330,6 +332,11 @@ export function createPool(options: PoolOptions): Pool {
     // Where this loop itself stood still, beats wait unread in the queue: look again next time.
     if (now - lastTickAt > 2 * limits.tickMs + 500) return
     for (const slot of [...slots.values()]) {
+      if (slot.thread.heapMb > heapPartMax * limits.heapMbMax) {
+        slot.thread.kill()
+        buried(slot.thread.id, `its heap grew to ${Math.round(slot.thread.heapMb)} MB`)
+        continue
+      }
       const silentMs = now - slot.thread.beatAt
       if (silentMs < (slot.thread.ready ? limits.hangMs : limits.startMs)) continue
       counters.hung++

@@ -5,6 +5,13 @@ import { Worker } from 'node:worker_threads'
 import { messageOf } from '../model/errors.ts'
 import type { FromThread, ThreadInit, ToThread } from './protocol.ts'
 
+/**
+ * Kept small: with the default of 48 MB a thread that runs out of memory takes the whole process
+ * with it (Node 24: V8 aborts, as one scavenge promotes more than Node's leeway at the limit). With
+ * this the thread ends alone, or stalls in garbage collection until the watchdog takes its devices.
+ */
+const youngMbMax = 16
+
 /** Weight of the newest second in the smoothed utilisation. */
 const smoothing = 0.3
 
@@ -40,7 +47,10 @@ export function startThread(options: ThreadOptions): PollThread {
   const worker = new Worker(options.workerUrl, {
     workerData: options.init,
     name: `poll-${options.init.thread}`,
-    resourceLimits: { maxOldGenerationSizeMb: options.heapMbMax },
+    resourceLimits: {
+      maxOldGenerationSizeMb: options.heapMbMax,
+      maxYoungGenerationSizeMb: youngMbMax,
+    },
   })
   let over = false
   let failure: string | null = null
@@ -77,7 +87,8 @@ export function startThread(options: ThreadOptions): PollThread {
 
   const kill = () => {
     over = true
-    // A thread that hangs in native code may never end; nobody waits for it.
+    // A thread that hangs in native code or in garbage collection may never end; nobody waits for it.
+    worker.unref()
     void worker.terminate().catch(() => {})
   }
 

@@ -40,8 +40,11 @@ function die(how: Behaviour['deadly']): void {
   if (how === 'exit') process.exit(3)
   if (how === 'loop') for (;;) Math.random()
   if (how === 'oom') {
-    const hoard: unknown[] = []
-    for (;;) hoard.push(new Array(1000).fill({ hoard: hoard.length }))
+    const hoard: Record<string, string>[] = []
+    for (;;) {
+      const names = Array.from({ length: 20 }, (_, i) => [`k${i}`, `v${hoard.length}.${i}`])
+      hoard.push(Object.fromEntries(names))
+    }
   }
   setImmediate(() => {
     throw new Error('a bug outside of any read')

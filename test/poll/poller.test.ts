@@ -188,7 +188,9 @@ t.test('a failing device is read ever less often; poll now and a change end that
   await b.poller.start()
   await until(() => b.poller.stats().schedule.backedOff >= 4, 'back-off', 30_000)
   const failed = b.samples('down').length
-  t.ok(b.good('up').length > failed, 'the good one was read more often')
+  const up = b.good('up').length
+  await until(() => b.good('up').length >= up + 2, 'two reads of the good one')
+  t.equal(b.samples('down').length, failed, 'the failing one was left out')
   t.ok(b.poller.pollNow('down'))
   await until(() => b.samples('down').length > failed, 'a read by poll now')
   t.same(b.stages('down'), ['loaded', 'identified', 'failed'])
@@ -241,8 +243,9 @@ t.test('close: reads under way end or are aborted; twice, and without a start', 
   b.targets.push(target('quick', { tookMs: 300 }), target('never', { tookMs: 60_000 }))
   await b.poller.start()
   await until(() => b.poller.stats().threads[0]?.reading === 2, 'both under way')
+  const before = b.good('quick').length
   await Promise.all([b.poller.close(), b.poller.close()])
-  t.equal(b.good('quick').length, 1, 'what was under way is still given on')
+  t.ok(b.good('quick').length > before, 'what was under way is still given on')
   t.equal(b.samples('never').length, 0)
   const count = b.given.length
   t.equal(b.poller.stats().threads.length, 0)
