@@ -5,12 +5,12 @@
 import type { EventEmitter } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { Aedes, type Client, type PublishPacket } from 'aedes'
+import { Aedes, type Client } from 'aedes'
 import type { Logger } from '../log.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import { createFrameGuard, type FrameGuard } from './frames.ts'
 import type { Principal } from './principals.ts'
-import { mayRetain } from './topics.ts'
+import { createRetainedBound } from './retained.ts'
 
 /** Connections at a time. */
 const clientsMax = 2000
@@ -27,9 +27,6 @@ const earlyPacketsMax = 100
 const topicLevelsMax = 20
 /** Messages that may be on their way to subscribers at a time. */
 const deliveriesMax = 1000
-/** Retained topics, and bytes of their payloads, that are kept; more are delivered, not kept. */
-const retainedMax = 200_000
-const retainedBytesMax = 512 * 1024 * 1024
 /** Publishes to forbidden topics after which the connection is cut. */
 const deniedMax = 1000
 /** Where a forbidden publish goes instead: nobody can subscribe to it. */
@@ -87,7 +84,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const sessions = new WeakMap<Client, Session>()
   const sockets = new Map<Socket, Client | null>()
   const guards = new WeakMap<object, FrameGuard>()
-  const mayKeep = retainedBound(stats)
+  const mayKeep = createRetainedBound(() => stats.notRetained++)
   let closing: Promise<void> | null = null
 
   const broker = await Aedes.createBroker({
@@ -255,30 +252,6 @@ function guardReads(socket: Socket, guard: FrameGuard, onBroken: () => void): vo
     if (!socket.destroyed) onBroken()
     socket.destroy()
     return null
-  }
-}
-
-/** May this retained message be kept? Counts what is kept, and lets through what deletes. */
-function retainedBound(stats: BrokerStats): (packet: PublishPacket) => boolean {
-  const sizes = new Map<string, number>()
-  let bytes = 0
-  return packet => {
-    if (!mayRetain(packet.topic)) return false
-    const before = sizes.get(packet.topic) ?? 0
-    const size = packet.payload.length
-    if (size === 0) {
-      sizes.delete(packet.topic)
-      bytes -= before
-      return true
-    }
-    const full = !sizes.has(packet.topic) && sizes.size >= retainedMax
-    if (full || bytes - before + size > retainedBytesMax) {
-      stats.notRetained++
-      return false
-    }
-    sizes.set(packet.topic, size)
-    bytes += size - before
-    return true
   }
 }
 

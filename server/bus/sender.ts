@@ -2,15 +2,15 @@
 // (DESIGN, rule 3). At any moment: sent = stored + refused + dropped + waiting.
 
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
-import path from 'node:path'
 import type { Logger } from '../log.ts'
 import { Ack } from '../model/collection.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import { checker } from '../validate.ts'
 import type { Bus, Sender, SenderLedger } from './contract.ts'
+import { createRate } from './rate.ts'
 import type { SpoolRecord } from './record.ts'
 import { openSpool, type SpoolLimits, type SpoolStats } from './spool.ts'
+import { readSrc } from './src.ts'
 import { ackTopic } from './topics.ts'
 
 /** Records, and bytes of them, that are published and not acknowledged by ingest. */
@@ -28,7 +28,6 @@ const refusalLogEveryMs = 60_000
 /** Reasons of refusals that are counted apart. */
 const reasonsMax = 32
 
-const SRC = /^[A-Za-z0-9._-]{1,64}$/
 const OPENING_BRACE = 0x7b
 const CLOSING_BRACE = 0x7d
 
@@ -302,47 +301,5 @@ function readAck(payload: Buffer): Ack | null {
     return checked.ok ? checked.value : null
   } catch {
     return null
-  }
-}
-
-/** The id of this sender, made at its first start. */
-async function readSrc(dir: string, log: Logger): Promise<string> {
-  const file = path.join(dir, 'src')
-  const known = await readFile(file, 'utf8').catch(() => '')
-  if (SRC.test(known.trim())) return known.trim()
-  const src = randomBytes(8).toString('hex')
-  if (known !== '') log.warn({ file }, 'the id of this sender was broken: a new one is made')
-  try {
-    await mkdir(dir, { recursive: true, mode: 0o700 })
-    const handle = await open(`${file}.new`, 'w', 0o600)
-    await handle.writeFile(src)
-    await handle.sync()
-    await handle.close()
-    await rename(`${file}.new`, file)
-  } catch (cause) {
-    throw new AppError('E_SPOOL', `the spool cannot be kept in ${dir}: ${messageOf(cause)}`, {
-      cause,
-      hint: 'check that POLLUX_DATA_DIR may be written',
-    })
-  }
-  return src
-}
-
-/** A token bucket: so many per second, and as many at once as one second gives. */
-function createRate(perSecond: number) {
-  let tokens = perSecond
-  let filledAt = performance.now()
-  return {
-    take(wanted: number): number {
-      const now = performance.now()
-      tokens = Math.min(perSecond, tokens + ((now - filledAt) / 1000) * perSecond)
-      filledAt = now
-      const given = Math.min(wanted, Math.floor(tokens))
-      tokens -= given
-      return given
-    },
-    giveBack(unused: number): void {
-      tokens += unused
-    },
   }
 }

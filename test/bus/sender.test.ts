@@ -94,10 +94,12 @@ t.test('no acknowledgement: sent again until there is one, never more than 256 a
 
 t.test('a broker that is away and forgets everything: nothing lost, order kept', t =>
   eachBroker(t, async (t, broker) => {
-    const ingestBus = broker.connect()
-    await until(() => ingestBus.connected, 'the ingest')
-    const ingest = await standInIngest(ingestBus, SITE)
-    const sender = await senderIn(t, broker.connect(), await tempDir(t))
+    // One connection for both: what is published before ingest is back would be sent again later,
+    // after its successors.
+    const bus = broker.connect()
+    await until(() => bus.connected, 'the connection')
+    const ingest = await standInIngest(bus, SITE)
+    const sender = await senderIn(t, bus, await tempDir(t))
     let unbalanced = 0
     const watch = setInterval(() => {
       if (!balanced(sender.ledger)) unbalanced++
