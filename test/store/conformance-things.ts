@@ -2,8 +2,8 @@
 
 import type { Test } from 'tap'
 import { openStore } from '../../server/store/open.ts'
-import { log, type NewPlace } from './conformance.ts'
-import { collected, config } from './conformance-samples.ts'
+import { log, type NewPlace } from './place.ts'
+import { collected, config } from './samples.ts'
 
 const fresh = async (t: Test, newPlace: NewPlace) => {
   const place = await newPlace(t)

@@ -2,27 +2,18 @@
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { pino } from 'pino'
 import type { Test } from 'tap'
 import { openStore } from '../../server/store/open.ts'
 import { tempDir } from '../parts/find.ts'
-import { sampleCases } from './conformance-samples.ts'
+import { readingCases } from './conformance-reading.ts'
 import { deviceCases, peopleCases } from './conformance-things.ts'
-
-export const log = pino({ level: 'silent' })
-
-/** An empty database, and a way in beside the store. */
-export interface Place {
-  url: string
-  /** A statement by a connection of its own; gives the rows of a SELECT. */
-  raw(statement: string): Promise<Record<string, unknown>[]>
-}
-
-export type NewPlace = (t: Test) => Promise<Place>
+import { writingCases } from './conformance-writing.ts'
+import { log, type NewPlace } from './place.ts'
 
 export function conformance(t: Test, newPlace: NewPlace): void {
   schemaCases(t, newPlace)
-  sampleCases(t, newPlace)
+  writingCases(t, newPlace)
+  readingCases(t, newPlace)
   deviceCases(t, newPlace)
   peopleCases(t, newPlace)
 }

@@ -5,8 +5,8 @@ import { AppError } from '../../server/model/errors.ts'
 import { openStore } from '../../server/store/open.ts'
 import { until } from '../parts/find.ts'
 import { rawRows, startMariaDb } from '../parts/mariadb.ts'
-import { log } from './conformance.ts'
-import { collected, config } from './conformance-samples.ts'
+import { log } from './place.ts'
+import { collected, config } from './samples.ts'
 
 t.test('kill -9 of the server under load: each write that resolved is there', async t => {
   const server = await startMariaDb(t, { durable: true })

@@ -4,8 +4,9 @@ import t, { type Test } from 'tap'
 import { openStore } from '../../server/store/open.ts'
 import { freePort, until } from '../parts/find.ts'
 import { anyMariaDb, rawRows } from '../parts/mariadb.ts'
-import { conformance, log, type Place } from './conformance.ts'
-import { collected, config } from './conformance-samples.ts'
+import { conformance } from './conformance.ts'
+import { log, type Place } from './place.ts'
+import { collected, config } from './samples.ts'
 
 const shared = await anyMariaDb(t)
 

@@ -4,7 +4,7 @@
 import { pino } from 'pino'
 import { AppError } from '../../server/model/errors.ts'
 import { openStore } from '../../server/store/open.ts'
-import { collected, config } from './conformance-samples.ts'
+import { collected, config } from './samples.ts'
 
 const store = await openStore({ url: process.argv[2] ?? '', log: pino({ level: 'silent' }) })
 const { uid } = await store.devices.create(config('sw'), 'form', 1)

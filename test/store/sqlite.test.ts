@@ -4,8 +4,9 @@ import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { openStore } from '../../server/store/open.ts'
 import { startPart, tempDir, until } from '../parts/find.ts'
-import { conformance, log, type Place } from './conformance.ts'
-import { collected, config } from './conformance-samples.ts'
+import { conformance } from './conformance.ts'
+import { log, type Place } from './place.ts'
+import { collected, config } from './samples.ts'
 
 const WRITER = path.join(import.meta.dirname, 'sqlite-writer.ts')
 
@@ -82,8 +83,7 @@ t.test('a disk that is full: a passing error, and what was stored before is ther
     env: { NODE_OPTIONS: '' },
   })
   t.teardown(() => part.stop('SIGKILL'))
-  const ended = () => part.child.exitCode !== null || part.child.signalCode !== null
-  await until(ended, 'the end of the writer', 60_000)
+  await until(() => /^failed.*\n/m.test(part.output()), 'the failure', 60_000)
   t.match(part.output(), /^failed E_STORE_UNAVAILABLE passing true$/m)
   const { said, found } = await committed(url, part.output())
   t.ok(said.length > 0)
