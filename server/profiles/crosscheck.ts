@@ -113,23 +113,27 @@ export function circleFindings(profiles: ReadonlyMap<string, CatalogueProfile>):
   for (const { definition } of profiles.values()) {
     for (const [id, group] of definition.groups) if (!everywhere.has(id)) everywhere.set(id, group)
   }
-  const found: Found[] = []
-  for (const { id, definition } of profiles.values()) {
+  return [...profiles.values()].flatMap(({ id, definition }) => {
     const groupOf = (name: string) => definition.groups.get(name) ?? everywhere.get(name)
-    const marks = new Map<Slot, Mark>()
-    for (const group of definition.groups.values()) {
-      for (const slot of group.slots) {
-        const circle = circleFrom(group, slot, groupOf, marks, [])
-        if (!circle) continue
-        const kind = group.table ? 'tables' : 'scalars'
-        const part = slot.metric ? 'metrics' : 'columns'
-        const pointer = [kind, group.id, part, slot.name].reduce(child, '')
-        const message = `it needs itself: ${circle.join(' → ')}`
-        found.push({ id, finding: { code: 'E_CYCLE', pointer, message } })
-      }
-    }
-  }
-  return found
+    return circlesIn([...definition.groups.values()], groupOf).map(finding => ({ id, finding }))
+  })
+}
+
+function circlesIn(
+  groups: readonly Group[],
+  groupOf: (id: string) => Group | undefined,
+): Finding[] {
+  const marks = new Map<Slot, Mark>()
+  return groups.flatMap(group =>
+    group.slots.flatMap(slot => {
+      const circle = circleFrom(group, slot, groupOf, marks, [])
+      if (!circle) return []
+      const kind = group.table ? 'tables' : 'scalars'
+      const part = slot.metric ? 'metrics' : 'columns'
+      const pointer = [kind, group.id, part, slot.name].reduce(child, '')
+      return [{ code: 'E_CYCLE', pointer, message: `it needs itself: ${circle.join(' → ')}` }]
+    }),
+  )
 }
 
 function circleFrom(

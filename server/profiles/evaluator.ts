@@ -10,8 +10,11 @@ import { Memory } from './memory.ts'
 import type { GroupPlan, PlanSource, Step } from './plan.ts'
 import { rowsOf } from './rows.ts'
 
-/** A source that the device does not have is asked for again after this long. */
-const absentRetryMs = 10 * 60_000
+/**
+ * An OID that a device never had is asked for again after this long: many profiles name tables that
+ * few models have. Once it was there, it is read as often as the profile says.
+ */
+const absentRetryMs = 5 * 60_000
 /** The request that carries what belongs to no group of its own. */
 const DEVICE_REQUEST = 'device'
 
@@ -67,7 +70,7 @@ class DeviceEvaluator implements Evaluator {
   private isDue(source: PlanSource, at: number, everyMs: number): boolean {
     const column = this.memory.columns[source.id]
     if (!column || column.readAt === null || at < column.readAt) return true
-    const isAbsent = !column.isPartial && isEmpty(column.values)
+    const isAbsent = !column.wasThere && !column.isPartial && source.isOid
     const wish = Math.max(source.everyMs ?? 0, isAbsent ? absentRetryMs : 0)
     const period = Math.ceil(wish / everyMs) * everyMs
     // Half an interval of tolerance: a poll may be a little early, or asked for in between.
@@ -77,15 +80,20 @@ class DeviceEvaluator implements Evaluator {
   evaluate(reading: Reading, tookMs: number): Evaluated {
     this.memory.absorb(reading, this.asked)
     const isRestarted = this.memory.noticeRestart(reading)
-    for (const plan of this.groups) this.memory.noticeRefresh(plan)
+    const isChanged = new Set(this.groups.filter(plan => this.memory.noticeRefresh(plan)))
     const answering = this.groups.filter(
       plan => !this.resting.has(plan.group.id) && this.isAnswered(plan),
     )
-    const runs = this.compute(answering)
+    const unsure = (run: GroupRun) => this.unsure(run, isRestarted, isChanged.has(run.plan))
+    const runs = this.compute(answering, unsure)
     const answers = new Map<string, Emission>()
     for (const plan of answering) {
       const run = runs.get(plan.group.id)
-      if (run) answers.set(plan.group.id, this.answer(run, reading, tookMs, isRestarted))
+      if (run)
+        answers.set(
+          plan.group.id,
+          this.answer(run, reading, tookMs, isRestarted && unsure(run) !== null),
+        )
     }
     this.rest()
     const given = [...answers].filter(([id]) => !this.resting.has(id))
@@ -100,12 +108,34 @@ class DeviceEvaluator implements Evaluator {
     return sources.length === 0 || sources.some(source => this.memory.columns[source.id]?.isFresh)
   }
 
-  private compute(answering: readonly GroupPlan[]): Map<string, GroupRun> {
+  /**
+   * Why rows may go by other names than they did when names were read: rates are then not taken, so
+   * that no row's counter is compared with another's.
+   */
+  private unsure(
+    run: GroupRun,
+    isRestarted: boolean,
+    isChanged: boolean,
+  ): 'reset' | 'partial' | null {
+    const { plan } = run
+    if (plan.group.key.length === 0 || this.isIdentityFresh(plan)) return null
+    if (isRestarted) return 'reset'
+    const { known } = this.memory.of(plan.group.id)
+    const isSame =
+      known === null ||
+      (known.size === run.indexes.length && run.indexes.every(index => known.has(index)))
+    return isChanged && !isSame ? 'partial' : null
+  }
+
+  private compute(
+    answering: readonly GroupPlan[],
+    unsure: (run: GroupRun) => 'reset' | 'partial' | null,
+  ): Map<string, GroupRun> {
     const steps = new Set<Step>(answering.flatMap(plan => plan.steps))
     const runs = new Map<string, GroupRun>()
     for (const plan of answering) this.start(plan, runs)
     for (const step of steps) this.start(step.group, runs)
-    const context = this.context(runs)
+    const context = this.context(runs, unsure)
     // Groups bring their steps in the plan's own order; together they need sorting once more.
     const ordered = [...steps].sort((a, b) => a.order - b.order)
     for (const step of ordered) computeStep(step, context)
@@ -124,7 +154,11 @@ class DeviceEvaluator implements Evaluator {
     runs.set(group.id, run)
   }
 
-  private context(runs: ReadonlyMap<string, GroupRun>): ComputeContext {
+  private context(
+    runs: ReadonlyMap<string, GroupRun>,
+    unsure: (run: GroupRun) => 'reset' | 'partial' | null,
+  ): ComputeContext {
+    const reasons = new Map([...runs.values()].map(run => [run, unsure(run)]))
     const { definition } = this.plan
     const column = (table: boolean, source: string) => {
       const found = definition.sourceOf(table, source)
@@ -135,19 +169,21 @@ class DeviceEvaluator implements Evaluator {
       isPartial: (table, source) => column(table, source)?.isPartial ?? false,
       run: group => runs.get(group),
       key: run => this.memory.key(run),
-      rate: question => this.memory.rate(question),
+      rate: question => {
+        const gap = reasons.get(question.run) ?? null
+        return gap === null ? this.memory.rate(question) : { gap }
+      },
       believes: (question, isOver) => this.memory.believes(question, isOver),
     }
   }
 
   /** One group's answer, with rows held back whose names are not read yet. */
-  private answer(run: GroupRun, reading: Reading, tookMs: number, restarted: boolean): Emission {
+  private answer(run: GroupRun, reading: Reading, tookMs: number, isBlank: boolean): Emission {
     const { plan } = run
     this.memory.key(run)
     const memory = this.memory.of(plan.group.id)
     const isHeld = this.held(run)
-    const blank: GapReason | null =
-      restarted && plan.group.key.length > 0 && !this.isIdentityFresh(plan) ? 'reset' : null
+    const blank: GapReason | null = isBlank ? 'reset' : null
     const isFresh = (source: PlanSource) => this.memory.columns[source.id]?.isFresh ?? false
     const answer = answerOf(run, { memory, reading, tookMs, isHeld, blank, isFresh })
     memory.hasRows = answer.hasValues
@@ -191,9 +227,4 @@ class DeviceEvaluator implements Evaluator {
       }
     }
   }
-}
-
-function isEmpty(values: ReadonlyMap<string, { type: string }>): boolean {
-  for (const raw of values.values()) if (raw.type !== 'none') return false
-  return true
 }

@@ -47,6 +47,8 @@ export interface Evaluated {
 /** Per device: remembers rates, slow columns, served fallbacks and row keys between reads. */
 export interface Evaluator {
   readonly plan: Plan
+  /** Rows beyond a table's `maxRows`, and rows whose index does not fit the profile. */
+  readonly counters: { readonly rowsCut: number; readonly rowsSkipped: number }
   /** What is due at this scheduled time (Unix ms) for a device polled every `everyMs`. */
   due(at: number, everyMs: number): FetchRequest[]
   /** Metrics of what was read. `tookMs` goes into each collection. */

@@ -19,6 +19,8 @@ export interface ColumnMemory {
   readAt: number | null
   isFresh: boolean
   isPartial: boolean
+  /** The device has had a value of it. */
+  wasThere: boolean
 }
 
 interface RateMemory {
@@ -59,6 +61,7 @@ export class Memory {
       readAt: null,
       isFresh: false,
       isPartial: false,
+      wasThere: false,
     }))
   }
 
@@ -131,6 +134,7 @@ export class Memory {
     column.readAt = at
     column.isFresh = true
     column.isPartial = partial
+    column.wasThere ||= hasValues(values)
   }
 
   /** Sees whether the device restarted; if so, every slow column is read again. */
@@ -143,13 +147,21 @@ export class Memory {
     const expected = last.ticks + (atMs - last.atMs) / 10
     if (Math.abs(expected - upTicksWrap - ticks) < upTicksSlack) return false
     this.epoch++
-    this.forgetSlow(this.plan.sources)
+    for (const source of this.plan.sources) {
+      const column = this.columns[source.id]
+      if (column && !column.isFresh) column.readAt = null
+    }
+    for (const column of this.columns) if (!column.wasThere) column.readAt = null
     return true
   }
 
-  /** Slow columns are read again where one of the group's `refreshOn` values changed. */
-  noticeRefresh(plan: GroupPlan): void {
+  /**
+   * Slow columns are read again where one of the group's `refreshOn` values changed; while it changes
+   * with every poll, they are read with every poll.
+   */
+  noticeRefresh(plan: GroupPlan): boolean {
     const memory = this.of(plan.group.id)
+    let isChanged = false
     for (const source of plan.refreshSources) {
       const column = this.columns[source.id]
       const raw = column?.isFresh ? column.values.get('') : undefined
@@ -157,15 +169,17 @@ export class Memory {
       const text = String(raw.value)
       const before = memory.refreshValues.get(source.source)
       memory.refreshValues.set(source.source, text)
-      if (before !== undefined && before !== text) this.forgetSlow(plan.sources)
+      if (before !== undefined && before !== text) isChanged = true
     }
+    if (isChanged) this.forgetSlow(plan.sources)
+    return isChanged
   }
 
   /** These slow columns are due at once; their values stay in use until then. */
   forgetSlow(sources: readonly PlanSource[]): void {
     for (const source of sources) {
       const column = this.columns[source.id]
-      if (column && !column.isFresh && source.everyMs !== null) column.readAt = null
+      if (column && source.everyMs !== null) column.readAt = null
     }
   }
 
@@ -217,4 +231,9 @@ export class Memory {
     const here = new Set(run.keys)
     for (const key of rates.keys()) if (!here.has(key)) rates.delete(key)
   }
+}
+
+function hasValues(values: ReadonlyMap<string, RawValue>): boolean {
+  for (const raw of values.values()) if (raw.type !== 'none') return true
+  return false
 }

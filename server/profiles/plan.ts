@@ -11,6 +11,8 @@ import type { Plan, PlanGroup } from './face.ts'
 export interface PlanSource {
   id: number
   source: string
+  /** An OID, or else a path. */
+  isOid: boolean
   table: boolean
   /** Read at least this often; null: with every poll. */
   everyMs: number | null
@@ -189,7 +191,8 @@ class Planner {
     const key = keyOf(table, source)
     const known = this.byKey.get(key)
     if (!known) {
-      const fresh = { id: this.byKey.size, source, table, everyMs, groups: [group.id] }
+      const isOid = group.source === 'snmp'
+      const fresh = { id: this.byKey.size, source, isOid, table, everyMs, groups: [group.id] }
       this.byKey.set(key, fresh)
       return fresh
     }

@@ -23,7 +23,7 @@ export interface CounterSample {
 
 export type Rate =
   | { perSecond: number; wrapped: boolean }
-  | { gap: Extract<GapReason, 'first' | 'reset' | 'overrun'> }
+  | { gap: Extract<GapReason, 'first' | 'reset' | 'overrun' | 'partial'> }
 
 /** The increase a second from one sample to the next. */
 export function rateBetween(previous: CounterSample | undefined, sample: CounterSample): Rate {

@@ -77,24 +77,27 @@ function partValue(type: IndexPart['type'], ids: readonly number[]): Scalar {
 /** The rows that have something in one of these columns, in the order of their indexes. */
 export function rowsOf(columns: readonly (ReadonlyMap<string, RawValue> | undefined)[]): string[] {
   const rows = new Set<string>()
-  let sources = 0
   for (const column of columns) {
-    const before = rows.size
     for (const [index, raw] of column ?? []) if (raw.type !== 'none') rows.add(index)
-    if (rows.size > before) sources++
   }
-  // One column alone is in the device's own order, which is that of its indexes.
-  return sources > 1 ? [...rows].sort(compareIndexes) : [...rows]
+  const indexes = [...rows]
+  // A device answers in order; only columns with holes bring rows late.
+  const isSorted = indexes.every(
+    (index, i) => i === 0 || compareIndexes(indexes[i - 1] ?? '', index) < 0,
+  )
+  return isSorted ? indexes : indexes.sort(compareIndexes)
 }
 
+/** Dotted numbers by value, anything else as text. */
 function compareIndexes(a: string, b: string): number {
   const left = a.split('.')
   const right = b.split('.')
   for (let i = 0; i < Math.min(left.length, right.length); i++) {
-    const difference = Number(left[i]) - Number(right[i])
-    if (difference !== 0 && !Number.isNaN(difference)) return difference
-    if (Number.isNaN(difference) && left[i] !== right[i])
-      return (left[i] ?? '') < (right[i] ?? '') ? -1 : 1
+    const [l = '', r = ''] = [left[i], right[i]]
+    const difference = Number(l) - Number(r)
+    if (Number.isNaN(difference)) {
+      if (l !== r) return l < r ? -1 : 1
+    } else if (difference !== 0) return difference
   }
   return left.length - right.length
 }
