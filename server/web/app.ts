@@ -1,0 +1,155 @@
+// The web server: plugins in order, then the table of routes. Every route is guarded here and
+// nowhere else: who asks, whether the request is forged, whether the role may.
+
+import path from 'node:path'
+import cookie from '@fastify/cookie'
+import formbody from '@fastify/formbody'
+import rateLimit from '@fastify/rate-limit'
+import { fastifySSE } from '@fastify/sse'
+import fastifyStatic from '@fastify/static'
+import view from '@fastify/view'
+import { Eta } from 'eta'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { AppError } from '../model/errors.ts'
+import { can } from '../model/user.ts'
+import { NODE_MODULES_DIR, PUBLIC_DIR, VIEWS_DIR } from '../paths.ts'
+import type { Route, WebContext } from './context.ts'
+import { problemOf, sendProblemDocument, sendProblemPage } from './errors.ts'
+import { createLiveStreams } from './live.ts'
+import { isHtmx } from './render.ts'
+import { routes } from './routes.ts'
+import { assertNotForged, registerSecurityHeaders, viewerOf } from './security.ts'
+
+export interface WebOptions {
+  web: WebContext
+  /** PEM texts; null: plain http. */
+  tls: { cert: string; key: string } | null
+  trustProxy: string[]
+}
+
+const BODY_BYTES_MAX = 1024 * 1024
+const REQUEST_MS_MAX = 30_000
+/** For one address; pages with many charts ask often. */
+const REQUESTS_PER_MINUTE_MAX = 3000
+
+export async function createWeb({ web, tls, trustProxy }: WebOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: web.log,
+    disableRequestLogging: true,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    connectionTimeout: 0,
+    trustProxy: trustProxy.length > 0 ? trustProxy : false,
+    genReqId: () => crypto.randomUUID(),
+    ajv: { customOptions: { coerceTypes: 'array', allErrors: true, removeAdditional: false } },
+    ...(tls ? { https: tls } : {}),
+  }) as unknown as FastifyInstance
+  const eta = new Eta({ views: VIEWS_DIR, cache: true, debug: false })
+  const streams = createLiveStreams(web, eta)
+
+  await registerSecurityHeaders(app, web.secure)
+  await app.register(cookie)
+  await app.register(formbody, { bodyLimit: BODY_BYTES_MAX })
+  await app.register(rateLimit, { max: REQUESTS_PER_MINUTE_MAX, timeWindow: '1 minute' })
+  await app.register(fastifySSE, { heartbeatInterval: 15_000 })
+  await registerStatic(app)
+  await app.register(view, {
+    engine: { eta },
+    root: VIEWS_DIR,
+    viewExt: 'eta',
+    production: true,
+    options: { async: true },
+  })
+
+  app.decorateRequest('viewer', null)
+  for (const route of routes(web, streams)) addRoute(app, web, route)
+  app.setNotFoundHandler(
+    { preHandler: app.rateLimit({ max: 300, timeWindow: '1 minute' }) },
+    async (request, reply) => {
+      request.viewer = await viewerOf(web, request)
+      return answerError(
+        request,
+        reply,
+        new AppError('E_NOT_FOUND', 'there is no such page'),
+        isApi(request) ? 'api' : 'page',
+      )
+    },
+  )
+  app.setErrorHandler(async (error: Error, request, reply) =>
+    answerError(request, reply, error, isApi(request) ? 'api' : 'page'),
+  )
+  app.addHook('preClose', async () => streams.close())
+  return app
+}
+
+async function registerStatic(app: FastifyInstance): Promise<void> {
+  const shared = {
+    cacheControl: true,
+    maxAge: '1h',
+    index: false as const,
+    dotfiles: 'deny' as const,
+  }
+  await app.register(fastifyStatic, { root: PUBLIC_DIR, prefix: '/public/', ...shared })
+  for (const [prefix, folder] of [
+    ['/vendor/htmx/', 'htmx.org/dist'],
+    ['/vendor/chart/', 'chart.js/dist'],
+  ] as const) {
+    await app.register(fastifyStatic, {
+      root: path.join(NODE_MODULES_DIR, folder),
+      prefix,
+      decorateReply: false,
+      ...shared,
+    })
+  }
+}
+
+function addRoute(app: FastifyInstance, web: WebContext, route: Route): void {
+  app.route({
+    method: route.method,
+    url: route.path,
+    ...(route.schema ? { schema: route.schema } : {}),
+    ...(route.kind === 'stream' ? { sse: { kind: 'only' as const, serializer: String } } : {}),
+    config: route.perMinuteMax
+      ? { rateLimit: { max: route.perMinuteMax, timeWindow: '1 minute' } }
+      : {},
+    onRequest: async request => {
+      request.viewer = await viewerOf(web, request)
+      if (can(request.viewer?.role ?? null, route.permission)) return
+      if (!request.viewer) throw new AppError('E_SIGN_IN', 'sign in first')
+      throw new AppError('E_FORBIDDEN', `your role (${request.viewer.role}) may not do this`, {
+        hint: 'ask an administrator',
+      })
+    },
+    // After the body is parsed: a plain form carries its token there.
+    preValidation: async request => assertNotForged(request, request.viewer),
+    handler: route.handler,
+  })
+}
+
+type AnswerKind = 'api' | 'page'
+
+const isApi = (request: FastifyRequest): boolean => request.url.startsWith('/api/')
+
+async function answerError(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  error: Error,
+  kind: AnswerKind,
+): Promise<unknown> {
+  const problem = problemOf(error)
+  if (problem.status >= 500) request.log.error({ err: error, url: request.url }, 'a request failed')
+  if (kind === 'api') return sendProblemDocument(request, reply, problem)
+  if (problem.status === 401) return askToSignIn(request, reply)
+  return sendProblemPage(request, reply, problem)
+}
+
+/** To the sign-in page, and from there back to what was asked for. */
+function askToSignIn(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const asked = request.method === 'GET' && !isHtmx(request) ? request.url : '/'
+  const target = `/login?next=${encodeURIComponent(asked)}`
+  if (isHtmx(request)) return reply.code(401).header('HX-Redirect', target).send()
+  const wantsPage =
+    request.headers.accept === undefined || /text\/html|\*\/\*/.test(request.headers.accept)
+  if (!wantsPage) return reply.code(401).type('text/plain').send('sign in first')
+  return reply.redirect(target, 303)
+}

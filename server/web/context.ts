@@ -1,0 +1,74 @@
+// What every page and API call may use: the services of the layers below, and nothing else.
+
+import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
+import type { Auth } from '../auth/contract.ts'
+import type { Devices } from '../devices/contract.ts'
+import type { Live } from '../live/contract.ts'
+import type { Logger } from '../log.ts'
+import type { Permission, Role, User } from '../model/user.ts'
+import type { Catalogue } from '../profiles/catalogue.ts'
+import type { Plan } from '../profiles/face.ts'
+import type { Store } from '../store/contract.ts'
+
+/** A titled list of name, value and meaning; each part of the program adds its own to Settings. */
+export interface SettingsSection {
+  title: string
+  rows: { name: string; value: string; meaning: string }[]
+}
+
+export interface HealthCheck {
+  name: string
+  ok: boolean
+  text: string
+}
+
+export interface WebContext {
+  auth: Auth
+  devices: Devices
+  store: Store
+  live: Live
+  catalogue(): Catalogue
+  /** The plan of a set of profiles, under the catalogue of now. */
+  plan(profiles: readonly string[]): Plan
+  settings(): Promise<SettingsSection[]>
+  health(): Promise<HealthCheck[]>
+  /** Prometheus text. */
+  metrics(): Promise<string>
+  /** Cookies are `Secure` and pages are served over TLS (here or by a proxy). */
+  secure: boolean
+  log: Logger
+  version: string
+}
+
+/** Who asks: a person with a session, or a program with a token. */
+export interface Viewer {
+  name: string
+  role: Role
+  via: 'session' | 'token'
+  /** Set for a session. */
+  user: User | null
+  csrf: string
+  sessionToken: string
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** null: nobody is signed in. */
+    viewer: Viewer | null
+  }
+}
+
+export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
+
+/** One line of the table of routes. What kind of answer an error gets follows from `kind`. */
+export interface Route {
+  method: HTTPMethods
+  path: string
+  kind: 'page' | 'fragment' | 'api' | 'stream' | 'text'
+  permission: Permission
+  handler: Handler
+  /** Fastify's validation schemas. */
+  schema?: { params?: object; querystring?: object; body?: object; response?: object }
+  /** Requests a minute from one address; default: the application's. */
+  perMinuteMax?: number
+}

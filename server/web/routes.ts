@@ -1,0 +1,104 @@
+// Every route of Pollux on one screen: method, path, what it needs, who answers.
+
+import { deviceCalls } from './api/devices.ts'
+import { healthCall } from './api/health.ts'
+import { sampleCalls } from './api/samples.ts'
+import type { Handler, Route, WebContext } from './context.ts'
+import type { LiveStreams } from './live.ts'
+import { accountPage, changePassword } from './pages/account.ts'
+import { chartData, devicePage, receiptsFragment } from './pages/device.ts'
+import {
+  createDevice,
+  deleteDevice,
+  deletePage,
+  editPage,
+  newPage,
+  pauseDevice,
+  pollDevice,
+  resumeDevice,
+  testDevice,
+  updateDevice,
+} from './pages/device-form.ts'
+import { devicesPage } from './pages/devices.ts'
+import { healthText, metricsText, readyText } from './pages/health.ts'
+import { login, loginPage, logout } from './pages/login.ts'
+import { overviewPage } from './pages/overview.ts'
+import { profilePage, profilesPage } from './pages/profiles.ts'
+import { rowPage } from './pages/row.ts'
+import { settingsPage } from './pages/settings.ts'
+
+/** Sign-ins a minute from one address. */
+const SIGN_INS_PER_MINUTE_MAX = 20
+
+export function routes(web: WebContext, streams: LiveStreams): Route[] {
+  const page = (path: string, permission: Route['permission'], handler: Handler): Route => ({
+    method: 'GET',
+    path,
+    kind: 'page',
+    permission,
+    handler,
+  })
+  const fragment = (path: string, permission: Route['permission'], handler: Handler): Route => ({
+    method: 'GET',
+    path,
+    kind: 'fragment',
+    permission,
+    handler,
+  })
+  const action = (path: string, permission: Route['permission'], handler: Handler): Route => ({
+    method: 'POST',
+    path,
+    kind: 'page',
+    permission,
+    handler,
+  })
+  const text = (path: string, permission: Route['permission'], handler: Handler): Route => ({
+    method: 'GET',
+    path,
+    kind: 'text',
+    permission,
+    handler,
+  })
+  return [
+    page('/login', 'public', loginPage()),
+    { ...action('/login', 'public', login(web)), perMinuteMax: SIGN_INS_PER_MINUTE_MAX },
+    action('/logout', 'self', logout(web)),
+    page('/account', 'self', accountPage()),
+    action('/account/password', 'self', changePassword(web)),
+
+    page('/', 'devices.read', overviewPage(web)),
+    page('/devices', 'devices.read', devicesPage(web)),
+    page('/devices/new', 'devices.write', newPage(web)),
+    action('/devices/test', 'devices.write', testDevice(web)),
+    action('/devices', 'devices.write', createDevice(web)),
+    page('/devices/:id', 'devices.read', devicePage(web)),
+    fragment('/devices/:id/receipts', 'devices.read', receiptsFragment(web)),
+    fragment('/devices/:id/charts/:group/:chart', 'devices.read', chartData(web)),
+    page('/devices/:id/rows/:group/:row', 'devices.read', rowPage(web)),
+    page('/devices/:id/edit', 'devices.write', editPage(web)),
+    action('/devices/:id', 'devices.write', updateDevice(web)),
+    action('/devices/:id/pause', 'devices.write', pauseDevice(web)),
+    action('/devices/:id/resume', 'devices.write', resumeDevice(web)),
+    action('/devices/:id/poll', 'devices.poll', pollDevice(web)),
+    page('/devices/:id/delete', 'devices.write', deletePage(web)),
+    action('/devices/:id/delete', 'devices.write', deleteDevice(web)),
+    {
+      method: 'GET',
+      path: '/live',
+      kind: 'stream',
+      permission: 'devices.read',
+      handler: streams.handler,
+    },
+
+    page('/profiles', 'profiles.read', profilesPage(web)),
+    page('/profiles/:id', 'profiles.read', profilePage(web)),
+    page('/settings', 'settings.read', settingsPage(web)),
+
+    ...deviceCalls(web),
+    ...sampleCalls(web),
+    healthCall(web),
+    text('/healthz', 'public', healthText()),
+    text('/readyz', 'public', readyText(web)),
+    text('/metrics', 'settings.read', metricsText(web)),
+  ]
+}
