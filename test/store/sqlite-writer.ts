@@ -6,6 +6,8 @@ import { AppError } from '../../server/model/errors.ts'
 import { openStore } from '../../server/store/open.ts'
 import { collected, config } from './samples.ts'
 
+// Node ignores this signal, so that a write past the limit fails; the test runner's hook does not.
+process.on('SIGXFSZ', () => {})
 const store = await openStore({ url: process.argv[2] ?? '', log: pino({ level: 'silent' }) })
 const { uid } = await store.devices.create(config('sw'), 'form', 1)
 const rows = Array.from({ length: 100 }, (_, index) => `r${index}`)

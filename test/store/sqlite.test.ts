@@ -76,12 +76,9 @@ t.test('kill -9 of the writing process: all that it called stored is there', asy
 
 t.test('a disk that is full: a passing error, and what was stored before is there', async t => {
   const { url } = await newPlace(t)
-  // A limit on the size of files is the disk that a test can fill (blocks of 512 or 1024 bytes). The
-  // test runner's own hooks are left out: they write files too.
+  // A limit on the size of files is the disk that a test can fill (blocks of 512 or 1024 bytes).
   const limited = `ulimit -f 1500; exec "${process.execPath}" "${WRITER}" "${url}"`
-  const part = await startPart('sh', ['-c', limited], async () => true, {
-    env: { NODE_OPTIONS: '' },
-  })
+  const part = await startPart('sh', ['-c', limited], async () => true)
   t.teardown(() => part.stop('SIGKILL'))
   await until(() => /^failed.*\n/m.test(part.output()), 'the failure', 60_000)
   t.match(part.output(), /^failed E_STORE_UNAVAILABLE passing true$/m)
