@@ -140,9 +140,13 @@ function published(value: Scalar, digits: number): number | string | null {
 function changedRows(
   run: GroupRun,
   rows: readonly number[],
-  { memory, reading }: AnswerOptions,
+  { memory, reading, isFresh }: AnswerOptions,
 ): RowsBody | null {
-  const { group, metrics } = run.plan
+  const { group, metrics, namingSources } = run.plan
+  const keys = rows.map(row => run.keys[row] ?? '')
+  const isSame =
+    keys.length === memory.sentKeys.length && keys.every((key, i) => key === memory.sentKeys[i])
+  if (memory.sentRows !== null && isSame && !namingSources.some(isFresh)) return null
   if (group.hidden && metrics.length === 0) return null
   const units: Record<string, string> = {}
   for (const { slot } of metrics) if (slot.metric) units[slot.metric.id] = slot.metric.unit
@@ -159,5 +163,6 @@ function changedRows(
   const text = JSON.stringify([units, infos])
   if (text === memory.sentRows) return null
   memory.sentRows = text
+  memory.sentKeys = keys
   return { at: reading.at, units, rows: infos }
 }

@@ -187,9 +187,9 @@ class DeviceEvaluator implements Evaluator {
     const isFresh = (source: PlanSource) => this.memory.columns[source.id]?.isFresh ?? false
     const answer = answerOf(run, { memory, reading, tookMs, isHeld, blank, isFresh })
     memory.hasRows = answer.hasValues
-    if (plan.sources.every(source => !this.memory.columns[source.id]?.isPartial)) {
-      this.memory.forgetGone(run)
-    }
+    const isWhole = plan.sources.every(source => !this.memory.columns[source.id]?.isPartial)
+    // A device that never answers wholly and always names new rows must not fill the memory.
+    if (isWhole || memory.rates.size > 2 * plan.group.rowsMax) this.memory.forgetGone(run)
     return answer
   }
 

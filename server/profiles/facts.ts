@@ -109,6 +109,7 @@ function fieldText(source: Extract<FactSource, { kind: 'field' }>, reading: Read
   const plan: GroupPlan = {
     group,
     rowSources: [],
+    namingSources: [],
     identitySources: [],
     refreshSources: [],
     steps: [],

@@ -42,8 +42,9 @@ export interface GroupMemory {
   /** Metrics that have had a value here. */
   seen: Set<string>
   hasRows: boolean
-  /** The last rows message, to send only changes. */
+  /** The last rows message and its keys, to send only changes. */
   sentRows: string | null
+  sentKeys: readonly string[]
 }
 
 export class Memory {
@@ -76,6 +77,7 @@ export class Memory {
         seen: new Set(),
         hasRows: false,
         sentRows: null,
+        sentKeys: [],
       }
       this.groups.set(group, memory)
     }
@@ -91,31 +93,14 @@ export class Memory {
     for (const column of this.columns) column.isFresh = false
     for (const [group, { rows, partial }] of reading.groups) {
       const table = this.plan.groups.get(group)?.group.table ?? false
-      const found = new Map<PlanSource, Map<string, RawValue>>()
       const request = asked.get(group)
       const expected =
         request?.sources ?? this.plan.sources.filter(source => source.groups.includes(group))
-      for (const source of expected) found.set(source, new Map())
-      this.sort(rows, table, found)
-      for (const [source, values] of found) {
-        this.keep(source, values, partial, request?.at ?? reading.at)
-      }
-    }
-  }
-
-  /** Rows of cells to columns. */
-  private sort(
-    rows: GroupReading['rows'],
-    table: boolean,
-    found: Map<PlanSource, Map<string, RawValue>>,
-  ): void {
-    for (const [index, cells] of rows) {
-      for (const [name, raw] of cells) {
+      const columns = columnsOf(rows)
+      for (const { source } of expected) if (!columns.has(source)) columns.set(source, new Map())
+      for (const [name, values] of columns) {
         const source = this.plan.sourceOf(table, name)
-        if (!source) continue
-        const values = found.get(source) ?? new Map<string, RawValue>()
-        if (values.size === 0) found.set(source, values)
-        values.set(index, raw)
+        if (source) this.keep(source, values, partial, request?.at ?? reading.at)
       }
     }
   }
@@ -231,6 +216,19 @@ export class Memory {
     const here = new Set(run.keys)
     for (const key of rates.keys()) if (!here.has(key)) rates.delete(key)
   }
+}
+
+/** Rows of cells to columns of rows. */
+function columnsOf(rows: GroupReading['rows']): Map<string, Map<string, RawValue>> {
+  const columns = new Map<string, Map<string, RawValue>>()
+  for (const [index, cells] of rows) {
+    for (const [name, raw] of cells) {
+      const column = columns.get(name)
+      if (column) column.set(index, raw)
+      else columns.set(name, new Map([[index, raw]]))
+    }
+  }
+  return columns
 }
 
 function hasValues(values: ReadonlyMap<string, RawValue>): boolean {

@@ -33,7 +33,9 @@ export interface GroupPlan {
   group: Group
   /** Sources that decide which rows there are: those of the metrics. */
   rowSources: PlanSource[]
-  /** Slow sources that tell which row is which: key, name, labels. */
+  /** Everything that tells what a row is called: key, name, subtitle, labels. */
+  namingSources: PlanSource[]
+  /** Of these, the group's own that are read slowly. */
   identitySources: PlanSource[]
   refreshSources: PlanSource[]
   /** All that an answer of this group needs, in an order that works. */
@@ -137,9 +139,11 @@ export function sourcesIn(source: Source): { source: string; everyMs: number | n
 }
 
 class Planner {
-  private readonly byKey = new Map<string, PlanSource>()
+  private readonly scalars = new Map<string, PlanSource>()
+  private readonly columns = new Map<string, PlanSource>()
   private readonly groups = new Map<string, GroupPlan>()
   private readonly steps = new Map<Slot, Step>()
+  private readonly sources: PlanSource[] = []
   private placed = 0
   private readonly reads = new Map<Slot, PlanSource[]>()
 
@@ -148,6 +152,7 @@ class Planner {
       const plan: GroupPlan = {
         group,
         rowSources: [],
+        namingSources: [],
         identitySources: [],
         refreshSources: group.refreshOn.map(oid => this.source(group, oid, null, false)),
         steps: [],
@@ -175,8 +180,8 @@ class Planner {
     for (const plan of this.groups.values()) this.complete(plan)
     return {
       groups: this.groups,
-      sources: [...this.byKey.values()],
-      sourceOf: (table, source) => this.byKey.get(keyOf(table, source)),
+      sources: this.sources,
+      sourceOf: (table, source) => (table ? this.columns : this.scalars).get(source),
       facts,
       stepsFor: (id, names) => {
         const group = this.groups.get(id)?.group
@@ -188,12 +193,13 @@ class Planner {
   }
 
   private source(group: Group, source: string, everyMs: number | null, table: boolean): PlanSource {
-    const key = keyOf(table, source)
-    const known = this.byKey.get(key)
+    const byName = table ? this.columns : this.scalars
+    const known = byName.get(source)
     if (!known) {
       const isOid = group.source === 'snmp'
-      const fresh = { id: this.byKey.size, source, isOid, table, everyMs, groups: [group.id] }
-      this.byKey.set(key, fresh)
+      const fresh = { id: this.sources.length, source, isOid, table, everyMs, groups: [group.id] }
+      byName.set(source, fresh)
+      this.sources.push(fresh)
       return fresh
     }
     // Who wants it most often decides.
@@ -245,7 +251,8 @@ class Planner {
     plan.steps = [...all].sort((a, b) => a.order - b.order)
     plan.sources = this.sourcesOf(all)
     plan.metrics = metricSteps.map(step => this.metricPlan(step))
-    plan.identitySources = this.sourcesOf(this.closure(identity)).filter(
+    plan.namingSources = this.sourcesOf(this.closure(identity))
+    plan.identitySources = plan.namingSources.filter(
       source => source.everyMs !== null && source.groups.includes(group.id),
     )
     plan.rowSources = this.rowSources(plan, metricSteps)
@@ -301,8 +308,4 @@ class Planner {
 function collectNames(source: Source, names: Set<string>): void {
   if (source.kind === 'value') for (const name of source.expression.names) names.add(name)
   if (source.kind === 'first') for (const entry of source.entries) collectNames(entry.source, names)
-}
-
-function keyOf(table: boolean, source: string): string {
-  return `${table ? 't' : 's'} ${source}`
 }

@@ -134,10 +134,12 @@ export function assignKeys(
 }
 
 /** Control, format and bidirectional characters do not belong in what pages and logs show. */
+const PRINTABLE = /^[ -~]*$/
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu
 
 /** A device's text, safe to show: one line, no control or bidi characters, cut. */
 export function cleanText(text: string, lengthMax = textMax): string {
+  if (PRINTABLE.test(text) && text.length <= lengthMax) return text.trim()
   return text.replace(UNSEEN, ' ').trim().slice(0, lengthMax)
 }
 
