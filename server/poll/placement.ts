@@ -88,19 +88,20 @@ export interface Movable {
   load: number
 }
 
-/**
- * The devices to move from a loaded thread to another, costliest first so that few are moved; empty
- * when the two are even enough.
- */
+/** Whether moves between these two are worth their gaps. */
+export function uneven(from: { load: number }, to: { load: number }): boolean {
+  return from.load - to.load > evenWithin * from.load
+}
+
+/** The devices to move from a loaded thread to another, costliest first so that few are moved. */
 export function movesBetween<T extends Movable>(
   from: { load: number; idle: readonly T[] },
   to: { load: number },
   movesMax: number,
 ): T[] {
-  const gap = from.load - to.load
-  if (gap <= evenWithin * from.load) return []
+  if (!uneven(from, to)) return []
   const moves: T[] = []
-  let left = gap / 2
+  let left = (from.load - to.load) / 2
   for (const device of [...from.idle].sort((a, b) => b.load - a.load)) {
     if (moves.length >= movesMax || left <= 0) break
     // One that is larger than what is missing would only turn the tables.

@@ -5,7 +5,7 @@
 import type { Target } from '../collectors/collector.ts'
 import type { Logger } from '../log.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
-import { createSizer, leastLoaded, mostLoaded, movesBetween } from './placement.ts'
+import { createSizer, leastLoaded, mostLoaded, movesBetween, uneven } from './placement.ts'
 import type { CollectedMessage, FromThread, LoadedMessage } from './protocol.ts'
 import type { ScheduledRead } from './schedule.ts'
 import { type PollThread, startThread } from './thread.ts'
@@ -154,6 +154,7 @@ export function createPool(options: PoolOptions): Pool {
   let deathTimes: number[] = []
   let noStartBefore = 0
   let balancing = false
+  let movesLeft = 0
   let lastTickAt = performance.now()
   let ticker: NodeJS.Timeout | null = null
   let closing = false
@@ -305,6 +306,10 @@ export function createPool(options: PoolOptions): Pool {
     slot.finished.set(device, bytes + readOverheadBytes)
     if (device.deaths > 0 || slot.role === 'probation') cleared(device, slot)
     events.collected(device, message)
+    // In a thread that is too busy hardly a device is idle but right after its read.
+    if (balancing && movesLeft > 0 && device.thread === id && device.job === null) {
+      balance(from => (from === slot ? [device] : []))
+    }
     pump(slot)
   }
 
@@ -351,11 +356,11 @@ export function createPool(options: PoolOptions): Pool {
     counters.moved++
   }
 
-  const movesMax = (slot: Slot) => Math.max(movesPerTickMin, Math.ceil(slot.devices.size / 100))
   const idleOf = (slot: Slot) => [...slot.devices.values()].filter(device => device.job === null)
 
   const drain = (slot: Slot) => {
-    for (const device of idleOf(slot).slice(0, movesMax(slot))) {
+    const most = Math.max(movesPerTickMin, Math.ceil(slot.devices.size / 100))
+    for (const device of idleOf(slot).slice(0, most)) {
       const to = leastLoaded(working())
       if (to) move(device, to)
     }
@@ -365,17 +370,16 @@ export function createPool(options: PoolOptions): Pool {
     void slot.thread.close(500, 2000)
   }
 
-  const rebalance = () => {
+  /** Moves some of these devices, none of which is being read, from the most to the least loaded. */
+  const balance = (idle: (slot: Slot) => PooledDevice[]) => {
     const from = mostLoaded(working())
     const to = leastLoaded(working())
-    if (!from || !to || from === to) {
-      balancing = false
-      return
+    balancing = from !== undefined && to !== undefined && uneven(from, to)
+    if (!from || !to || !balancing) return
+    for (const device of movesBetween({ load: from.load, idle: idle(from) }, to, movesLeft)) {
+      move(device, to)
+      movesLeft--
     }
-    const idle = idleOf(from)
-    const moves = movesBetween({ load: from.load, idle }, to, movesMax(from))
-    if (moves.length === 0) balancing = false
-    for (const device of moves) move(device, to)
   }
 
   const resize = (now: number) => {
@@ -400,7 +404,9 @@ export function createPool(options: PoolOptions): Pool {
     while (working().length < limits.threadsMin && startSlot('working')) {}
     resize(now)
     for (const slot of [...slots.values()]) if (slot.role === 'draining') drain(slot)
-    if (balancing) rebalance()
+    const largest = Math.max(0, ...working().map(slot => slot.devices.size))
+    movesLeft = Math.max(movesPerTickMin, Math.ceil(largest / 100))
+    if (balancing) balance(idleOf)
   }
 
   return {
