@@ -3,7 +3,7 @@
 // 300 lines because "who is wired to whom" is worth reading in one place.
 
 import { randomBytes } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { addressPolicy } from './addresses.ts'
@@ -45,15 +45,17 @@ import { parseDuration } from './model/duration.ts'
 import { AppError, messageOf } from './model/errors.ts'
 import { SHIPPED_PROFILES_DIR } from './paths.ts'
 import { createPoller, type Poller } from './poll/poller.ts'
+import type { Plan } from './profiles/face.ts'
 import { type CatalogueWatch, watchCatalogue } from './profiles/load.ts'
 import { compilePlan } from './profiles/plan.ts'
 import { createSecrets, loadMasterKey } from './secrets.ts'
 import type { Store } from './store/contract.ts'
 import { openStore } from './store/open.ts'
-import { observe, statusSections } from './telemetry.ts'
+import { healthOf, observe, statusSections } from './telemetry.ts'
 import { checker, parseJson } from './validate.ts'
 import { VERSION } from './version.ts'
 import { createWeb } from './web/app.ts'
+import type { WebContext } from './web/context.ts'
 
 export interface Program {
   /** Where the pages are. */
@@ -150,15 +152,23 @@ async function startParts(base: Base): Promise<Program> {
   const registry = createRegistry()
   observe(registry, { ingest, poller: polling.poller, senders, bus })
   const auth = createAuth({ users: store.users, audit, throttle: createThrottle() })
-  const url = await startWeb({
-    ...base,
+  const status = { ingest, poller: polling.poller, senders, bus, files, store }
+  const url = await startWeb(base, {
     auth,
     devices,
     store,
     live,
-    catalogues,
+    catalogue: () => catalogues.watch.catalogue,
+    plan: planCache(() => catalogues.watch.catalogue),
+    settings: async () => [
+      ...statusSections(status),
+      { title: 'Settings', rows: shownSettings(config, base.env) },
+    ],
+    health: () => healthOf(status),
     metrics: () => registry.metrics(),
-    sections: () => statusSections({ ingest, poller: polling.poller, senders, bus, files, store }),
+    secure: config.tlsCert !== null || config.publicUrl?.startsWith('https://') === true,
+    log,
+    version: VERSION,
   })
   return { url, admin, devices, stop: () => life.stop() }
 }
@@ -489,4 +499,36 @@ async function startDeviceFiles(
   const files = await watchDeviceFiles({ dir: config.devicesDir, devices, log })
   life.started('device files', () => files.close())
   return files
+}
+
+/** Plans kept for the catalogue of now; a fleet uses few sets of profiles. */
+const plansMax = 500
+
+function planCache(catalogue: () => CatalogueWatch['catalogue']): WebContext['plan'] {
+  let version = ''
+  const plans = new Map<string, Plan>()
+  return profiles => {
+    const current = catalogue()
+    if (current.version !== version || plans.size >= plansMax) plans.clear()
+    version = current.version
+    // A profile that went since a device was identified must not take its page with it.
+    const known = profiles.filter(id => current.profiles.has(id))
+    const key = known.join(' ')
+    const plan = plans.get(key) ?? compilePlan(current, known)
+    plans.set(key, plan)
+    return plan
+  }
+}
+
+async function startWeb({ config, life }: Base, web: WebContext): Promise<string> {
+  const tls =
+    config.tlsCert !== null && config.tlsKey !== null
+      ? { cert: await readFile(config.tlsCert, 'utf8'), key: await readFile(config.tlsKey, 'utf8') }
+      : null
+  const app = await createWeb({ web, tls, trustProxy: config.trustProxy })
+  await app.listen({ host: config.host, port: config.port })
+  life.started('web', () => app.close())
+  const address = app.server.address()
+  const port = typeof address === 'object' && address ? address.port : config.port
+  return `${tls ? 'https' : 'http'}://${reachable(config.host)}:${port}`
 }

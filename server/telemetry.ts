@@ -6,6 +6,7 @@ import type { SpoolingSender } from './bus/sender.ts'
 import type { DeviceFiles } from './devices/files.ts'
 import type { Ingest } from './ingest/contract.ts'
 import { gauge, type Registry } from './metrics.ts'
+import { messageOf } from './model/errors.ts'
 import type { Poller } from './poll/poller.ts'
 import type { Store } from './store/contract.ts'
 
@@ -159,4 +160,26 @@ export function statusSections({
 
 function refusedOf(ingest: Ingest): number {
   return Object.values(ingest.stats().refused).reduce((sum, count) => sum + count, 0)
+}
+
+/** The parts that pages and samples need, each with a word on how it is. */
+export async function healthOf({
+  ingest,
+  bus,
+  store,
+}: StatusParts): Promise<{ name: string; ok: boolean; text: string }[]> {
+  const database = await store.ping().then(
+    () => ({ ok: true, text: store.dialect }),
+    (error: unknown) => ({ ok: false, text: messageOf(error) }),
+  )
+  const { storeError } = ingest.stats()
+  return [
+    { name: 'Database', ...database },
+    {
+      name: 'MQTT broker',
+      ok: bus.connected,
+      text: bus.connected ? 'connected' : (bus.lastError ?? 'connecting'),
+    },
+    { name: 'Ingest', ok: storeError === null, text: storeError ?? 'storing what comes' },
+  ]
 }
