@@ -9,6 +9,7 @@ import type { Evaluated, Evaluator, FetchRequest, Plan } from './face.ts'
 import { Memory } from './memory.ts'
 import type { GroupPlan, PlanSource, Step } from './plan.ts'
 import { rowsOf } from './rows.ts'
+import { type Trace, traceCell } from './trace.ts'
 
 /**
  * An OID that a device never had is asked for again after this long: many profiles name tables that
@@ -18,12 +19,22 @@ const absentRetryMs = 5 * 60_000
 /** The request that carries what belongs to no group of its own. */
 const DEVICE_REQUEST = 'device'
 
-/** A fresh evaluator of a device; it knows nothing of earlier ones. */
-export function createEvaluator(plan: Plan): Evaluator {
-  return new DeviceEvaluator(plan)
+export interface TracingEvaluator extends Evaluator {
+  /** What a cell of the last evaluation was made of; null: there is no such cell. */
+  trace(group: string, metric: string, index: string): Trace | null
 }
 
-class DeviceEvaluator implements Evaluator {
+/** A fresh evaluator of a device; it knows nothing of earlier ones. */
+export function createEvaluator(plan: Plan): Evaluator {
+  return new DeviceEvaluator(plan, false)
+}
+
+/** As `createEvaluator`, but it keeps the last evaluation to explain it. */
+export function createTracingEvaluator(plan: Plan): TracingEvaluator {
+  return new DeviceEvaluator(plan, true)
+}
+
+class DeviceEvaluator implements TracingEvaluator {
   readonly plan: Plan
   readonly counters = { rowsCut: 0, rowsSkipped: 0 }
   private readonly groups: readonly GroupPlan[]
@@ -31,8 +42,12 @@ class DeviceEvaluator implements Evaluator {
   private readonly resting = new Set<string>()
   private asked = new Map<string, { at: number; sources: PlanSource[] }>()
 
-  constructor(plan: Plan) {
+  private readonly isTracing: boolean
+  private lastRuns: ReadonlyMap<string, GroupRun> = new Map()
+
+  constructor(plan: Plan, isTracing: boolean) {
     this.plan = plan
+    this.isTracing = isTracing
     this.groups = [...plan.definition.groups.values()]
     this.memory = new Memory(plan.definition)
   }
@@ -86,6 +101,7 @@ class DeviceEvaluator implements Evaluator {
     )
     const unsure = (run: GroupRun) => this.unsure(run, isRestarted, isChanged.has(run.plan))
     const runs = this.compute(answering, unsure)
+    if (this.isTracing) this.lastRuns = runs
     const answers = new Map<string, Emission>()
     for (const plan of answering) {
       const run = runs.get(plan.group.id)
@@ -101,6 +117,22 @@ class DeviceEvaluator implements Evaluator {
       collections: given.flatMap(([group, { body }]) => (body ? [{ group, body }] : [])),
       rows: given.flatMap(([group, { rows }]) => (rows ? [{ group, body: rows }] : [])),
     }
+  }
+
+  trace(group: string, metric: string, index: string): Trace | null {
+    const run = this.lastRuns.get(group)
+    const place = run?.plan.group.slotOf.get(metric)
+    const row = run?.rowOf.get(index)
+    if (!run || place === undefined || row === undefined) return null
+    return traceCell(run, place, row, {
+      column: (table, source) => this.column(table, source)?.values,
+      run: id => this.lastRuns.get(id),
+    })
+  }
+
+  private column(table: boolean, source: string) {
+    const found = this.plan.definition.sourceOf(table, source)
+    return found && this.memory.columns[found.id]
   }
 
   private isAnswered(plan: GroupPlan): boolean {
@@ -159,14 +191,9 @@ class DeviceEvaluator implements Evaluator {
     unsure: (run: GroupRun) => 'reset' | 'partial' | null,
   ): ComputeContext {
     const reasons = new Map([...runs.values()].map(run => [run, unsure(run)]))
-    const { definition } = this.plan
-    const column = (table: boolean, source: string) => {
-      const found = definition.sourceOf(table, source)
-      return found && this.memory.columns[found.id]
-    }
     return {
-      column: (table, source) => column(table, source)?.values,
-      isPartial: (table, source) => column(table, source)?.isPartial ?? false,
+      column: (table, source) => this.column(table, source)?.values,
+      isPartial: (table, source) => this.column(table, source)?.isPartial ?? false,
       run: group => runs.get(group),
       key: run => this.memory.key(run),
       rate: question => {

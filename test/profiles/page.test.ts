@@ -2,8 +2,10 @@
 // shipped are free of problems.
 
 import { readFile } from 'node:fs/promises'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
 import { buildCatalogue } from '../../server/profiles/build.ts'
+import { createTracingEvaluator } from '../../server/profiles/evaluator.ts'
 import { deviceFacts, factRequests } from '../../server/profiles/facts.ts'
 import { profileJsonSchema } from '../../server/profiles/jsonschema.ts'
 import { loadSources } from '../../server/profiles/load.ts'
@@ -29,6 +31,18 @@ t.test('oids/profile.schema.json is what the code says', async t => {
     profileJsonSchema(),
     'else: node server/profiles/jsonschema.ts > oids/profile.schema.json',
   )
+})
+
+t.test('editors accept the shipped profiles, and refuse what the loader refuses', async t => {
+  const validate = new Ajv2020({ strict: false }).compile(Object(profileJsonSchema()))
+  for (const { id, text } of await loadSources({ shippedDir })) {
+    t.ok(validate(JSON.parse(text)), `${id}: ${JSON.stringify(validate.errors)}`)
+  }
+  const wrong = {
+    title: 'W',
+    scalars: { g: { title: 'G', metrics: { m: { title: 'M', odi: '1.3' } } } },
+  }
+  t.notOk(validate(wrong))
 })
 
 const PAGE = {
@@ -175,4 +189,35 @@ t.test('facts: the first answer of the most special profile, cleaned', async t =
     descr: 'x'.repeat(255),
   })
   t.equal(deviceFacts(plan, readFrom({ '1.1.1.0': text('a model Z1') }, requests, 0)).model, 'Z1')
+})
+
+t.test('a cell can tell what it was made of', async t => {
+  const plan = compilePlan(
+    goodCatalogue({
+      p: {
+        title: 'P',
+        tables: {
+          t: {
+            title: 'T',
+            index: ['i'],
+            columns: { size: { oid: '1.3.1' }, unit: { oid: '1.3.2' } },
+            metrics: {
+              bytes: { title: 'B', value: 'size * unit' },
+              in: { title: 'I', kind: 'rate', unit: 'bit/s', scale: 8, oid: ['1.3.3', '1.3.4'] },
+              fall: { title: 'F', first: [{ oid: '1.3.5' }, { oid: ['1.3.6', '1.3.7'], scale: 2 }] },
+            },
+          },
+        },
+      },
+    }),
+    ['p'],
+  )
+  const evaluator = createTracingEvaluator(plan)
+  const device = { '1.3.1.9': int(5), '1.3.2.9': int(100), '1.3.4.9': int(77), '1.3.7.9': int(4) }
+  evaluator.evaluate(readFrom(device, evaluator.due(0, 60_000), 0), 1)
+  t.same(evaluator.trace('t', 'bytes', '9'), { raw: null, sources: ['1.3.1.9', '1.3.2.9'] })
+  t.same(evaluator.trace('t', 'in', '9'), { raw: '77', sources: ['1.3.4.9'] })
+  t.same(evaluator.trace('t', 'fall', '9'), { raw: '4', sources: ['1.3.7.9'] })
+  t.equal(evaluator.trace('t', 'fall', '8'), null)
+  t.equal(evaluator.trace('x', 'fall', '9'), null)
 })
