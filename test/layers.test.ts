@@ -9,12 +9,12 @@ const root = path.join(import.meta.dirname, '..')
 
 const LAYERS: readonly (readonly string[])[] = [
   ['model'],
-  ['config', 'log', 'metrics', 'secrets', 'validate', 'addresses', 'paths', 'version', 'lifecycle'],
+  ['config', 'log', 'metrics', 'secrets', 'validate', 'addresses', 'paths', 'version'],
   ['snmp', 'docker', 'profiles', 'store', 'sensors'],
   ['collectors', 'bus', 'live', 'audit'],
   ['poll', 'ingest', 'alarms', 'models', 'devices', 'auth'],
   ['web'],
-  ['main', 'compose', 'cli', 'pollux', 'first-start', 'local-agent', 'telemetry'],
+  ['main', 'compose', 'cli', 'pollux'],
 ]
 const AGENT_MAY = new Set(['model', 'bus', 'log'])
 

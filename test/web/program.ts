@@ -3,7 +3,7 @@
 
 import path from 'node:path'
 import { type Network, startNetwork } from '../../bench/network/network.ts'
-import { type Program, startProgram } from '../../server/compose.ts'
+import { type Program, startProgram } from '../../server/compose/program.ts'
 import { readConfig } from '../../server/config.ts'
 import { createLog } from '../../server/log.ts'
 import { type Teardown, tempDir } from '../parts/find.ts'

@@ -2,16 +2,16 @@
 // the others', so that editing, pausing and deleting "this machine" work like for any device.
 
 import os from 'node:os'
-import { type Agent, type AgentTopics, createAgent } from '../agent/agent.ts'
-import type { Sender } from './bus/contract.ts'
-import type { Directory } from './devices/directory.ts'
+import { type Agent, type AgentTopics, createAgent } from '../../agent/agent.ts'
+import type { Sender } from '../bus/contract.ts'
+import type { Directory } from '../devices/directory.ts'
+import type { Logger } from '../log.ts'
+import type { Receipt } from '../model/collection.ts'
+import type { DeviceConfig, DeviceIdentity } from '../model/device.ts'
+import { parseDuration } from '../model/duration.ts'
+import type { Catalogue } from '../profiles/catalogue.ts'
+import { chooseProfiles } from '../profiles/choose.ts'
 import { THIS_MACHINE } from './first-start.ts'
-import type { Logger } from './log.ts'
-import type { Receipt } from './model/collection.ts'
-import type { DeviceConfig, DeviceIdentity } from './model/device.ts'
-import { parseDuration } from './model/duration.ts'
-import type { Catalogue } from './profiles/catalogue.ts'
-import { chooseProfiles } from './profiles/choose.ts'
 
 export interface LocalAgentOptions {
   directory: Directory

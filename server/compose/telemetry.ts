@@ -1,14 +1,14 @@
 // What Pollux says of itself: figures for /metrics, and the sections of the settings page that show
 // how the sample path and the pollers do.
 
-import type { MqttBus } from './bus/client.ts'
-import type { SpoolingSender } from './bus/sender.ts'
-import type { DeviceFiles } from './devices/files.ts'
-import type { Ingest } from './ingest/contract.ts'
-import { gauge, type Registry } from './metrics.ts'
-import { messageOf } from './model/errors.ts'
-import type { Poller } from './poll/poller.ts'
-import type { Store } from './store/contract.ts'
+import type { MqttBus } from '../bus/client.ts'
+import type { SpoolingSender } from '../bus/sender.ts'
+import type { DeviceFiles } from '../devices/files.ts'
+import type { Ingest } from '../ingest/contract.ts'
+import { gauge, type Registry } from '../metrics.ts'
+import { messageOf } from '../model/errors.ts'
+import type { Poller } from '../poll/poller.ts'
+import type { Store } from '../store/contract.ts'
 
 type Senders = Readonly<Record<string, SpoolingSender>>
 

@@ -2,11 +2,11 @@
 // device. Both are remembered in the settings, so that what a person deleted does not come back.
 
 import { hostname } from 'node:os'
-import type { Audit } from './audit.ts'
-import { addUser } from './auth/auth.ts'
-import type { Devices } from './devices/contract.ts'
-import { AppError } from './model/errors.ts'
-import type { Store } from './store/contract.ts'
+import type { Audit } from '../audit.ts'
+import { addUser } from '../auth/auth.ts'
+import type { Devices } from '../devices/contract.ts'
+import { AppError } from '../model/errors.ts'
+import type { Store } from '../store/contract.ts'
 
 const SYSTEM = { name: 'system', address: '' }
 export const THIS_MACHINE = 'this-machine'

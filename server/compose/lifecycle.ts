@@ -1,7 +1,7 @@
 // Parts in the order in which they were started, stopped in reverse. A part that does not stop in
 // its time is left behind with a word in the log: the others still stop.
 
-import type { Logger } from './log.ts'
+import type { Logger } from '../log.ts'
 
 /** For one part; all of them together stay below five seconds (the budget goes to whoever is last). */
 const STOP_MS_MAX = 3000

@@ -1,0 +1,83 @@
+// The ground that the rest stands on: store, broker, and a free port for the pages. What fails here
+// is named together, so that one start shows everything that stands in the way.
+
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { startBroker } from '../bus/broker.ts'
+import { connectBus } from '../bus/client.ts'
+import { authorize, createPrincipals } from '../bus/principals.ts'
+import { AppError, messageOf } from '../model/errors.ts'
+import type { Store } from '../store/contract.ts'
+import { openStore } from '../store/open.ts'
+import type { Base, Connect } from './base.ts'
+
+/** Opens what the rest stands on; what fails is named together, so that one start shows it all. */
+export async function openGround({
+  config,
+  log,
+  life,
+}: Base): Promise<{ store: Store; connect: Connect }> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  const principals = createPrincipals()
+  const [store, broker, port] = await Promise.allSettled([
+    openStore({ url: config.databaseUrl, log }),
+    config.mqttUrl === null
+      ? startBroker({ ...config.mqttListen, authenticate: principals.authenticate, authorize, log })
+      : null,
+    assertPortFree(config.host, config.port),
+  ])
+  if (store.status === 'fulfilled') life.started('store', () => store.value.close())
+  const embedded = broker.status === 'fulfilled' ? broker.value : null
+  if (embedded) life.started('broker', () => embedded.close())
+  const failures: unknown[] = [store, broker, port].flatMap(part =>
+    part.status === 'rejected' ? [part.reason] : [],
+  )
+  if (failures.length > 0 || store.status === 'rejected') throw cannotStart(failures)
+
+  const connect: Connect = principal => {
+    const clientId = `pollux-${principal.username}-${randomBytes(4).toString('hex')}`
+    if (config.mqttUrl !== null) return connectBus({ url: config.mqttUrl, clientId, log })
+    const { username, password } = principals.add(principal)
+    const url = `mqtt://${reachable(config.mqttListen.host)}:${embedded?.port}`
+    return connectBus({ url, username, password, clientId, protocol: 4, log })
+  }
+  return { store: store.value, connect }
+}
+
+function cannotStart(failures: readonly unknown[]): AppError {
+  const errors = failures.map(failure => ({
+    path: failure instanceof AppError ? failure.code : 'E_START',
+    message: [messageOf(failure), failure instanceof AppError ? failure.hint : null]
+      .filter(Boolean)
+      .join(': '),
+  }))
+  return new AppError('E_START', 'Pollux cannot start', { errors, cause: failures[0] })
+}
+
+/** How this machine reaches a port that listens there. */
+export function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+async function assertPortFree(host: string, port: number): Promise<void> {
+  const probe = createServer()
+  await new Promise<void>((resolve, reject) => {
+    probe.once('error', cause => {
+      reject(
+        new AppError(
+          'E_PORT_IN_USE',
+          `${host}:${port} cannot be listened on (${messageOf(cause)})`,
+          {
+            cause,
+            hint: 'another program may hold it: choose another POLLUX_PORT or POLLUX_HOST',
+          },
+        ),
+      )
+    })
+    probe.listen(port, host, resolve)
+  })
+  await new Promise(resolve => probe.close(resolve))
+}

@@ -1,0 +1,147 @@
+// The sending end of the sample path: the pollers and the agent of this machine, each with a user on
+// the broker and a spool of its own.
+
+import path from 'node:path'
+import type { Bus } from '../bus/contract.ts'
+import { createSender, type SpoolingSender } from '../bus/sender.ts'
+import { ALL_NODES, commandTopic, receiptTopic, rowsTopic, sampleTopic } from '../bus/topics.ts'
+import type { Target } from '../collectors/collector.ts'
+import { collectors } from '../collectors/table.ts'
+import type { Directory } from '../devices/directory.ts'
+import type { Vault } from '../devices/vault.ts'
+import type { Logger } from '../log.ts'
+import { Command, type Receipt } from '../model/collection.ts'
+import { messageOf } from '../model/errors.ts'
+import { createPoller, type Poller } from '../poll/poller.ts'
+import { checker, parseJson } from '../validate.ts'
+import type { Base, Connect } from './base.ts'
+import type { Catalogues } from './catalogues.ts'
+import { obey } from './devices.ts'
+import { THIS_MACHINE } from './first-start.ts'
+import { superviseLocalAgent } from './local-agent.ts'
+
+const checkCommand = checker(Command)
+
+interface PollParts extends Base {
+  connect: Connect
+  directory: Directory
+  vault: Vault
+  catalogues: Catalogues
+}
+
+export async function startPolling(
+  parts: PollParts,
+): Promise<{ poller: Poller; sender: SpoolingSender }> {
+  const { config, log, life, connect, directory, vault, catalogues } = parts
+  const { site } = config
+  const bus = connect({
+    username: 'poller',
+    publish: [
+      `pollux/${site}/devices/+/samples/+`,
+      `pollux/${site}/devices/+/rows/+`,
+      `pollux/${site}/receipts/+`,
+    ],
+    subscribe: [`pollux/${site}/acks/+`, `pollux/${site}/commands/+`],
+  })
+  life.started('poll bus', () => bus.close())
+  const sender = await createSender({
+    bus,
+    site,
+    dir: path.join(config.dataDir, 'spool', 'poll'),
+    log,
+  })
+  life.started('poll spool', () => sender.close())
+  const onReceipt = receiptPublisher(bus, site, log)
+  const poller = createPoller({
+    node: sender.src,
+    targets: async () => {
+      await directory.refresh()
+      return openTargets(directory, vault, onReceipt)
+    },
+    catalogue: catalogues.watch.catalogue,
+    networks: config.allowNetworks,
+    onCollection({ device, group, channel }, body) {
+      const topic =
+        channel === 'samples' ? sampleTopic(site, device, group) : rowsTopic(site, device, group)
+      sender.send(topic, body, { retain: channel === 'rows' })
+    },
+    onReceipt,
+    log,
+  })
+  await poller.start()
+  life.started('poller', () => poller.close())
+  catalogues.onChange(catalogue => poller.setCatalogue(catalogue))
+  await bus.subscribe(commandTopic(site, ALL_NODES), async ({ payload }) => {
+    const checked = checkCommand(parseJson(payload))
+    if (checked.ok) await obey(poller, checked.value)
+  })
+  return { poller, sender }
+}
+
+type PublishReceipt = (device: string, receipt: Receipt) => void
+
+/** Receipts are news, not samples: one that cannot be sent now is worth nothing later. */
+function receiptPublisher(bus: Bus, site: string, log: Logger): PublishReceipt {
+  return (device, receipt) => {
+    bus.publish(receiptTopic(site, device), JSON.stringify(receipt)).catch((error: unknown) => {
+      log.debug({ device, cause: messageOf(error) }, 'a receipt was not sent')
+    })
+  }
+}
+
+/** Targets of every enabled device that a collector reads; one whose secret does not open says so. */
+async function openTargets(
+  directory: Directory,
+  vault: Vault,
+  onReceipt: PublishReceipt,
+): Promise<Target[]> {
+  const targets: Target[] = []
+  for (const { config, version, identity } of directory.all()) {
+    if (!config.enabled || !(config.kind in collectors)) continue
+    try {
+      targets.push({ config, version, identity, secrets: await vault.open(config) })
+    } catch (error) {
+      onReceipt(config.id, { stage: 'failed', at: Date.now(), version, error: messageOf(error) })
+    }
+  }
+  return targets
+}
+
+export async function startLocalAgent(
+  parts: Base & { connect: Connect; directory: Directory; catalogues: Catalogues },
+): Promise<SpoolingSender> {
+  const { config, log, life, connect, directory, catalogues } = parts
+  const { site } = config
+  const mine = `pollux/${site}/devices/${THIS_MACHINE}`
+  const bus = connect({
+    username: `agent-${THIS_MACHINE}`,
+    publish: [
+      `${mine}/samples/+`,
+      `${mine}/rows/+`,
+      `${mine}/events`,
+      `pollux/${site}/receipts/${THIS_MACHINE}`,
+    ],
+    subscribe: [`pollux/${site}/acks/+`],
+  })
+  life.started('agent bus', () => bus.close())
+  const sender = await createSender({
+    bus,
+    site,
+    dir: path.join(config.dataDir, 'spool', 'agent'),
+    log,
+  })
+  life.started('agent spool', () => sender.close())
+  const stop = superviseLocalAgent({
+    directory,
+    sender,
+    topics: {
+      sample: (device, group) => sampleTopic(site, device, group),
+      rows: (device, group) => rowsTopic(site, device, group),
+    },
+    catalogue: () => catalogues.watch.catalogue,
+    onReceipt: receiptPublisher(bus, site, log),
+    log,
+  })
+  life.started('agent', stop)
+  return sender
+}

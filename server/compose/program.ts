@@ -1,0 +1,141 @@
+// The one place that starts the program: part by part in the order of the layers, stopped in reverse.
+// This folder alone constructs things; every part gets what it needs as parameters.
+
+import { readFile } from 'node:fs/promises'
+import { createAudit } from '../audit.ts'
+import { createAuth } from '../auth/auth.ts'
+import { createThrottle } from '../auth/throttle.ts'
+import { type Config, shownSettings } from '../config.ts'
+import type { Devices } from '../devices/contract.ts'
+import { createDevices } from '../devices/devices.ts'
+import { createDirectory } from '../devices/directory.ts'
+import { createNews } from '../devices/news.ts'
+import { createVault } from '../devices/vault.ts'
+import type { Logger } from '../log.ts'
+import { createRegistry } from '../metrics.ts'
+import { createSecrets, loadMasterKey } from '../secrets.ts'
+import { VERSION } from '../version.ts'
+import { createWeb } from '../web/app.ts'
+import type { WebContext } from '../web/context.ts'
+import type { Base } from './base.ts'
+import { planCache, startCatalogue } from './catalogues.ts'
+import { announcer, checkOf, identityKeeper, startDeviceFiles } from './devices.ts'
+import { firstAdmin, firstDevice } from './first-start.ts'
+import { openGround, reachable } from './ground.ts'
+import { createLifecycle } from './lifecycle.ts'
+import { startLocalAgent, startPolling } from './polling.ts'
+import { connected, startIngest, startLive } from './samples.ts'
+import { healthOf, observe, statusSections } from './telemetry.ts'
+
+export interface Program {
+  /** Where the pages are. */
+  url: string
+  /** Set on the very first start; `password` where it was made on the spot. */
+  admin: { name: string; password: string | null } | null
+  devices: Devices
+  stop(): Promise<void>
+}
+
+/**
+ * Starts the whole program.
+ * @throws AppError E_START whose `errors` name everything that stands in the way at once
+ */
+export async function startProgram(
+  config: Config,
+  env: NodeJS.ProcessEnv,
+  log: Logger,
+): Promise<Program> {
+  const life = createLifecycle(log)
+  try {
+    return await startParts({ config, env, log, life })
+  } catch (error) {
+    await life.stop()
+    throw error
+  }
+}
+
+async function startParts(base: Base): Promise<Program> {
+  const { config, log, life } = base
+  const { store, connect } = await openGround(base)
+  const audit = createAudit(store.audit)
+  const admin = await firstAdmin(store, audit, config.adminPassword)
+  const catalogues = await startCatalogue(base)
+
+  const directory = await createDirectory(store.devices, error =>
+    log.warn({ err: error }, 'devices were not re-read'),
+  )
+  life.started('directory', () => directory.close())
+  const bus = connect({
+    username: 'server',
+    publish: [`pollux/${config.site}/#`],
+    subscribe: [`pollux/${config.site}/#`],
+  })
+  life.started('bus', () => bus.close())
+  const live = await startLive(base, store)
+  await connected(bus, log)
+  const ingest = await startIngest({ ...base, bus, store, live, directory })
+
+  const key = await loadMasterKey({
+    key: config.secretKey,
+    file: config.secretKeyFile,
+    dataDir: config.dataDir,
+  })
+  const vault = createVault(store.secrets, createSecrets(key))
+  const polling = await startPolling({ ...base, connect, directory, vault, catalogues })
+  const news = await createNews({
+    bus,
+    site: config.site,
+    log,
+    onIdentity: identityKeeper(store, directory),
+  })
+  life.started('news', () => news.close())
+  const devices = createDevices({
+    store: store.devices,
+    directory,
+    vault,
+    news,
+    audit,
+    announce: announcer({ ...base, bus, poller: polling.poller }),
+    check: checkOf(config, catalogues),
+  })
+  await firstDevice(store, devices)
+  const agentSender = await startLocalAgent({ ...base, connect, directory, catalogues })
+  const files = await startDeviceFiles(base, devices)
+
+  const senders = { poll: polling.sender, agent: agentSender }
+  const registry = createRegistry()
+  observe(registry, { ingest, poller: polling.poller, senders, bus })
+  const auth = createAuth({ users: store.users, audit, throttle: createThrottle() })
+  const status = { ingest, poller: polling.poller, senders, bus, files, store }
+  const url = await startWeb(base, {
+    auth,
+    devices,
+    store,
+    live,
+    catalogue: () => catalogues.watch.catalogue,
+    plan: planCache(() => catalogues.watch.catalogue),
+    settings: async () => [
+      ...statusSections(status),
+      { title: 'Settings', rows: shownSettings(config, base.env) },
+    ],
+    health: () => healthOf(status),
+    metrics: () => registry.metrics(),
+    secure: config.tlsCert !== null || config.publicUrl?.startsWith('https://') === true,
+    log,
+    version: VERSION,
+  })
+  return { url, admin, devices, stop: () => life.stop() }
+}
+
+async function startWeb({ config, life }: Base, web: WebContext): Promise<string> {
+  const tls =
+    config.tlsCert !== null && config.tlsKey !== null
+      ? { cert: await readFile(config.tlsCert, 'utf8'), key: await readFile(config.tlsKey, 'utf8') }
+      : null
+  const app = await createWeb({ web, tls, trustProxy: config.trustProxy })
+  await app.listen({ host: config.host, port: config.port })
+  life.started('web', () => app.close())
+  const address = app.server.address()
+  const port = typeof address === 'object' && address ? address.port : config.port
+  return `${tls ? 'https' : 'http'}://${reachable(config.host)}:${port}`
+}

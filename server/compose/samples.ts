@@ -1,0 +1,81 @@
+// The receiving end of the sample path: live values, ingest, and judge.
+
+import { createStatusJudge } from '../alarms/status.ts'
+import type { MqttBus } from '../bus/client.ts'
+import type { Bus } from '../bus/contract.ts'
+import type { Directory } from '../devices/directory.ts'
+import { accept } from '../ingest/accept.ts'
+import type { Ingest } from '../ingest/contract.ts'
+import { createIngest } from '../ingest/ingest.ts'
+import type { Live } from '../live/contract.ts'
+import { fillLive } from '../live/fill.ts'
+import { createMemoryLive } from '../live/memory.ts'
+import { createRedisLive } from '../live/redis.ts'
+import type { Logger } from '../log.ts'
+import type { DeviceLookup, KnownDevice } from '../model/accepted.ts'
+import type { Device } from '../model/device.ts'
+import { parseDuration } from '../model/duration.ts'
+import type { Store } from '../store/contract.ts'
+import type { Base } from './base.ts'
+
+/** A start waits so long for the broker, and then goes on without: parts connect by themselves. */
+const BUS_WAIT_MS_MAX = 5000
+
+export async function startLive({ config, log, life }: Base, store: Store): Promise<Live> {
+  const live =
+    config.redisUrl === null
+      ? createMemoryLive({})
+      : createRedisLive({ url: config.redisUrl, site: config.site, log })
+  life.started('live', () => live.close())
+  await fillLive(live, store)
+  return live
+}
+
+/** Waits for the first connection; an outside broker that is away must not keep the pages away. */
+export async function connected(bus: MqttBus, log: Logger): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const stop = bus.onState(now => {
+    if (now) resolve()
+  })
+  const timer = setTimeout(() => {
+    log.warn(
+      { cause: bus.lastError },
+      'the MQTT broker is away; samples wait on disk until it is back',
+    )
+    resolve()
+  }, BUS_WAIT_MS_MAX)
+  await promise
+  clearTimeout(timer)
+  stop()
+}
+
+export async function startIngest(
+  parts: Base & { bus: Bus; store: Store; live: Live; directory: Directory },
+): Promise<Ingest> {
+  const { config, log, life, bus, store, live, directory } = parts
+  const devices = deviceLookup(directory)
+  const ingest = createIngest({ bus, site: config.site, store, live, devices, consumers: [], log })
+  await ingest.start()
+  life.started('ingest', () => ingest.close())
+  const judge = createStatusJudge({ bus, site: config.site, devices, store, accept, log })
+  await judge.start()
+  life.started('judge', () => judge.close())
+  return ingest
+}
+
+function deviceLookup(directory: Directory): DeviceLookup {
+  const known = (device: Device): KnownDevice => ({
+    id: device.config.id,
+    uid: device.uid,
+    everyMs: parseDuration(device.config.every),
+    enabled: device.config.enabled,
+    kind: device.config.kind,
+  })
+  return {
+    get(id) {
+      const device = directory.get(id)
+      return device && known(device)
+    },
+    all: () => directory.all().map(known),
+  }
+}
