@@ -11,7 +11,7 @@ import { profileJsonSchema } from '../../server/profiles/jsonschema.ts'
 import { loadSources } from '../../server/profiles/load.ts'
 import { pageOf, rolesOf } from '../../server/profiles/page.ts'
 import { compilePlan } from '../../server/profiles/plan.ts'
-import { goodCatalogue, int, readFrom, text } from './kit.ts'
+import { goodCatalogue, int, readFrom, source, text } from './kit.ts'
 
 const shippedDir = new URL('../../oids', import.meta.url).pathname
 
@@ -22,6 +22,17 @@ t.test('shipped profiles have no problems', async t => {
     [],
   )
   t.ok(catalogue.profiles.size >= 10)
+})
+
+t.test('the example in docs/profiles.md has no problems', async t => {
+  const page = await readFile(new URL('../../docs/profiles.md', import.meta.url), 'utf8')
+  const example = /```json\n([\s\S]*?)```/.exec(page)?.[1] ?? ''
+  const catalogue = buildCatalogue([
+    ...(await loadSources({ shippedDir })),
+    source('acme', example, 'user'),
+  ])
+  t.same(catalogue.problems, [])
+  t.ok(catalogue.profiles.has('acme'))
 })
 
 t.test('oids/profile.schema.json is what the code says', async t => {
@@ -204,7 +215,10 @@ t.test('a cell can tell what it was made of', async t => {
             metrics: {
               bytes: { title: 'B', value: 'size * unit' },
               in: { title: 'I', kind: 'rate', unit: 'bit/s', scale: 8, oid: ['1.3.3', '1.3.4'] },
-              fall: { title: 'F', first: [{ oid: '1.3.5' }, { oid: ['1.3.6', '1.3.7'], scale: 2 }] },
+              fall: {
+                title: 'F',
+                first: [{ oid: '1.3.5' }, { oid: ['1.3.6', '1.3.7'], scale: 2 }],
+              },
             },
           },
         },
