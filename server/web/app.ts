@@ -9,7 +9,13 @@ import { fastifySSE } from '@fastify/sse'
 import fastifyStatic from '@fastify/static'
 import view from '@fastify/view'
 import { Eta } from 'eta'
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
 import { AppError } from '../model/errors.ts'
 import { can } from '../model/user.ts'
 import { NODE_MODULES_DIR, PUBLIC_DIR, VIEWS_DIR } from '../paths.ts'
@@ -33,17 +39,18 @@ const REQUEST_MS_MAX = 30_000
 const REQUESTS_PER_MINUTE_MAX = 3000
 
 export async function createWeb({ web, tls, trustProxy }: WebOptions): Promise<FastifyInstance> {
-  const app = Fastify({
-    loggerInstance: web.log,
-    disableRequestLogging: true,
+  const loggerInstance: FastifyBaseLogger = web.log
+  const app: FastifyInstance = Fastify({
+    loggerInstance,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
     connectionTimeout: 0,
     trustProxy: trustProxy.length > 0 ? trustProxy : false,
     genReqId: () => crypto.randomUUID(),
     ajv: { customOptions: { coerceTypes: 'array', allErrors: true, removeAdditional: false } },
-    ...(tls ? { https: tls } : {}),
-  }) as unknown as FastifyInstance
+    https: tls,
+  })
   const eta = new Eta({ views: VIEWS_DIR, cache: true, debug: false })
   const streams = createLiveStreams(web, eta)
 
