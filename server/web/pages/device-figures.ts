@@ -1,0 +1,105 @@
+// The few figures of a device in the list: processor, memory, traffic of the last hour, age of the
+// newest sample. They come from roles, so no vendor is named here.
+
+import type { LatestSample } from '../../live/contract.ts'
+import type { Device } from '../../model/device.ts'
+import type { Role } from '../../model/profile.ts'
+import { rolesOf } from '../../profiles/page.ts'
+import type { WebContext } from '../context.ts'
+import { trafficOf } from './device-traffic.ts'
+
+/** Devices whose figures are fetched side by side. */
+const FETCHES_MAX = 8
+
+export interface Figures {
+  /** 0 to 100; null: not known. */
+  cpu: number | null
+  memory: number | null
+  /** Unix ms of the newest sample. */
+  at: number | null
+  /** Points of an SVG polyline, and what it says; null: nothing to draw. */
+  traffic: { points: string; text: string } | null
+}
+
+type RoleMetric = { role: Role; group: string; metric: string }
+
+/** Figures by uid, for the devices on one page of the list. */
+export async function figuresOf(
+  web: WebContext,
+  devices: readonly Device[],
+): Promise<Map<number, Figures>> {
+  const found = new Map<number, Figures>()
+  const queue = [...devices]
+  const work = async () => {
+    for (let device = queue.shift(); device; device = queue.shift()) {
+      found.set(device.uid, await figures(web, device))
+    }
+  }
+  await Promise.all(Array.from({ length: FETCHES_MAX }, work))
+  return found
+}
+
+async function figures(web: WebContext, device: Device): Promise<Figures> {
+  const roles = rolesOf(web.plan(device.identity?.profiles ?? []))
+  const latest = await web.live.latest(device.uid)
+  const at = latest.reduce((newest, sample) => Math.max(newest, sample.at), 0)
+  const inbound = roles.find(({ role }) => role === 'interface.in')
+  return {
+    cpu: cpuOf(device, roles, latest),
+    memory: memoryOf(device, roles, latest),
+    at: at > 0 ? at : null,
+    traffic: inbound ? await trafficOf(web, device.uid, inbound.group, inbound.metric) : null,
+  }
+}
+
+type Numbered = { row: string | null; value: number }
+
+/** The role's numbers, of the first group that has any. */
+function numbersOf(
+  role: Role,
+  roles: readonly RoleMetric[],
+  latest: readonly LatestSample[],
+): Numbered[] {
+  for (const { group, metric } of roles.filter(one => one.role === role)) {
+    const numbers = latest.flatMap(({ row, value, ...sample }) =>
+      sample.group === group && sample.metric === metric && typeof value === 'number'
+        ? [{ row, value }]
+        : [],
+    )
+    if (numbers.length > 0) return numbers
+  }
+  return []
+}
+
+const sum = (numbers: readonly Numbered[]): number =>
+  numbers.reduce((total, { value }) => total + value, 0)
+
+const percent = (value: number): number => Math.min(100, Math.max(0, value))
+
+/** Processors are averaged; containers each give their share of the host, so those are added up. */
+function cpuOf(
+  { config }: Device,
+  roles: readonly RoleMetric[],
+  latest: readonly LatestSample[],
+): number | null {
+  const numbers = numbersOf('cpu.usage', roles, latest)
+  if (numbers.length === 0) return null
+  return percent(config.kind === 'docker' ? sum(numbers) : sum(numbers) / numbers.length)
+}
+
+/** Main memory where the device names it, else its fullest memory; containers together of their host. */
+function memoryOf(
+  { config }: Device,
+  roles: readonly RoleMetric[],
+  latest: readonly LatestSample[],
+): number | null {
+  if (config.kind === 'docker') {
+    const total = sum(numbersOf('memory.total', roles, latest))
+    const used = numbersOf('memory.used', roles, latest)
+    return total > 0 && used.length > 0 ? percent((100 * sum(used)) / total) : null
+  }
+  const numbers = numbersOf('memory.percent', roles, latest)
+  if (numbers.length === 0) return null
+  const main = numbers.find(({ row }) => row === null || /\bram\b|physical|main/i.test(row))
+  return percent(main?.value ?? Math.max(...numbers.map(({ value }) => value)))
+}
