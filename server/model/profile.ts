@@ -1,6 +1,7 @@
 // A profile as an engineer writes it: what to read from a kind of device and what it means. The
 // format in words is docs/profiles.md; this is its shape. Names, expressions and cross references
-// are checked by server/profiles, not here.
+// are checked by server/profiles, not here. Long, because the parts of one document refer to each
+// other, and the JSON Schema for editors is made of them.
 
 import Type, { type Static, type TSchema } from 'typebox'
 import { DURATION_PATTERN } from './duration.ts'

@@ -4,11 +4,13 @@
 
 import type { GapReason } from '../model/gap.ts'
 import type { RawValue } from '../model/raw.ts'
-import type { Decoded, Field, Frame, Metric, Slot } from './definition.ts'
+import type { Decoded, Field, Frame, Metric } from './definition.ts'
+import { finish, type Hit } from './hit.ts'
 import { lookUp } from './lookup.ts'
 import { type Scalar, truth } from './operators.ts'
 import type { GroupPlan, Step } from './plan.ts'
 import type { Rate } from './rate.ts'
+import { takeRate } from './ratefield.ts'
 import { parseIndex } from './rows.ts'
 import { storedValue } from './stored.ts'
 
@@ -82,14 +84,6 @@ export function startRun(
     keys: [],
   }
   return { run, skipped: indexes.length - fitting.length }
-}
-
-/** What resolving a field gave; one object is used again and again. */
-interface Hit {
-  value: Decoded
-  gap: GapReason
-  served: number
-  wraps: boolean
 }
 
 /** Computes one field for all rows of its group. */
@@ -224,74 +218,6 @@ function accept(decoded: Decoded | undefined, field: Field, hit: Hit, raw: boole
   }
   hit.value = decoded
   if (!raw) finish(field, hit)
-}
-
-/** Scale, offset and range. */
-function finish(field: Field, hit: Hit): void {
-  const { value } = hit
-  if (typeof value !== 'number' && typeof value !== 'bigint') return
-  const scaled =
-    field.scale === 1 && field.offset === 0
-      ? value
-      : withoutDust(Number(value) * field.scale + field.offset)
-  hit.value = scaled
-  if (field.range && (scaled < field.range[0] || scaled > field.range[1])) {
-    hit.value = null
-    hit.gap = 'range'
-  }
-}
-
-/** 238 x 0.1 is 23.8, not 23.800000000000001. */
-function withoutDust(value: number): number {
-  return Number.isInteger(value) ? value : Number(value.toPrecision(12))
-}
-
-function takeRate(
-  slot: Slot,
-  place: number,
-  run: GroupRun,
-  row: number,
-  context: ComputeContext,
-  hit: Hit,
-): void {
-  const { value, served, wraps } = hit
-  if (typeof value !== 'number' && typeof value !== 'bigint') {
-    hit.value = null
-    hit.gap = 'decode'
-    return
-  }
-  context.key(run)
-  const reset = slot.rate?.resetOn ?? null
-  const resetPlace = reset === null ? undefined : run.plan.group.slotOf.get(reset)
-  const resetOn = resetPlace === undefined ? null : (run.frame.columns[resetPlace]?.[row] ?? null)
-  const question = { run, row, place, value, wraps, served, resetOn }
-  const rate = context.rate(question)
-  run.frame.row = row
-  if ('gap' in rate) {
-    hit.value = null
-    hit.gap = rate.gap
-    return
-  }
-  hit.value = rate.perSecond
-  finish(slot, hit)
-  if (hit.value === null) return
-  const max = maxOf(slot, run.frame)
-  const isOver = max !== null && Number(hit.value) > max
-  // A wrap that gives more than can be is a restart that nobody told us of.
-  if (rate.wrapped && isOver) {
-    hit.value = null
-    hit.gap = 'wrap-unsure'
-  } else if (!rate.wrapped && !context.believes(question, isOver)) {
-    hit.value = null
-    hit.gap = 'range'
-  }
-}
-
-function maxOf(slot: Slot, frame: Frame): number | null {
-  const max = slot.rate?.max ?? null
-  if (max === null || typeof max === 'number') return max
-  const value = max.evaluate(frame)
-  return typeof value === 'number' && value > 0 ? value : null
 }
 
 function toStored(metric: Metric, hit: Hit): void {

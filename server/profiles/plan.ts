@@ -2,10 +2,11 @@
 // are computed so that each finds what it needs. Pure; devices with the same set share it.
 
 import type { Fact } from '../model/profile.ts'
-import type { Catalogue, CatalogueProfile } from './catalogue.ts'
+import type { Catalogue } from './catalogue.ts'
 import { neededBy } from './crosscheck.ts'
 import type { FactSource, Group, Slot, Source } from './definition.ts'
 import type { Plan, PlanGroup } from './face.ts'
+import { chosenGroups, factsOf, strictest } from './profileset.ts'
 
 /** One OID or path that the plan reads; groups that name the same one share it. */
 export interface PlanSource {
@@ -63,8 +64,6 @@ export interface PlanDefinition {
   stepsFor(group: string, names: readonly string[]): Step[]
 }
 
-const TYPE_RANK = { device: 0, feature: 1, base: 2 } as const
-
 /** A plan of these profiles; ids that the catalogue lacks are passed over. */
 export function compilePlan(catalogue: Catalogue, profileIds: readonly string[]): Plan {
   const profiles = profileIds
@@ -86,47 +85,6 @@ export function compilePlan(catalogue: Catalogue, profileIds: readonly string[])
     quirks: strictest(profiles),
     definition,
   }
-}
-
-/** Of two profiles with one group: the one that writes of it itself, then device before feature. */
-function chosenGroups(profiles: readonly CatalogueProfile[]): Group[] {
-  const chosen = new Map<string, { group: Group; rank: number }>()
-  for (const profile of profiles) {
-    for (const [id, group] of profile.definition.groups) {
-      const own = profile.definition.ownGroups.has(id) ? 0 : 10
-      const rank = own + TYPE_RANK[profile.type]
-      const other = chosen.get(id)
-      if (!other || rank < other.rank) chosen.set(id, { group, rank })
-    }
-  }
-  return [...chosen.values()].map(({ group }) => group)
-}
-
-function factsOf(profiles: readonly CatalogueProfile[]): PlanDefinition['facts'] {
-  const ranked = profiles.toSorted((a, b) => TYPE_RANK[a.type] - TYPE_RANK[b.type])
-  return ranked.flatMap(profile =>
-    [...profile.definition.facts].flatMap(([fact, sources]) =>
-      sources.map(source => ({ fact, source })),
-    ),
-  )
-}
-
-/** The gentlest request size and the longest patience of all profiles. */
-function strictest(profiles: readonly CatalogueProfile[]): Plan['quirks'] {
-  const quirks: Plan['quirks'] = {}
-  for (const { definition } of profiles) {
-    const q = definition.quirks
-    if (q.bulk === false) quirks.bulk = false
-    else if (q.bulk === true) quirks.bulk ??= true
-    if (q.allowNonIncreasing) quirks.allowNonIncreasing = true
-    for (const key of ['maxRepetitions', 'maxOidsPerGet'] as const) {
-      if (q[key] !== undefined) quirks[key] = Math.min(q[key], quirks[key] ?? q[key])
-    }
-    for (const key of ['timeoutMs', 'retries'] as const) {
-      if (q[key] !== undefined) quirks[key] = Math.max(q[key], quirks[key] ?? q[key])
-    }
-  }
-  return quirks
 }
 
 /** Every source that a field's own source reads, fallbacks too. */
