@@ -46,8 +46,11 @@ export function parser<T extends TSchema>(
   }
 }
 
+/** What is used of Ajv's errors; Fastify's are of the same shape. */
+type SchemaError = Pick<ErrorObject, 'keyword' | 'instancePath' | 'params' | 'message'>
+
 /** Ajv's errors as dotted paths; the summary lines of unions are dropped where a branch says more. */
-function fieldErrors(errors: readonly ErrorObject[]): FieldError[] {
+export function fieldErrors(errors: readonly SchemaError[]): FieldError[] {
   const seen = new Map<string, FieldError>()
   for (const error of errors) {
     if (error.keyword === 'anyOf' && errors.length > 1) continue

@@ -3,6 +3,7 @@
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, type FieldError } from '../model/errors.ts'
+import { fieldErrors } from '../validate.ts'
 import { isHtmx, page } from './render.ts'
 
 const STATUS: Record<string, number> = {
@@ -15,6 +16,7 @@ const STATUS: Record<string, number> = {
   E_DEVICE_CHANGED: 409,
   E_DEVICE_FROM_FILE: 409,
   E_PRECONDITION: 412,
+  E_MEDIA_TYPE: 415,
   E_STORE_UNAVAILABLE: 503,
   E_BUS_OFFLINE: 503,
 }
@@ -38,31 +40,13 @@ export function problemOf(error: FastifyError | AppError | Error): Problem {
       errors: error.errors,
     }
   }
-  const status =
-    'validation' in error && error.validation
-      ? 400
-      : 'statusCode' in error
-        ? (error.statusCode ?? 500)
-        : 500
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : 'E_INTERNAL'
-  if (status === 413)
-    return {
-      status,
-      code,
-      title: 'what was sent is larger than 1 MB',
-      hint: 'send less at once',
-      errors: [],
-    }
-  if (status === 429)
-    return {
-      status,
-      code,
-      title: 'too many requests',
-      hint: 'wait a little and try again',
-      errors: [],
-    }
-  if (status < 500)
-    return { status, code, title: error.message, hint: '', errors: validationErrors(error) }
+  const { status, code } = statusAndCode(error)
+  const errors = 'validation' in error && error.validation ? fieldErrors(error.validation) : []
+  if (errors.length > 0)
+    return { status: 400, code: 'E_REQUEST', hint: '', errors, ...titled(errors) }
+  const known = FRAMEWORK_PROBLEMS[status === 429 ? 'rate limit' : code]
+  if (known) return { ...known, status, errors }
+  if (status < 500) return { status, code: 'E_REQUEST', title: error.message, hint: '', errors }
   return {
     status: 500,
     code: 'E_INTERNAL',
@@ -72,12 +56,49 @@ export function problemOf(error: FastifyError | AppError | Error): Problem {
   }
 }
 
-function validationErrors(error: Error | FastifyError): FieldError[] {
-  if (!('validation' in error) || !error.validation) return []
-  return error.validation.map(v => ({
-    path: v.instancePath.slice(1).replaceAll('/', '.'),
-    message: v.message ?? 'is not valid',
-  }))
+function statusAndCode(error: Error): { status: number; code: string } {
+  const status = 'statusCode' in error ? error.statusCode : undefined
+  const code = 'code' in error ? error.code : undefined
+  return {
+    status: typeof status === 'number' && status >= 400 && status < 600 ? status : 500,
+    code: typeof code === 'string' ? code : '',
+  }
+}
+
+function titled([first]: FieldError[]): { title: string } {
+  const what = [first?.path, first?.message].filter(Boolean).join(' ')
+  return { title: `the request is not valid: ${what}` }
+}
+
+/** Refusals of the framework, in our words: theirs quote what was sent. */
+const FRAMEWORK_PROBLEMS: Record<string, Pick<Problem, 'code' | 'title' | 'hint'>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: {
+    code: 'E_TOO_LARGE',
+    title: 'what was sent is larger than 1 MB',
+    hint: 'send less at once',
+  },
+  'rate limit': {
+    code: 'E_TOO_MANY',
+    title: 'too many requests',
+    hint: 'wait a little and try again',
+  },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    code: 'E_MEDIA_TYPE',
+    title: 'the Content-Type is not one that is read here',
+    hint: 'send JSON as application/json',
+  },
+  FST_ERR_CTP_INVALID_JSON_BODY: {
+    code: 'E_JSON',
+    title: 'the body is not valid JSON',
+    hint: '',
+  },
+  FST_ERR_CTP_EMPTY_JSON_BODY: {
+    code: 'E_JSON',
+    title: 'the body is empty, where JSON was announced',
+    hint: '',
+  },
+  FST_ERR_BAD_URL: { code: 'E_NOT_FOUND', title: 'the address is not valid', hint: '' },
+  FST_ERR_MAX_PARAM_LENGTH: { code: 'E_NOT_FOUND', title: 'the address is too long', hint: '' },
 }
 
 /** RFC 9457. */
@@ -87,6 +108,7 @@ export function sendProblemDocument(
   problem: Problem,
 ): FastifyReply {
   const { status, code, title, hint, errors } = problem
+  if (status === 401) reply.header('www-authenticate', challenge(request))
   return reply
     .code(status)
     .type('application/problem+json')
@@ -99,6 +121,12 @@ export function sendProblemDocument(
       instance: request.id,
       errors: errors.length > 0 ? errors : undefined,
     })
+}
+
+/** RFC 6750, 3: a token that was sent was a wrong one. */
+function challenge({ headers }: FastifyRequest): string {
+  const sent = /^bearer /i.test(headers.authorization ?? '')
+  return `Bearer realm="pollux"${sent ? ', error="invalid_token"' : ''}`
 }
 
 /** A page, or for htmx a note that goes to the flash line and leaves the rest of the page alone. */

@@ -2,6 +2,7 @@
 
 import { deviceCalls } from './api/devices.ts'
 import { healthCall } from './api/health.ts'
+import { profilesCall } from './api/profiles.ts'
 import { sampleCalls } from './api/samples.ts'
 import type { Handler, Route, WebContext } from './context.ts'
 import type { LiveStreams } from './live.ts'
@@ -96,6 +97,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
 
     ...deviceCalls(web),
     ...sampleCalls(web),
+    profilesCall(web),
     healthCall(web),
     text('/healthz', 'public', healthText()),
     text('/readyz', 'public', readyText(web)),

@@ -1,17 +1,23 @@
-// GET /api/v1/health: how each part does, for programs that watch Pollux. Machines that must not
-// sign in have /healthz and /readyz.
+// GET /api/v1/health: whether all is well, for anybody; how each part does, for who is signed in.
 
-import type { Route, WebContext } from '../context.ts'
+import type { HealthCheck, Route, WebContext } from '../context.ts'
+import { call } from './call.ts'
+
+export interface HealthAnswer {
+  ok: boolean
+  version?: string
+  parts?: HealthCheck[]
+}
 
 export function healthCall(web: WebContext): Route {
-  return {
+  return call({
     method: 'GET',
     path: '/api/v1/health',
-    kind: 'api',
-    permission: 'self',
-    async handler() {
+    permission: 'public',
+    async answer({ request }): Promise<HealthAnswer> {
       const parts = await web.health()
-      return { ok: parts.every(part => part.ok), version: web.version, parts }
+      const ok = parts.every(part => part.ok)
+      return request.viewer ? { ok, version: web.version, parts } : { ok }
     },
-  }
+  })
 }
