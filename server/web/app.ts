@@ -35,6 +35,8 @@ export interface WebOptions {
 
 const BODY_BYTES_MAX = 1024 * 1024
 const REQUEST_MS_MAX = 30_000
+/** A row's key in a path, every character of it escaped. */
+const PARAM_LENGTH_MAX = 3 * 512
 /** For one address; pages with many charts ask often. */
 const REQUESTS_PER_MINUTE_MAX = 3000
 
@@ -48,6 +50,10 @@ export async function createWeb({ web, tls, trustProxy }: WebOptions): Promise<F
     connectionTimeout: 0,
     trustProxy: trustProxy.length > 0 ? trustProxy : false,
     genReqId: () => crypto.randomUUID(),
+    routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
+    // What is refused before a route is found: an address that cannot be read.
+    frameworkErrors: (error, request, reply) =>
+      void sendProblemDocument(request, reply, problemOf(error)),
     ajv: { customOptions: { coerceTypes: 'array', allErrors: true, removeAdditional: false } },
     https: tls,
   })
@@ -57,6 +63,12 @@ export async function createWeb({ web, tls, trustProxy }: WebOptions): Promise<F
   await registerSecurityHeaders(app, web.secure)
   await app.register(cookie)
   await app.register(formbody, { bodyLimit: BODY_BYTES_MAX })
+  // RFC 7396, for PATCH.
+  app.addContentTypeParser(
+    'application/merge-patch+json',
+    { parseAs: 'string' },
+    app.getDefaultJsonParser('error', 'error'),
+  )
   await app.register(rateLimit, { max: REQUESTS_PER_MINUTE_MAX, timeWindow: '1 minute' })
   await app.register(fastifySSE, { heartbeatInterval: 15_000 })
   await registerStatic(app)
@@ -77,7 +89,7 @@ export async function createWeb({ web, tls, trustProxy }: WebOptions): Promise<F
       return answerError(
         request,
         reply,
-        new AppError('E_NOT_FOUND', 'there is no such page'),
+        new AppError('E_NOT_FOUND', `there is no such ${isApi(request) ? 'call' : 'page'}`),
         isApi(request) ? 'api' : 'page',
       )
     },

@@ -1,23 +1,23 @@
-// GET /api/v1/health: whether all is well, for anybody; how each part does, for who is signed in.
+// GET /api/v1/health: whether all is well, and how each part does. What may be asked without signing
+// in is /healthz and /readyz.
 
 import type { HealthCheck, Route, WebContext } from '../context.ts'
 import { call } from './call.ts'
 
 export interface HealthAnswer {
   ok: boolean
-  version?: string
-  parts?: HealthCheck[]
+  version: string
+  parts: HealthCheck[]
 }
 
 export function healthCall(web: WebContext): Route {
   return call({
     method: 'GET',
     path: '/api/v1/health',
-    permission: 'public',
-    async answer({ request }): Promise<HealthAnswer> {
+    permission: 'self',
+    async answer(): Promise<HealthAnswer> {
       const parts = await web.health()
-      const ok = parts.every(part => part.ok)
-      return request.viewer ? { ok, version: web.version, parts } : { ok }
+      return { ok: parts.every(part => part.ok), version: web.version, parts }
     },
   })
 }
