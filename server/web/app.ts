@@ -103,8 +103,9 @@ export async function createWeb({ web, tls, trustProxy }: WebOptions): Promise<F
 
 async function registerStatic(app: FastifyInstance): Promise<void> {
   const shared = {
+    // Asked again each time by its ETag: a page of a new version never runs an old script.
     cacheControl: true,
-    maxAge: '1h',
+    maxAge: 0,
     index: false as const,
     dotfiles: 'deny' as const,
   }
@@ -128,9 +129,14 @@ function addRoute(app: FastifyInstance, web: WebContext, route: Route): void {
     url: route.path,
     ...(route.schema ? { schema: route.schema } : {}),
     ...(route.kind === 'stream' ? { sse: { kind: 'only' as const, serializer: String } } : {}),
-    config: route.perMinuteMax
-      ? { rateLimit: { max: route.perMinuteMax, timeWindow: '1 minute' } }
-      : {},
+    // The HEAD of a stream would never end.
+    exposeHeadRoute: route.kind !== 'stream',
+    config: {
+      kind: route.kind,
+      ...(route.perMinuteMax
+        ? { rateLimit: { max: route.perMinuteMax, timeWindow: '1 minute' } }
+        : {}),
+    },
     onRequest: async request => {
       request.viewer = await viewerOf(web, request)
       if (can(request.viewer?.role ?? null, route.permission)) return
@@ -162,13 +168,15 @@ async function answerError(
   return sendProblemPage(request, reply, problem)
 }
 
-/** To the sign-in page, and from there back to what was asked for. */
+/**
+ * A person goes to the sign-in page, and from there back to what was asked for. Scripts that fetch
+ * a part of a page get 401 and the same way: a redirect would give them the sign-in page as data.
+ */
 function askToSignIn(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const asked = request.method === 'GET' && !isHtmx(request) ? request.url : '/'
+  const { kind } = request.routeOptions.config
+  const isWholePage = kind === 'page' && !isHtmx(request)
+  const asked = request.method === 'GET' && isWholePage ? request.url : '/'
   const target = `/login?next=${encodeURIComponent(asked)}`
-  if (isHtmx(request)) return reply.code(401).header('HX-Redirect', target).send()
-  const wantsPage =
-    request.headers.accept === undefined || /text\/html|\*\/\*/.test(request.headers.accept)
-  if (!wantsPage) return reply.code(401).type('text/plain').send('sign in first')
-  return reply.redirect(target, 303)
+  if (isWholePage) return reply.redirect(target, 303)
+  return reply.code(401).header('HX-Redirect', target).type('text/plain').send('sign in first\n')
 }

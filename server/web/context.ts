@@ -56,6 +56,9 @@ declare module 'fastify' {
     /** null: nobody is signed in. */
     viewer: Viewer | null
   }
+  interface FastifyContextConfig {
+    kind?: Route['kind']
+  }
 }
 
 export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>

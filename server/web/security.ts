@@ -32,6 +32,7 @@ export async function registerSecurityHeaders(
     },
     // On plain http a browser ignores it, and a proxy before us sends its own.
     strictTransportSecurity: secure,
+    frameguard: { action: 'deny' },
     referrerPolicy: { policy: 'same-origin' },
     crossOriginOpenerPolicy: { policy: 'same-origin' },
   })
