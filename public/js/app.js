@@ -1,1 +1,95 @@
-// Small comforts on top of pages that work without this file.
+// Comforts on top of pages that work without this file: keys, the theme, ages that go on, fields of
+// the device form that are not needed, and a word when the live stream is lost.
+
+const AGE_MS = 5000
+const SEQUENCE_MS = 1500
+const THEME_SECONDS = 365 * 24 * 3600
+
+const offset = Number(document.documentElement.dataset.now ?? Date.now()) - Date.now()
+
+/** As `shortAge` of the server. */
+function ageText(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000))
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`
+  if (seconds < 86_400) return `${Math.round(seconds / 3600)} h`
+  return `${Math.round(seconds / 86_400)} d`
+}
+
+function tick() {
+  const now = Date.now() + offset
+  for (const time of document.querySelectorAll('time[data-age]')) {
+    const text = ageText(now - Number(time.dataset.age))
+    if (time.textContent !== text) time.textContent = text
+  }
+}
+
+function chooseTheme(theme) {
+  // biome-ignore lint/suspicious/noDocumentCookie: the server draws the next page by it; Cookie Store needs https
+  document.cookie = `theme=${theme}; path=/; max-age=${THEME_SECONDS}; samesite=lax`
+  document.documentElement.dataset.theme = theme
+  for (const button of document.querySelectorAll('[data-theme-choice]')) {
+    button.setAttribute('aria-pressed', String(button.dataset.themeChoice === theme))
+  }
+}
+
+/** Hides what the chosen kind and SNMP version do not need; the server ignores it either way. */
+function fitForm(form) {
+  const kind = form.elements.namedItem('kind')?.value
+  const version = form.elements.namedItem('credentials.version')?.value ?? ''
+  for (const part of form.querySelectorAll('[data-for-kind]')) {
+    part.hidden = part.dataset.forKind !== kind
+  }
+  for (const part of form.querySelectorAll('[data-for-version]')) {
+    part.hidden = !part.dataset.forVersion.split(' ').includes(version)
+  }
+}
+
+function moveRow(step) {
+  const links = [...document.querySelectorAll('[data-row] .row-link')]
+  const here = links.indexOf(document.activeElement)
+  const next = here < 0 ? (step > 0 ? 0 : links.length - 1) : here + step
+  links[Math.min(links.length - 1, Math.max(0, next))]?.focus()
+}
+
+const keysSheet = () => document.getElementById('keys')
+
+const KEYS = {
+  '/': () => document.querySelector('[data-key="/"]')?.focus(),
+  '?': () => keysSheet()?.showModal(),
+  j: () => moveRow(1),
+  k: () => moveRow(-1),
+}
+
+let began = 0
+
+/** `g` and then a letter goes to the link of the navigation that names them. */
+function onKey(event) {
+  const { key, target } = event
+  if (event.ctrlKey || event.metaKey || event.altKey || keysSheet()?.open) return
+  if (key === 'Escape') return document.activeElement?.blur()
+  if (target.closest?.('input, select, textarea, [contenteditable]')) return
+  const link =
+    Date.now() - began < SEQUENCE_MS
+      ? document.querySelector(`a[data-key="g ${CSS.escape(key)}"]`)
+      : null
+  began = key === 'g' ? Date.now() : 0
+  const act = link ? () => link.click() : Object.hasOwn(KEYS, key) ? KEYS[key] : null
+  if (!act) return
+  event.preventDefault()
+  act()
+}
+
+document.addEventListener('keydown', onKey)
+document.addEventListener('click', event => {
+  const theme = event.target.closest?.('[data-theme-choice]')
+  if (theme) chooseTheme(theme.dataset.themeChoice)
+  if (event.target.closest?.('[data-opens-keys]')) keysSheet()?.showModal()
+})
+document.addEventListener('change', event => {
+  const form = event.target.closest?.('[data-device-form]')
+  if (form) fitForm(form)
+})
+for (const part of document.querySelectorAll('[data-needs-script]')) part.hidden = false
+for (const form of document.querySelectorAll('[data-device-form]')) fitForm(form)
+setInterval(tick, AGE_MS)

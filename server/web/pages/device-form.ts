@@ -10,6 +10,7 @@ import type { Actor } from '../../model/user.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { problemOf } from '../errors.ts'
 import { fragment, goTo, isHtmx, page } from '../render.ts'
+import { plainText } from '../words.ts'
 import {
   documentOf,
   EMPTY,
@@ -219,7 +220,7 @@ function showForm(
   reply: FastifyReply,
   { values, stored, errors = [], problem = null, test = null }: Shown,
 ): Promise<string> {
-  const title = stored ? `Edit ${stored.config.name}` : 'Add device'
+  const title = stored ? `Edit ${plainText(stored.config.name)}` : 'Add device'
   const typed = request.method === 'POST' && SECRET_FIELDS.some(name => values[name])
   return page(request, reply, 'device-form', {
     title,
@@ -257,7 +258,7 @@ async function showDelete(
 ): Promise<string> {
   const series = await web.store.samples.series(device.uid)
   return page(request, reply, 'device-delete', {
-    title: `Delete ${device.config.name}`,
+    title: `Delete ${plainText(device.config.name)}`,
     device,
     series: series.length,
     firstAt: series.reduce((first, { firstAt }) => Math.min(first, firstAt), Date.now()),
