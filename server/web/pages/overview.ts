@@ -13,6 +13,8 @@ import {
 /** Rows of "In trouble", and tiles: beyond, the list with its filters serves better. */
 const TROUBLE_MAX = 50
 const TILES_MAX = 2000
+/** Up to so many devices, a tile has room for its name. */
+const NAMED_MAX = 80
 
 const TROUBLE = new Set(['down', 'degraded', 'unknown'])
 
@@ -27,6 +29,7 @@ export async function overviewData(web: WebContext): Promise<Record<string, unkn
     trouble: trouble.slice(0, TROUBLE_MAX),
     troubleMore: Math.max(0, trouble.length - TROUBLE_MAX),
     places: places(lines.sort((a, b) => compareTexts(a.name, b.name)).slice(0, TILES_MAX)),
+    named: lines.length <= NAMED_MAX,
     tilesMore: Math.max(0, lines.length - TILES_MAX),
   }
 }
