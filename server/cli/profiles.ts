@@ -1,4 +1,5 @@
-// `pollux profiles`: check every profile file, as editors and CI want it.
+// `pollux profiles`: check every profile file, as editors and CI want it; the other commands on
+// profiles are in files of their own.
 
 import { Command } from 'commander'
 import { SHIPPED_PROFILES_DIR } from '../paths.ts'
@@ -6,6 +7,7 @@ import { buildCatalogue } from '../profiles/build.ts'
 import { loadSources } from '../profiles/load.ts'
 import { settings } from './open.ts'
 import { print, printJson } from './output.ts'
+import { addTryCommand } from './profiles-try.ts'
 
 export function profilesCommand(): Command {
   const command = new Command('profiles').description('OID profiles')
@@ -33,5 +35,6 @@ export function profilesCommand(): Command {
       }
       if (problems.some(p => p.severity === 'error')) process.exitCode = 1
     })
+  addTryCommand(command)
   return command
 }
