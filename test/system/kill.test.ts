@@ -16,10 +16,9 @@ import { startMosquitto } from '../parts/mosquitto.ts'
 import { type Answer, audit, startLedger } from './ledger.ts'
 import {
   figure,
-  type Installation,
+  importDevices,
   installation,
   makeToken,
-  pollux,
   type Server,
   senderNumbers,
   startServer,
@@ -66,18 +65,6 @@ function networkDevices(network: Network, twins: number): Record<string, unknown
     one(`twin-${i + 1}`, network.devices[i % network.devices.length]?.port ?? 0),
   )
   return [...own, ...others]
-}
-
-async function importDevices(
-  where: Installation,
-  devices: readonly Record<string, unknown>[],
-): Promise<void> {
-  const done = await pollux(where, ['devices', 'import', '-', '--json'], {
-    input: JSON.stringify(devices),
-  })
-  const { created, updated, refused } = JSON.parse(done.stdout || '{}')
-  if (created + updated !== devices.length || refused !== 0)
-    throw new Error(`devices were not imported: ${done.stdout}${done.stderr}`)
 }
 
 /** A good read that the spool had on disk. */

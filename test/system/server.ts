@@ -91,6 +91,19 @@ export async function pollux(
   return result
 }
 
+/** Adds or changes devices on the command line; a running server notices within a minute. */
+export async function importDevices(
+  where: Installation,
+  devices: readonly Record<string, unknown>[],
+): Promise<void> {
+  const done = await pollux(where, ['devices', 'import', '-', '--json'], {
+    input: JSON.stringify(devices),
+  })
+  const { created, updated, refused } = JSON.parse(done.stdout || '{}')
+  if (created + updated !== devices.length || refused !== 0)
+    throw new Error(`devices were not imported: ${done.stdout}${done.stderr}`)
+}
+
 export interface Server {
   url: string
   pid: number
@@ -186,7 +199,7 @@ const Latest = Type.Object({
 })
 export type LatestSample = Static<typeof Latest>['samples'][number]
 
-const parseLatest = parser(Latest, 'E_TEST', 'the latest samples')
+export const parseLatest = parser(Latest, 'E_TEST', 'the latest samples')
 
 /** GET with a bearer token. */
 export function ask(url: string, token: string, where: string): Promise<Response> {
