@@ -97,8 +97,8 @@ const FRAMEWORK_PROBLEMS: Record<string, Pick<Problem, 'code' | 'title' | 'hint'
     title: 'the body is empty, where JSON was announced',
     hint: '',
   },
-  FST_ERR_BAD_URL: { code: 'E_NOT_FOUND', title: 'the address is not valid', hint: '' },
-  FST_ERR_MAX_PARAM_LENGTH: { code: 'E_NOT_FOUND', title: 'the address is too long', hint: '' },
+  FST_ERR_BAD_URL: { code: 'E_REQUEST', title: 'the address is not valid', hint: '' },
+  FST_ERR_MAX_PARAM_LENGTH: { code: 'E_REQUEST', title: 'the address is too long', hint: '' },
 }
 
 /** RFC 9457. */

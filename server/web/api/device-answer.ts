@@ -38,8 +38,9 @@ const NOT_JUDGED = { state: 'unknown', reason: null } as const
 
 export function deviceAnswer(web: WebContext, device: Device): DeviceAnswer {
   const { config, version, source, identity, createdAt, updatedAt } = device
-  const status = web.devices.status(config.id) ?? { ...NOT_JUDGED, since: updatedAt }
-  return { ...config, version, source, status, identity, createdAt, updatedAt }
+  const { id, name, kind, ...rest } = config
+  const status = web.devices.status(id) ?? { ...NOT_JUDGED, since: updatedAt }
+  return { id, name, kind, ...rest, version, source, status, identity, createdAt, updatedAt }
 }
 
 /**
