@@ -24,6 +24,7 @@ type Column = (typeof COLUMNS)[number]
 
 const checkOne = {
   q: checker(Type.String({ maxLength: 100 })),
+  tag: checker(Type.String({ maxLength: 40 })),
   state: checker(Type.Enum(DEVICE_STATES)),
   kind: checker(Type.Enum(DEVICE_KINDS)),
   sort: checker(Type.Enum(COLUMNS.flatMap(column => [column, `-${column}`] as const))),
@@ -33,6 +34,7 @@ const checkOne = {
 /** What the address asks for; what it says wrongly counts as not said. */
 export interface Filter {
   q: string
+  tag: string
   state: string
   kind: string
   sort: Column
@@ -49,6 +51,7 @@ export function filterOf(query: Record<string, unknown>): Filter {
   const column = COLUMNS.find(one => one === sort.replace('-', '')) ?? 'state'
   return {
     q: text('q').trim(),
+    tag: text('tag'),
     state: text('state'),
     kind: text('kind'),
     sort: column,
@@ -59,9 +62,10 @@ export function filterOf(query: Record<string, unknown>): Filter {
 
 /** The list's address with some of its parts changed; what is as by default is left out. */
 export function listHref(filter: Filter, change: Partial<Filter>): string {
-  const { q, state, kind, sort, down, page: number } = { ...filter, ...change }
+  const { q, tag, state, kind, sort, down, page: number } = { ...filter, ...change }
   const query = new URLSearchParams()
   if (q) query.set('q', q)
+  if (tag) query.set('tag', tag)
   if (state) query.set('state', state)
   if (kind) query.set('kind', kind)
   if (sort !== 'state' || down) query.set('sort', `${down ? '-' : ''}${sort}`)
@@ -76,7 +80,9 @@ const COMPARE: Record<Column, (a: DeviceLine, b: DeviceLine) => number> = {
   address: (a, b) => compareTexts(a.address, b.address) || compareTexts(a.name, b.name),
 }
 
-function matches(line: DeviceLine, q: string): boolean {
+/** All that was asked for but the state, which has counts of its own. */
+function matches(line: DeviceLine, { q, tag, kind }: Filter): boolean {
+  if ((kind && line.kind !== kind) || (tag && !line.tags.includes(tag))) return false
   const wanted = q.toLowerCase()
   return [line.name, line.id, line.address, line.location, ...line.tags].some(text =>
     text.toLowerCase().includes(wanted),
@@ -90,11 +96,7 @@ export async function devicesData(
 ): Promise<Record<string, unknown>> {
   const asked = filterOf(query)
   const devices = await web.devices.list()
-  const found = devices
-    .map(device => deviceLine(web, device))
-    .filter(
-      line => (!asked.q || matches(line, asked.q)) && (!asked.kind || line.kind === asked.kind),
-    )
+  const found = devices.map(device => deviceLine(web, device)).filter(line => matches(line, asked))
   const lines = found.filter(line => !asked.state || line.status.state === asked.state)
   lines.sort(COMPARE[asked.sort])
   if (asked.down) lines.reverse()
@@ -112,7 +114,7 @@ export async function devicesData(
       shown.flatMap(({ uid }) => byUid.get(uid) ?? []),
     ),
     filter,
-    filtered: asked.q !== '' || asked.state !== '' || asked.kind !== '',
+    filtered: asked.q !== '' || asked.tag !== '' || asked.state !== '' || asked.kind !== '',
     pages,
     kinds: DEVICE_KINDS.filter(kind => devices.some(({ config }) => config.kind === kind)),
     href: (change: Partial<Filter>) => listHref(filter, { page: 1, ...change }),
