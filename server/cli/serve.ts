@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import Type, { type Static } from 'typebox'
-import { type Program, startProgram } from '../compose/program.ts'
+import type { Program } from '../compose/program.ts'
 import { type Config, readConfig, settingsHelp } from '../config.ts'
 import { createLog, type Logger } from '../log.ts'
 import { messageOf } from '../model/errors.ts'
@@ -119,6 +119,8 @@ async function startWatched(
   log: Logger,
   children: readonly ChildProcess[] = [],
 ): Promise<Program> {
+  // Loaded only here: the short commands do without the whole program, and start in half the time.
+  const { startProgram } = await import('../compose/program.ts')
   const starting = startProgram(config, env, log)
   let stopping = false
   const stop = async (signal: NodeJS.Signals) => {
