@@ -1,19 +1,121 @@
-// What the program tells open pages as it happens, by server-sent events.
+// What the program tells open pages as it happens, by server-sent events: one stream a page. Pages
+// that look at the same thing share one feed, so that it is read once.
 
 import type { Eta } from 'eta'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import Type from 'typebox'
+import { AppError } from '../model/errors.ts'
+import { checker } from '../validate.ts'
 import type { Handler, WebContext } from './context.ts'
+import { type ClientCounts, createClient, type LiveClient } from './live-client.ts'
+import { createDeviceFeed, type DeviceFeed, type Watcher } from './live-device.ts'
+import { createPageFeed, type PageFeed, type PageSource } from './live-pages.ts'
+import { devicesData } from './pages/devices.ts'
+import { overviewData } from './pages/overview.ts'
+import { windowOf } from './window.ts'
+
+/** Streams at once; the next one is refused and the browser asks again later. */
+const STREAMS_MAX = 500
 
 export interface LiveStreams {
   handler: Handler
-  close(): Promise<void> | void
+  /** Ends all streams; more than once does no harm. */
+  close(): void
 }
 
-export function createLiveStreams(_web: WebContext, _eta: Eta): LiveStreams {
+const checkQuery = checker(
+  Type.Object({
+    device: Type.Optional(Type.String({ maxLength: 63 })),
+    page: Type.Optional(Type.Enum(['overview', 'devices'] as const)),
+    shape: Type.Optional(Type.String({ maxLength: 40 })),
+    part: Type.Optional(Type.Literal('row')),
+  }),
+)
+/** The list's own filters, whatever they are. */
+const checkTexts = checker(Type.Record(Type.String(), Type.String({ maxLength: 500 })))
+
+export function createLiveStreams(web: WebContext, eta: Eta): LiveStreams {
+  const clients = new Set<LiveClient>()
+  const counts: ClientCounts = { droppedSlow: 0 }
+  const feeds = createFeeds(web, eta)
+  let isClosed = false
+
+  const open = (request: FastifyRequest, reply: FastifyReply): LiveClient => {
+    if (isClosed || clients.size >= STREAMS_MAX || !request.viewer) {
+      throw new AppError('E_STREAMS_MAX', 'too many pages are open', {
+        passing: true,
+        hint: 'close some of them; this one tries again by itself',
+      })
+    }
+    const client = createClient(web, request, reply, request.viewer, counts)
+    clients.add(client)
+    client.onClose(() => clients.delete(client))
+    return client
+  }
   return {
-    handler: async (_request, reply) => {
-      reply.sse.keepAlive()
-      await reply.sse.send({ data: '' })
+    async handler(request, reply) {
+      const checked = checkQuery(request.query)
+      if (!checked.ok)
+        throw new AppError('E_QUERY', 'there is no such stream', { errors: checked.errors })
+      const { device, page, shape, part } = checked.value
+      if (device !== undefined) {
+        const window = windowOf(request.query, Date.now())
+        const uid = (await web.devices.get(device))?.uid
+        if (uid === undefined) throw new AppError('E_NOT_FOUND', 'there is no such device')
+        const client = open(request, reply)
+        await feeds.device(device, uid, {
+          client,
+          shape: part === 'row' ? null : (shape ?? ''),
+          window,
+        })
+        return
+      }
+      const texts = checkTexts(request.query)
+      await feeds.page(page ?? 'overview', texts.ok ? texts.value : {}, open(request, reply))
     },
-    close: () => {},
+    close() {
+      isClosed = true
+      for (const client of [...clients]) client.close()
+    },
+  }
+}
+
+type Texts = Record<string, string>
+
+/** Feeds live as long as somebody looks. */
+function createFeeds(web: WebContext, eta: Eta) {
+  const devices = new Map<string, DeviceFeed>()
+  const pages = new Map<string, PageFeed>()
+
+  const sourceOf = (page: 'overview' | 'devices', query: Texts): PageSource =>
+    page === 'overview'
+      ? { view: 'overview/_body', target: '#overview', data: () => overviewData(web) }
+      : { view: 'devices/_table', target: '#devices', data: () => devicesData(web, query) }
+
+  return {
+    async device(id: string, uid: number, watcher: Watcher): Promise<void> {
+      const key = `${id} ${uid}`
+      const feed = devices.get(key) ?? createDeviceFeed(web, eta, id, uid)
+      devices.set(key, feed)
+      watcher.client.onClose(() => {
+        feed.remove(watcher)
+        if (feed.size > 0 || devices.get(key) !== feed) return
+        devices.delete(key)
+        feed.close()
+      })
+      await feed.add(watcher)
+    },
+    async page(page: 'overview' | 'devices', query: Texts, client: LiveClient): Promise<void> {
+      const key = `${page} ${JSON.stringify(query)}`
+      const feed = pages.get(key) ?? createPageFeed(web, eta, sourceOf(page, query))
+      pages.set(key, feed)
+      client.onClose(() => {
+        feed.remove(client)
+        if (feed.size > 0 || pages.get(key) !== feed) return
+        pages.delete(key)
+        feed.close()
+      })
+      await feed.add(client)
+    },
   }
 }

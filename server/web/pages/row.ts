@@ -1,8 +1,61 @@
 // The page of one row of a device's table: an interface, a disk, a container.
 
+import Type from 'typebox'
+import { AppError } from '../../model/errors.ts'
+import { checker } from '../../validate.ts'
+import { isNumeric } from '../cells.ts'
+import { rowFigures } from '../charts.ts'
 import type { Handler, WebContext } from '../context.ts'
+import { loadDevice } from '../device-data.ts'
+import { headerOf } from '../device-page.ts'
 import { page } from '../render.ts'
+import { metricCell } from '../tables.ts'
+import { RANGES, windowOf } from '../window.ts'
+import { plainText } from '../words.ts'
 
-export function rowPage(_web: WebContext): Handler {
-  return (request, reply) => page(request, reply, 'row', { title: 'Row' })
+const checkParams = checker(
+  Type.Object({ id: Type.String(), group: Type.String(), row: Type.String() }),
+)
+
+export function rowPage(web: WebContext): Handler {
+  return async (request, reply) => {
+    const params = checkParams(request.params)
+    if (!params.ok) throw new AppError('E_NOT_FOUND', 'there is no such row')
+    const window = windowOf(request.query, Date.now())
+    const view = await loadDevice(web, params.value.id)
+    const group = view.groups.get(params.value.group)
+    const values = group && view.values.get(group.id)
+    const row = values?.rows.find(one => one.key === params.value.row)
+    if (!group || !values || !row) {
+      throw new AppError('E_NOT_FOUND', 'this device has no such row', {
+        hint: 'it may have gone since; the page of the device lists all rows',
+      })
+    }
+    const name = plainText(row.name, 120)
+    return page(request, reply, 'row', {
+      title: `${name} · ${plainText(view.device.config.name, 100)}`,
+      id: view.id,
+      name,
+      subtitle: plainText(row.subtitle, 255),
+      group: { id: group.id, title: group.title, description: group.description },
+      header: headerOf(web, view),
+      labels: Object.entries(row.labels)
+        .map(([label, text]) => ({
+          title: label.replaceAll('_', ' '),
+          value: plainText(text, 255),
+        }))
+        .filter(({ value }) => value !== ''),
+      values: group.metrics.map(metric => ({
+        title: metric.title,
+        description: metric.description,
+        isNumber: isNumeric(metric),
+        ...metricCell(group, values, row.key, metric),
+      })),
+      stale: values.stale,
+      at: values.at,
+      figures: rowFigures(view, group, row, window),
+      ranges: RANGES,
+      window,
+    })
+  }
 }

@@ -1,0 +1,238 @@
+// A chart of lines, areas or bars on a canvas: shaded gaps, the ceiling, a crosshair that all charts
+// share, and a selection while somebody zooms. Knows nothing of where its data come from.
+
+import { axisText, niceStep } from './units.js'
+
+/** A ceiling far above everything would press the lines flat: it is only named then. */
+const CEILING_FACTOR = 3
+const AXIS_WIDTH = 68
+
+const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+
+/** `light-dark()` is only resolved on an element. */
+const probe = document.createElement('span')
+probe.className = 'color-probe'
+
+export function colors() {
+  document.body.append(probe)
+  const of = number => {
+    probe.className = `color-probe stroke${number}`
+    return getComputedStyle(probe).color
+  }
+  const lines = [1, 2, 3, 4, 5, 6].map(of)
+  probe.className = 'color-probe'
+  const named = name => {
+    probe.className = `color-probe color-${name}`
+    return getComputedStyle(probe).color
+  }
+  const found = {
+    lines,
+    grid: named('line'),
+    text: named('muted'),
+    strong: named('strong'),
+    gap: named('gap'),
+    accent: named('accent'),
+    surface: named('surface'),
+    font: css('font-family') || 'system-ui, sans-serif',
+  }
+  probe.remove()
+  return found
+}
+
+const alpha = (color, share) => `color-mix(in srgb, ${color} ${share * 100}%, transparent)`
+
+/** Alone between two gaps, a point would not be seen. */
+function radii(points) {
+  return points.map((point, at) => {
+    const isAlone = (points[at - 1]?.y ?? null) === null && (points[at + 1]?.y ?? null) === null
+    return point.y !== null && isAlone ? 1.6 : 0
+  })
+}
+
+function datasetOf(series, type, palette) {
+  const color = palette.lines[series.color - 1]
+  const isFilled = type === 'area' ? series.color === 1 || series.mirror : type === 'stacked'
+  return {
+    label: series.title,
+    data: series.points,
+    borderColor: color,
+    backgroundColor: alpha(color, type === 'bars' ? 0.75 : type === 'stacked' ? 0.28 : 0.12),
+    borderWidth: type === 'bars' ? 0 : 1.5,
+    borderDash: series.dashed ? [5, 3] : [],
+    borderJoinStyle: 'round',
+    pointRadius: radii(series.points),
+    pointBackgroundColor: color,
+    pointBorderWidth: 0,
+    fill: type === 'stacked' ? 'stack' : isFilled ? 'origin' : false,
+    spanGaps: false,
+  }
+}
+
+const plainLine = (label, points, color, rest) => ({
+  label,
+  data: points,
+  borderColor: color,
+  borderWidth: 1.25,
+  pointRadius: 0,
+  fill: false,
+  ...rest,
+})
+
+function extremes(state) {
+  let low = 0
+  let high = 0
+  const sums = new Map()
+  for (const { points } of state.series) {
+    for (const { x, y } of points) {
+      if (y === null) continue
+      const sum = state.type === 'stacked' ? (sums.get(x) ?? 0) + y : y
+      if (state.type === 'stacked') sums.set(x, sum)
+      low = Math.min(low, sum)
+      high = Math.max(high, sum)
+    }
+  }
+  return { low, high }
+}
+
+function datasetsOf(state, palette, high) {
+  const sets = state.series.map(series => datasetOf(series, state.type, palette))
+  if (state.average) {
+    sets.push(plainLine('Average', state.average.points, palette.strong, { borderWidth: 2 }))
+  }
+  const { ceiling } = state
+  const top = ceiling?.points.at(-1)?.y ?? 0
+  if (ceiling && top <= CEILING_FACTOR * high) {
+    const last = { x: state.to, y: top }
+    const points = [{ x: state.from, y: ceiling.points[0].y }, ...ceiling.points, last]
+    const dash = { borderDash: [4, 4], stepped: true, stack: 'ceiling' }
+    sets.push(plainLine(ceiling.title, points, palette.text, dash))
+  }
+  return sets
+}
+
+/** Behind the lines: when there was nothing. Before them: the crosshair and the selection. */
+const overlay = {
+  id: 'overlay',
+  beforeDatasetsDraw({ ctx, chartArea, scales, pollux }) {
+    ctx.save()
+    ctx.fillStyle = pollux.palette.gap
+    for (const [from, to] of pollux.state.gaps) {
+      const left = Math.max(chartArea.left, scales.x.getPixelForValue(from))
+      const right = Math.min(chartArea.right, scales.x.getPixelForValue(to))
+      if (right > left) ctx.fillRect(left, chartArea.top, right - left, chartArea.height)
+    }
+    ctx.restore()
+  },
+  afterDatasetsDraw({ ctx, chartArea, scales, pollux }) {
+    const { cursor, selection, palette } = pollux
+    ctx.save()
+    if (cursor !== null && cursor >= scales.x.min && cursor <= scales.x.max) {
+      const x = Math.round(scales.x.getPixelForValue(cursor)) + 0.5
+      ctx.strokeStyle = palette.strong
+      ctx.setLineDash([3, 3])
+      ctx.beginPath()
+      ctx.moveTo(x, chartArea.top)
+      ctx.lineTo(x, chartArea.bottom)
+      ctx.stroke()
+    }
+    if (selection) {
+      ctx.fillStyle = alpha(palette.accent, 0.15)
+      const [a, b] = selection
+      ctx.fillRect(Math.min(a, b), chartArea.top, Math.abs(b - a), chartArea.height)
+    }
+    ctx.restore()
+  },
+}
+
+function axes(state, palette) {
+  const font = { family: palette.font, size: 11 }
+  const { low, high } = extremes(state)
+  const hasMirror = state.series.some(series => series.mirror)
+  const top = Math.max(high, state.max ?? 0)
+  return {
+    x: {
+      type: 'time',
+      min: state.from,
+      max: state.to,
+      grid: { display: false },
+      border: { color: palette.grid },
+      ticks: { color: palette.text, font, maxRotation: 0, autoSkipPadding: 24, sampleSize: 4 },
+    },
+    y: {
+      stacked: state.type === 'stacked',
+      ...(state.min === null ? {} : { suggestedMin: state.min }),
+      ...(state.max === null ? {} : { suggestedMax: state.max }),
+      grace: state.max === null ? '6%' : 0,
+      grid: {
+        color: context => (context.tick.value === 0 ? palette.strong : palette.grid),
+        lineWidth: context => (context.tick.value === 0 && hasMirror ? 0.75 : 1),
+      },
+      border: { display: false },
+      afterFit: scale => {
+        scale.width = AXIS_WIDTH
+      },
+      ticks: {
+        color: palette.text,
+        font,
+        maxTicksLimit: 5,
+        stepSize: niceStep(top - low, state.unit),
+        callback: value =>
+          axisText(hasMirror ? Math.abs(value) : value, state.unit, state.decimals),
+      },
+    },
+  }
+}
+
+/** @param state see charts.js */
+export function drawLines(canvas, state) {
+  const palette = colors()
+  const pollux = { state, palette, cursor: null, selection: null }
+  const chart = new Chart(canvas, {
+    type: state.type === 'bars' ? 'bar' : 'line',
+    data: { datasets: [] },
+    options: {
+      animation: false,
+      parsing: false,
+      normalized: true,
+      maintainAspectRatio: false,
+      events: [],
+      layout: { padding: { top: 6, right: 2 } },
+      plugins: { legend: { display: false }, tooltip: { enabled: false } },
+      scales: axes(state, palette),
+    },
+    plugins: [
+      {
+        id: 'pollux',
+        // Before the first drawing, which happens inside the constructor.
+        beforeInit: created => {
+          created.pollux = pollux
+          created.data.datasets = datasetsOf(state, palette, extremes(state).high)
+        },
+      },
+      overlay,
+    ],
+  })
+  const refresh = () => {
+    chart.data.datasets = datasetsOf(state, pollux.palette, extremes(state).high)
+    chart.options.scales = axes(state, pollux.palette)
+    chart.update('none')
+  }
+  return {
+    refresh,
+    recolor() {
+      pollux.palette = colors()
+      refresh()
+    },
+    /** The line across all charts; null: none. */
+    setCursor(at) {
+      pollux.cursor = at
+      chart.draw()
+    },
+    setSelection(pixels) {
+      pollux.selection = pixels
+      chart.draw()
+    },
+    timeAt: x => chart.scales.x.getValueForPixel(x),
+    destroy: () => chart.destroy(),
+  }
+}

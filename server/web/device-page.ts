@@ -1,0 +1,236 @@
+// What the device page shows, as data for views/device: sections with their numbers, charts and
+// tables, the steps of the last change, and the facts. The live stream renders from the same.
+
+import { createHash } from 'node:crypto'
+import type { Receipt } from '../model/collection.ts'
+import { FACTS } from '../model/profile.ts'
+import type { PageGroup, PageSection } from '../profiles/face.ts'
+import { type Cell, cellOf } from './cells.ts'
+import { type Figure, groupFigures, metricsOf } from './charts.ts'
+import type { WebContext } from './context.ts'
+import { type DeviceView, loadDevice } from './device-data.ts'
+import { type TableView, tableOf } from './tables.ts'
+import type { TimeWindow } from './window.ts'
+import { plainText, type StatusView, statusView } from './words.ts'
+
+/** A change is news for so long. */
+const NEWS_MS = 10 * 60_000
+
+export interface Stat extends Cell {
+  group: string
+  title: string
+  description: string
+  /** 0 to 100 for a bar; null: none. */
+  percent: number | null
+}
+
+export interface SectionView {
+  id: string
+  title: string
+  stats: Stat[]
+  headline: Figure[]
+  more: Figure[]
+  tables: TableView[]
+}
+
+export interface Step {
+  text: string
+  detail: string
+  state: 'done' | 'current' | 'failed' | 'next'
+}
+
+export interface Header {
+  id: string
+  name: string
+  kind: string
+  address: string
+  location: string
+  tags: string[]
+  enabled: boolean
+  source: string
+  status: StatusView
+}
+
+export interface DevicePage extends Record<string, unknown> {
+  id: string
+  header: Header
+  facts: { title: string; value: string }[]
+  chosenBecause: string[]
+  sections: SectionView[]
+  /** Empty where there is nothing new to tell. */
+  steps: Step[]
+  /** A sentence in the place of the charts; empty where there are some. */
+  waiting: string
+  /** Changes when other charts or tables are to be shown. */
+  shape: string
+  window: TimeWindow
+}
+
+/** @throws AppError E_NOT_FOUND */
+export async function devicePageData(
+  web: WebContext,
+  id: string,
+  window: TimeWindow,
+): Promise<DevicePage> {
+  const view = await loadDevice(web, id)
+  const sections = (
+    await Promise.all(view.sections.map(section => sectionView(web, view, section, window)))
+  ).filter(isFilled)
+  const header = headerOf(web, view)
+  const steps = stepsOf(view, web.devices.receipts(id), Date.now())
+  const { identity } = view.device
+  return {
+    id,
+    header,
+    facts: factsOf(identity?.facts ?? {}),
+    chosenBecause: (identity?.chosenBecause ?? []).map(text => plainText(text, 400)),
+    sections,
+    steps,
+    waiting: sections.length > 0 ? '' : waitingText(view, header, web.devices.receipts(id)),
+    shape: shapeOf(sections, identity?.at ?? 0),
+    window,
+  }
+}
+
+const isFilled = (section: SectionView): boolean =>
+  section.stats.length + section.headline.length + section.more.length + section.tables.length > 0
+
+export function headerOf(web: WebContext, { device, id }: DeviceView): Header {
+  const { name, kind, address, port, location, tags, enabled } = device.config
+  const status = statusView(web.devices.status(id))
+  return {
+    id,
+    name: plainText(name, 100),
+    kind,
+    address: plainText([address, port].filter(part => part !== undefined).join(':'), 255),
+    location: plainText(location, 100),
+    tags: (tags ?? []).map(tag => plainText(tag, 40)),
+    enabled,
+    source: device.source,
+    // Judge says so a moment after the config; a person who has just paused it must see it at once.
+    status: enabled ? status : { ...status, state: 'paused', symbol: 'paused', word: 'paused' },
+  }
+}
+
+export async function sectionView(
+  web: WebContext,
+  view: DeviceView,
+  { id, title, groups }: PageSection,
+  window: TimeWindow,
+): Promise<SectionView> {
+  const figures = groups.map(group => groupFigures(view, group, window))
+  const tables = await Promise.all(groups.map(group => tableOf(web.store, view, group)))
+  return {
+    id,
+    title,
+    stats: groups.flatMap(group => statsOf(view, group)),
+    headline: figures.flatMap(one => one.headline),
+    more: figures.flatMap(one => one.more),
+    tables: tables.filter(table => table !== null),
+  }
+}
+
+/** Scalars that are no line of a chart: big values, and what no chart has. */
+function statsOf(view: DeviceView, group: PageGroup): Stat[] {
+  const values = view.values.get(group.id)
+  if (group.table || !values) return []
+  const inLines = new Set(
+    group.charts
+      .filter(({ type }) => type !== 'value' && type !== 'gauge' && type !== 'table')
+      .flatMap(chart => metricsOf(group, chart)),
+  )
+  const gauges = new Set(
+    group.charts.filter(({ type }) => type === 'gauge').flatMap(chart => chart.metrics),
+  )
+  return group.metrics.flatMap(metric => {
+    const sample = values.get(null, metric.id)
+    if (inLines.has(metric) || !sample || sample.gap === 'no-such-object') return []
+    const isGauge = gauges.has(metric.id) || metric.unit === '%'
+    const percent = isGauge && typeof sample.value === 'number' ? clamp(sample.value) : null
+    const { title, description } = metric
+    return [{ ...cellOf(metric, sample), group: group.id, title, description, percent }]
+  })
+}
+
+const clamp = (value: number): number => Math.min(100, Math.max(0, value))
+
+const FACT_TITLES: Partial<Record<string, string>> = { os: 'OS', descr: 'Description' }
+
+function factsOf(facts: Readonly<Record<string, string>>): DevicePage['facts'] {
+  return FACTS.flatMap(fact => {
+    const value = plainText(facts[fact], 300)
+    const title = FACT_TITLES[fact] ?? `${fact.charAt(0).toUpperCase()}${fact.slice(1)}`
+    return value === '' ? [] : [{ title, value }]
+  })
+}
+
+/** The steps from a saved config to its first good sample; empty once that is old news. */
+export function stepsOf(view: DeviceView, receipts: readonly Receipt[], now: number): Step[] {
+  const { device } = view
+  const of = (stage: Receipt['stage']) =>
+    receipts.findLast(one => one.stage === stage && one.version === device.version)
+  const [loaded, identified, failed] = [of('loaded'), of('identified'), of('failed')]
+  const goodAt =
+    of('first-good')?.at ?? firstSampleSince(view, loaded?.at ?? Number.POSITIVE_INFINITY)
+  const isNew = now - device.updatedAt < NEWS_MS
+  if (!device.config.enabled || (!isNew && (goodAt !== null || !loaded))) return []
+  const steps: Step[] = [
+    { text: 'Accepted', detail: `version ${device.version}`, state: 'done' },
+    { text: 'Loaded', detail: loaded ? loadedText(loaded, now) : '', state: stateIf(loaded) },
+    {
+      text: 'Identified',
+      detail: identified ? profilesText(view) : '',
+      state: stateIf(identified),
+    },
+    { text: 'First good sample', detail: '', state: goodAt === null ? 'next' : 'done' },
+  ]
+  const next = steps.find(step => step.state === 'next')
+  if (next) {
+    next.state = failed && goodAt === null ? 'failed' : 'current'
+    if (next.state === 'failed') next.detail = plainText(failed?.error, 300)
+  }
+  return steps
+}
+
+const stateIf = (receipt: Receipt | undefined): Step['state'] => (receipt ? 'done' : 'next')
+
+function loadedText({ thread, nextPollAt }: Receipt, now: number): string {
+  const by = thread === undefined ? '' : `by thread ${thread}`
+  const left = nextPollAt === undefined ? -1 : Math.ceil((nextPollAt - now) / 1000)
+  return [by, left > 0 ? `first poll in ${left} s` : ''].filter(Boolean).join(', ')
+}
+
+function profilesText({ device }: DeviceView): string {
+  const { length } = device.identity?.profiles ?? []
+  return length === 1 ? '1 profile' : `${length} profiles`
+}
+
+function firstSampleSince(view: DeviceView, since: number): number | null {
+  for (const { at } of view.values.values()) if (at >= since) return at
+  return null
+}
+
+/** Why there is nothing to draw yet, and when there will be. */
+function waitingText(view: DeviceView, { status }: Header, receipts: readonly Receipt[]): string {
+  if (!view.device.config.enabled) return 'Polling is paused; nothing has been read so far.'
+  if (status.state === 'down') return `Nothing has been read so far. ${status.why}.`
+  const next = receipts.findLast(one => one.nextPollAt !== undefined)?.nextPollAt ?? Date.now()
+  const seconds = Math.ceil(Math.max(view.everyMs / 2, next - Date.now()) / 1000)
+  return `First samples expected in about ${seconds} s.`
+}
+
+function shapeOf(sections: readonly SectionView[], identifiedAt: number): string {
+  const parts = sections.map(({ id, stats, headline, more, tables }) => [
+    id,
+    stats.map(stat => stat.title),
+    // Which rows are busiest changes all the time; those that are drawn stay until the next load.
+    [...headline, ...more].map(({ id: figure, row, group, title: of }) =>
+      row === '' ? figure : [group, of],
+    ),
+    tables.map(({ group, columns }) => [group, columns.map(({ metric }) => metric.id)]),
+  ])
+  return createHash('sha256')
+    .update(JSON.stringify([identifiedAt, parts]))
+    .digest('base64url')
+    .slice(0, 12)
+}
