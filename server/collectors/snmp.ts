@@ -34,8 +34,13 @@ import { asAppError, readGroups } from './snmp-read.ts'
 
 /** Plans kept for one catalogue: devices with the same set of profiles share one. */
 const plansMax = 2000
-/** What a read leaves of its interval, so that the next one is not late: 5 %, within these. */
-const marginMs = { min: 100, max: 1000 }
+/**
+ * The part of its interval that a read may take. It ends before the poller would end it: then it
+ * was a device that did not answer (`timeout`), not one that was read too often (`overrun`).
+ */
+const readShare = 0.8
+/** A first read finds out who answers: many requests, also on a short interval, ms. */
+const firstReadMs = 25_000
 
 type PlanOf = (catalogue: Catalogue, profiles: readonly string[]) => Plan
 
@@ -128,12 +133,16 @@ class SnmpReader implements DeviceReader {
   async collect(at: number, signal: AbortSignal): Promise<Collected> {
     const started = performance.now()
     const deadline = new AbortController()
-    const timer = setTimeout(() => deadline.abort(), readMsMax(this.#everyMs))
+    const usualMs = this.#everyMs * readShare
+    const readMs = this.#evaluator ? usualMs : Math.max(usualMs, firstReadMs)
+    const timer = setTimeout(() => deadline.abort(), readMs)
     const within = AbortSignal.any([signal, deadline.signal])
     let due: FetchRequest[] | null = null
+    let answered = false
     try {
       const session = await this.#open()
       const beat = await heartbeat(session, within)
+      answered = true
       const identity = await this.#identifyIfDue(session, beat, within)
       const evaluator = this.#evaluator
       if (!evaluator) throw new AppError('E_SNMP_ERROR', 'no profile fits this device')
@@ -146,7 +155,7 @@ class SnmpReader implements DeviceReader {
       return {
         collections: failed(
           groups.length > 0 ? groups : [UNKNOWN_GROUP],
-          asAppError(cause),
+          deadline.signal.aborted && !answered ? this.#silent(started) : asAppError(cause),
           started,
           signal,
         ),
@@ -168,6 +177,16 @@ class SnmpReader implements DeviceReader {
     this.#closed = true
     this.#session?.close()
     this.#session = null
+  }
+
+  /** Not one answer until the read had to end; its own time limit is longer than the interval. */
+  #silent(started: number): AppError {
+    const { port = 161 } = this.#target.config
+    return new AppError(
+      'E_SNMP_TIMEOUT',
+      `no answer from ${this.#address}:${port} within ${elapsedMs(started)} ms, a part of its interval`,
+      { passing: true },
+    )
   }
 
   /** Without the requests that serve no group of their own: those have no series to leave a gap in. */
@@ -266,9 +285,4 @@ class SnmpReader implements DeviceReader {
       rows,
     }
   }
-}
-
-/** How long a read of a device with this interval may take, ms. */
-function readMsMax(everyMs: number): number {
-  return everyMs - Math.min(marginMs.max, Math.max(marginMs.min, everyMs * 0.05))
 }
