@@ -41,6 +41,8 @@ export async function createNews({ bus, site, log, onIdentity }: NewsOptions): P
   const statuses = new Map<string, DeviceStatus>()
   const receipts = new Map<string, Receipt[]>()
   const listeners = new Set<Listener>()
+  /** Device → the receipt being taken: the next one of that device waits for it. */
+  const taking = new Map<string, Promise<void>>()
   const tell: Listener = (id, change) => {
     for (const listener of listeners) listener(id, change)
   }
@@ -66,14 +68,22 @@ export async function createNews({ bus, site, log, onIdentity }: NewsOptions): P
     tell(at.device, { status: checked.value })
   }
 
+  const takeOne = async (device: string, receipt: Receipt) => {
+    const identity = checkIdentity(receipt.identity)
+    // The identity is stored before the page is told to look at it.
+    if (identity.ok) await onIdentity(device, identity.value)
+    add(device, receipt)
+  }
+
   const takeReceipt = async ({ topic, payload }: BusMessage) => {
     const device = topic.split('/').at(-1)
     const checked = checkReceipt(parseJson(payload))
     if (!device || !checked.ok) return log.warn({ topic }, 'a receipt that is none')
-    const identity = checkIdentity(checked.value.identity)
-    // The identity is stored before the page is told to look at it.
-    if (identity.ok) await onIdentity(device, identity.value)
-    add(device, checked.value)
+    const before = taking.get(device) ?? Promise.resolve()
+    const now = before.then(() => takeOne(device, checked.value))
+    const settled = now.catch(() => {})
+    taking.set(device, settled)
+    await now.finally(() => taking.get(device) === settled && taking.delete(device))
   }
 
   const stops = [
