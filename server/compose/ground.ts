@@ -18,7 +18,7 @@ export async function openGround({
   log,
   life,
 }: Base): Promise<{ store: Store; connect: Connect }> {
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  await makeDataDir(config.dataDir)
   const principals = createPrincipals()
   const [store, broker, port] = await Promise.allSettled([
     openStore({ url: config.databaseUrl, log }),
@@ -43,6 +43,15 @@ export async function openGround({
     return connectBus({ url, username, password, clientId, protocol: 4, log })
   }
   return { store: store.value, connect }
+}
+
+async function makeDataDir(dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 }).catch(cause => {
+    throw new AppError('E_DATA_DIR', `the data folder ${dir} cannot be made: ${messageOf(cause)}`, {
+      cause,
+      hint: 'check POLLUX_DATA_DIR, and that the user of this process may write there',
+    })
+  })
 }
 
 function cannotStart(failures: readonly unknown[]): AppError {

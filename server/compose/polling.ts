@@ -89,7 +89,10 @@ function receiptPublisher(bus: Bus, site: string, log: Logger): PublishReceipt {
   }
 }
 
-/** Targets of every enabled device that a collector reads; one whose secret does not open says so. */
+/**
+ * Targets of every device that a collector reads; one whose secret does not open says so. A paused
+ * one is among them, without its secrets: the poller tells it from a deleted one.
+ */
 async function openTargets(
   directory: Directory,
   vault: Vault,
@@ -97,9 +100,10 @@ async function openTargets(
 ): Promise<Target[]> {
   const targets: Target[] = []
   for (const { config, version, identity } of directory.all()) {
-    if (!config.enabled || !(config.kind in collectors)) continue
+    if (!(config.kind in collectors)) continue
     try {
-      targets.push({ config, version, identity, secrets: await vault.open(config) })
+      const secrets = config.enabled ? await vault.open(config) : {}
+      targets.push({ config, version, identity, secrets })
     } catch (error) {
       onReceipt(config.id, { stage: 'failed', at: Date.now(), version, error: messageOf(error) })
     }
