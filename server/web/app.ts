@@ -63,12 +63,7 @@ export async function createWeb({ web, tls, trustProxy }: WebOptions): Promise<F
   await registerSecurityHeaders(app, web.secure)
   await app.register(cookie)
   await app.register(formbody, { bodyLimit: BODY_BYTES_MAX })
-  // RFC 7396, for PATCH.
-  app.addContentTypeParser(
-    'application/merge-patch+json',
-    { parseAs: 'string' },
-    app.getDefaultJsonParser('error', 'error'),
-  )
+  registerJson(app)
   await app.register(rateLimit, { max: REQUESTS_PER_MINUTE_MAX, timeWindow: '1 minute' })
   await app.register(fastifySSE, { heartbeatInterval: 15_000 })
   await registerStatic(app)
@@ -99,6 +94,16 @@ export async function createWeb({ web, tls, trustProxy }: WebOptions): Promise<F
   )
   app.addHook('preClose', async () => streams.close())
   return app
+}
+
+/** JSON and merge patches (RFC 7396); many clients announce JSON even where they send no body. */
+function registerJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser<string>(
+    ['application/json', 'application/merge-patch+json'],
+    { parseAs: 'string' },
+    (request, body, done) => (body === '' ? done(null, undefined) : parse(request, body, done)),
+  )
 }
 
 async function registerStatic(app: FastifyInstance): Promise<void> {

@@ -92,11 +92,6 @@ const FRAMEWORK_PROBLEMS: Record<string, Pick<Problem, 'code' | 'title' | 'hint'
     title: 'the body is not valid JSON',
     hint: '',
   },
-  FST_ERR_CTP_EMPTY_JSON_BODY: {
-    code: 'E_JSON',
-    title: 'the body is empty, where JSON was announced',
-    hint: '',
-  },
   FST_ERR_BAD_URL: { code: 'E_REQUEST', title: 'the address is not valid', hint: '' },
   FST_ERR_MAX_PARAM_LENGTH: { code: 'E_REQUEST', title: 'the address is too long', hint: '' },
 }

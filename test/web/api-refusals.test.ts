@@ -59,7 +59,7 @@ t.test('bodies that are not what they should be', async t => {
     ask('POST', '/devices', { headers, ...(body === undefined ? {} : { body }) })
   const json = { 'content-type': 'application/json' }
   isProblem(t, await send(json, '{"id": "grep-me'), 400, 'E_JSON', 'cut short')
-  isProblem(t, await send(json, ''), 400, 'E_JSON', 'empty')
+  isProblem(t, await send(json, ''), 422, 'E_DEVICE_INVALID', 'empty')
   isProblem(t, await send({}), 415, 'E_MEDIA_TYPE', 'nothing at all')
   for (const type of [
     'text/plain',
