@@ -3,6 +3,7 @@
 
 import type { Device, DeviceConfig } from '../../model/device.ts'
 import type { FieldError } from '../../model/errors.ts'
+import { plainText } from '../words.ts'
 
 /** Values of one form; beyond, it is not our form. */
 const FIELDS_MAX = 100
@@ -52,16 +53,16 @@ export function valuesOf({ config, version }: Device): Values {
     ...EMPTY,
     _version: String(version),
     id: config.id,
-    name: config.name,
+    name: plainText(config.name),
     kind: config.kind,
-    address: config.address ?? '',
+    address: plainText(config.address),
     port: config.port === undefined ? '' : String(config.port),
     profiles: config.profiles.join(' '),
     every: config.every,
     timeout: config.timeout,
     retries: String(config.retries),
-    location: config.location ?? '',
-    tags: (config.tags ?? []).join(' '),
+    location: plainText(config.location),
+    tags: (config.tags ?? []).map(tag => plainText(tag)).join(' '),
     enabled: config.enabled ? 'on' : '',
   }
   if (credentials) values['credentials.version'] = credentials.version
