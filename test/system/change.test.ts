@@ -4,12 +4,14 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t, { type Test } from 'tap'
+import Type from 'typebox'
 import {
   type Objects,
   type SimulatedAgent,
   startSimulatedAgent,
 } from '../../bench/network/agent.ts'
 import { addSystem, integer, octets } from '../../bench/network/objects.ts'
+import { parser } from '../../server/validate.ts'
 import { freeUdpPort, tempDir, until } from '../parts/find.ts'
 import { startTestProgram, type TestProgram } from '../web/program.ts'
 import { LEDGER_PROFILE } from './ledger.ts'
@@ -80,6 +82,16 @@ async function latest(
   return parseLatest(JSON.parse(await answer.text())).samples
 }
 
+const parseHistory = parser(
+  Type.Object({
+    series: Type.Array(
+      Type.Object({ points: Type.Array(Type.Tuple([Type.Number(), Type.Unknown()])) }),
+    ),
+  }),
+  'E_TEST',
+  'the history',
+)
+
 const valueIn = (samples: readonly LatestSample[], metric: string) =>
   samples.find(sample => sample.metric === metric)?.value ?? null
 
@@ -112,7 +124,7 @@ t.test('added, edited, paused, resumed and deleted', async t => {
   const times = devices.receipts('small').map(receipt => receipt.at)
   t.same(times, [...times].sort(), 'and in the order of time')
   await inForce(() => devices.status('small')?.state === 'up', 'up')
-  t.equal((await devices.get('small'))?.identity?.facts.name, 'small', 'the identity is kept')
+  t.same((await devices.get('small'))?.identity?.profiles, ['ledger'], 'the identity is kept')
   t.ok(Number(valueIn(await latest(running, 'small'), 'ledger.number')) >= 1, 'and its value told')
 
   const update = async (rest: Record<string, unknown>) => {
@@ -124,7 +136,7 @@ t.test('added, edited, paused, resumed and deleted', async t => {
   await inForce(() => stages().includes('first-good'), 'the receipt of the edit')
   t.equal(devices.receipts('small').at(-1)?.version, stored.version)
   await t.rejects(
-    devices.update('small', device('small', agent.port), stored.version - 1, BY),
+    devices.update('small', device('small', agent.port, { every: '2s' }), stored.version - 1, BY),
     { code: 'E_DEVICE_CHANGED' },
     'who edits what another one changed meanwhile is told',
   )
@@ -155,24 +167,25 @@ t.test('history of a deleted device', async t => {
       const value = valueIn(await latest(running, 'small'), 'ledger.number')
       return typeof value === 'number' && value > floor
     }, 'a value')
-  const samplesSince = async (from: number): Promise<unknown[]> => {
+  /** Times of the samples by the API; null while there is no such series. */
+  const samples = async (): Promise<number[] | null> => {
     const query = new URLSearchParams({
       device: 'small',
       metric: 'ledger.number',
-      from: String(from),
+      from: String(Date.now() - 3_600_000),
       to: String(Date.now() + 1000),
     })
     const answer = await fetch(`${running.url}/api/v1/samples?${query}`, {
       headers: { cookie: running.cookie },
     })
-    const text = await answer.text()
-    if (answer.status !== 200) throw new Error(`samples gave ${answer.status}: ${text}`)
-    return [...text.matchAll(/"at":(\d+)/g)].map(match => Number(match[1]))
+    if (answer.status === 422) return null
+    const { series } = parseHistory(await answer.json())
+    return series.flatMap(({ points }) => points.map(([at]) => at))
   }
 
   const first = await devices.create(device('small', agent.port), BY, 'api')
   await read(1)
-  t.ok((await samplesSince(0)).length > 0)
+  await inForce(async () => ((await samples())?.length ?? 0) > 0, 'its history')
   await devices.remove('small', { history: false }, BY)
   await quiet(reads)
   const reborn = Date.now()
@@ -187,11 +200,16 @@ t.test('history of a deleted device', async t => {
   agent.silent = false
   await devices.pollNow('small', BY)
   await read(0)
+  const times = await inForce(samples, 'history of the new one')
   t.same(
-    (await samplesSince(0)).filter(at => Number(at) < reborn - 1000),
+    times.filter(at => at < reborn),
     [],
     'no sample of the old one',
   )
+
+  await devices.remove('small', { history: true }, BY)
+  await devices.create(device('small', agent.port, { enabled: false }), BY, 'api')
+  t.equal(await samples(), null, 'nor after the removal of both')
 })
 
 t.test('profiles: a changed one is in force, a broken one keeps the last good', async t => {
