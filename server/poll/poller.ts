@@ -1,54 +1,41 @@
-// Polls the devices of this node: reads the targets, keeps the schedule, hands reads to the threads
+// Polls the devices of this node: takes the targets, keeps the schedule, hands reads to the threads
 // and gives on what comes: collections, gaps and receipts. It neither publishes nor stores.
 
 import { availableParallelism } from 'node:os'
-import { type FailedBody, type Target, UNKNOWN_GROUP } from '../collectors/collector.ts'
-import type { Logger } from '../log.ts'
-import type { Receipt } from '../model/collection.ts'
-import { AppError, messageOf } from '../model/errors.ts'
-import type { GapReason } from '../model/gap.ts'
+import { type Target, UNKNOWN_GROUP } from '../collectors/collector.ts'
+import type { DeviceIdentity } from '../model/device.ts'
+import { messageOf } from '../model/errors.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
+import type { PooledDevice } from './device.ts'
 import { createLateness, type Lateness } from './lateness.ts'
-import {
-  createPool,
-  POOL_LIMITS,
-  type PoolCounters,
-  type PooledDevice,
-  type PoolLimits,
-  type ThreadStats,
-} from './pool.ts'
+import { POOL_LIMITS, type PoolLimits } from './limits.ts'
+import { createOutlet, type OutletOptions } from './outlet.ts'
+import { createPolled, type Polled, rememberGroups } from './polled.ts'
+import { createPool, type PoolCounters } from './pool.ts'
 import type { CollectedMessage, LoadedMessage } from './protocol.ts'
+import { createReloads } from './reloads.ts'
 import { createSchedule, type ScheduleCounters, type ScheduledRead } from './schedule.ts'
+import type { ThreadStats } from './slot.ts'
 import { changeBetween, deadlineMsOf, everyMsOf, type Fingerprint, fingerprint } from './targets.ts'
 
-/** The targets are read again this often, for a change whose message was lost. */
-const refreshMs = 60_000
-const retryMs = 5000
-const targetsMsMax = 30_000
 /** The timer fires at least this often, so that a step of the clock is noticed. */
 const sleepMsMax = 1000
 /** A difference between wall clock and monotonic clock that counts as a step. */
 const clockStepMs = 1000
 /** How long a device is left alone whose reads end threads. */
 const quarantineMs = 10 * 60_000
-/** Groups of one device that gaps are reported for. */
-const groupsMax = 512
+/** Devices that are no longer polled, and remembered. */
+const leftMax = 10_000
 const drainMs = 1000
 const closeMsMax = 2500
 
-export interface PollerOptions {
-  node: string
+/** Who takes what is given on is `onCollection` and `onReceipt`. */
+export interface PollerOptions extends OutletOptions {
   /** Enabled devices of the kinds that collectors poll, with opened secrets. May reject. */
   targets: () => Promise<Target[]>
   catalogue: Catalogue
   /** Networks that may be polled beside the private ones. */
   networks: readonly string[]
-  onCollection(
-    topicParts: { device: string; group: string; channel: 'samples' | 'rows' },
-    body: Uint8Array,
-  ): void
-  onReceipt(device: string, receipt: Receipt): void
-  log: Logger
   threadsMin?: number
   /** Default: the number of cores. */
   threadsMax?: number
@@ -81,21 +68,11 @@ export interface Poller {
   close(): Promise<void>
 }
 
-interface Polled extends PooledDevice {
-  print: Fingerprint
-  /** Groups of the last two reads that told any; what both have is read at every slot. */
-  groups: [string[], string[]]
-  /** The receipt `loaded` is due. */
-  announce: boolean
-  /** The receipt `first-good` was given since the last change. */
-  good: boolean
-  /** The error of the last receipt `failed` since then: the same one is not repeated. */
-  told: string | null
-}
-
 export function createPoller(options: PollerOptions): Poller {
-  const { node, log } = options
+  const { log } = options
   const polled = new Map<string, Polled>()
+  /** Devices that were polled before: one may come back with another address or other profiles. */
+  const left = new Map<string, Fingerprint>()
   const schedule = createSchedule()
   const lateness = createLateness()
   const reads = { good: 0, failed: 0, nothing: 0, lost: 0 }
@@ -112,49 +89,12 @@ export function createPoller(options: PollerOptions): Poller {
     log,
     events: { started, loaded, collected, lost },
   })
+  const outlet = createOutlet(options)
+  const reloads = createReloads({ targets: options.targets, apply, log })
   let state: 'new' | 'running' | 'closed' = 'new'
   let timer: NodeJS.Timeout | undefined
-  let refresher: NodeJS.Timeout | undefined
   let clockOffset = Date.now() - performance.now()
-  let reloading: Promise<void> | null = null
-  let reloadAfter: Promise<void> | null = null
   let closing: Promise<void> | null = null
-
-  // ── what is given on ──────────────────────────────────────────────────────────────────────────
-
-  const receipt = (device: Polled, rest: Pick<Receipt, 'stage'> & Partial<Receipt>) => {
-    const { version } = device.target
-    const thread = device.thread === null ? {} : { thread: device.thread }
-    try {
-      options.onReceipt(device.id, { at: Date.now(), version, node, ...thread, ...rest })
-    } catch (error) {
-      log.error({ device: device.id, error: messageOf(error) }, 'a receipt could not be given on')
-    }
-  }
-
-  const failedReceipt = (device: Polled, error: string) => {
-    if (device.told === error) return
-    device.told = error
-    receipt(device, { stage: 'failed', error: error.slice(0, 1024) })
-  }
-
-  const give = (device: Polled, group: string, channel: 'samples' | 'rows', body: Uint8Array) => {
-    try {
-      options.onCollection({ device: device.id, group, channel }, body)
-    } catch (error) {
-      const told = { device: device.id, group, error: messageOf(error) }
-      log.error(told, 'a collection could not be given on')
-    }
-  }
-
-  /** The gap of a slot without a read, for the groups that a slot usually reads. */
-  const giveGap = (device: Polled, at: number, reason: GapReason, error: string) => {
-    const body: FailedBody = { at, took: 0, ok: false, reason, error }
-    const bytes = Buffer.from(JSON.stringify(body))
-    const [last, before] = device.groups
-    const both = last.filter(group => before.includes(group))
-    for (const group of both.length > 0 ? both : last) give(device, group, 'samples', bytes)
-  }
 
   // ── reads ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -164,7 +104,7 @@ export function createPoller(options: PollerOptions): Poller {
     const deadline = deadlineMsOf(device.everyMs, device.target.identity !== null)
     if (pool.read(device, read, deadline, head)) return
     schedule.finished(device.id, Date.now(), 'nothing')
-    giveGap(device, read.at, 'poller-down', 'no poll thread could be had')
+    outlet.gap(device, read.at, 'poller-down', 'no poll thread could be had')
   }
 
   const checkClock = (now: number) => {
@@ -182,7 +122,7 @@ export function createPoller(options: PollerOptions): Poller {
     const due = schedule.take(now)
     for (const { id, at } of due.overruns) {
       const device = polled.get(id)
-      if (device) giveGap(device, at, 'overrun', 'the read before this one was not done in time')
+      if (device) outlet.gap(device, at, 'overrun', 'the read before this one was not done in time')
     }
     for (const read of due.reads) dispatch(read, false)
     arm()
@@ -205,11 +145,11 @@ export function createPoller(options: PollerOptions): Poller {
     const device = polled.get(id)
     if (!device) return
     if (error !== null) {
-      failedReceipt(device, error)
+      outlet.failed(device, error)
     } else if (device.announce) {
       device.announce = false
       const nextPollAt = schedule.nextAt(id)
-      receipt(device, { stage: 'loaded', ...(nextPollAt === null ? {} : { nextPollAt }) })
+      outlet.receipt(device, { stage: 'loaded', ...(nextPollAt === null ? {} : { nextPollAt }) })
     }
   }
 
@@ -217,19 +157,20 @@ export function createPoller(options: PollerOptions): Poller {
     const device = polled.get(id)
     if (!device) return
     reads[message.outcome]++
-    for (const { group, channel, body } of message.bodies) give(device, group, channel, body)
-    const groups = message.groups.filter(group => group !== UNKNOWN_GROUP).slice(0, groupsMax)
-    if (groups.length > 0) device.groups = [groups, device.groups[0]]
+    for (const { group, channel, body } of message.bodies)
+      outlet.collection(device, group, channel, body)
+    const known = message.groups.filter(group => group !== UNKNOWN_GROUP)
+    rememberGroups(device, known)
     if (message.identity) {
       device.target.identity = message.identity
-      receipt(device, { stage: 'identified', identity: message.identity })
+      outlet.receipt(device, { stage: 'identified', identity: message.identity })
     }
     if (message.outcome === 'good') {
       device.told = null
-      if (!device.good) receipt(device, { stage: 'first-good' })
+      if (!device.good) outlet.receipt(device, { stage: 'first-good' })
       device.good = true
     } else if (message.outcome === 'failed') {
-      failedReceipt(device, message.error ?? message.reason ?? 'the read gave nothing')
+      outlet.failed(device, message.error ?? message.reason ?? 'the read gave nothing')
     }
     schedule.finished(id, Date.now(), message.outcome)
     arm()
@@ -246,8 +187,8 @@ export function createPoller(options: PollerOptions): Poller {
       const error = `reading this device ended its poll thread ${device.deaths} times in a row: it is left alone for ${minutes} minutes`
       schedule.hold(id, now + quarantineMs)
       log.error({ device: id, deaths: device.deaths }, 'device quarantined')
-      failedReceipt(device, error)
-      giveGap(device, now, 'decode', error)
+      outlet.failed(device, error)
+      outlet.gap(device, now, 'decode', error)
     } else {
       schedule.again(id, now)
     }
@@ -258,22 +199,7 @@ export function createPoller(options: PollerOptions): Poller {
 
   const put = (target: Target, print: Fingerprint, everyMs: number, before: Polled | undefined) => {
     const { id } = target.config
-    const device: Polled = before ?? {
-      id,
-      target,
-      everyMs,
-      epoch: 0,
-      thread: null,
-      job: null,
-      deaths: 0,
-      costMs: null,
-      load: 0,
-      print,
-      groups: [[], []],
-      announce: true,
-      good: false,
-      told: null,
-    }
+    const device = before ?? createPolled(target, print, everyMs)
     Object.assign(device, { target, print, everyMs, announce: true, good: false, told: null })
     polled.set(id, device)
     schedule.add(id, everyMs, Date.now())
@@ -286,8 +212,14 @@ export function createPoller(options: PollerOptions): Poller {
     // Assigned again only when its thread dies, and then with the new document.
     Object.assign(device, { target: { ...target, identity }, print, good: false, told: null })
     const nextPollAt = Date.now()
-    receipt(device, { stage: 'loaded', nextPollAt })
+    outlet.receipt(device, { stage: 'loaded', nextPollAt })
     pollNow(device.id)
+  }
+
+  /** Who answered before says nothing of another address, and was not asked what other profiles ask. */
+  const known = ({ config, identity }: Target, print: Fingerprint): DeviceIdentity | null => {
+    const before = polled.get(config.id)?.print ?? left.get(config.id)
+    return before === undefined || before.identity === print.identity ? identity : null
   }
 
   const applyOne = (target: Target) => {
@@ -296,25 +228,24 @@ export function createPoller(options: PollerOptions): Poller {
     const change = before ? changeBetween(before.print, print) : 'identity'
     if (change === 'same') return
     if (before && change === 'described') return describe(before, target, print)
-    // Who answered before says nothing of another address; a device new here keeps what was known.
-    const identity = !before
-      ? target.identity
-      : change === 'reading'
-        ? before.target.identity
-        : null
+    const identity = change === 'reading' && before ? before.target.identity : known(target, print)
     if (before && change === 'identity') before.groups = [[], []]
     put({ ...target, identity }, print, everyMsOf(target), before)
+    left.delete(target.config.id)
   }
 
   const take = (device: Polled, paused: boolean) => {
     pool.drop(device)
     schedule.remove(device.id)
     polled.delete(device.id)
-    if (paused) giveGap(device, Date.now(), 'paused', 'polling was paused')
-    receipt(device, { stage: 'removed' })
+    left.set(device.id, device.print)
+    const [oldest] = left.keys()
+    if (left.size > leftMax && oldest !== undefined) left.delete(oldest)
+    if (paused) outlet.gap(device, Date.now(), 'paused', 'polling was paused')
+    outlet.receipt(device, { stage: 'removed' })
   }
 
-  const apply = (targets: readonly Target[]) => {
+  function apply(targets: readonly Target[]): void {
     const wanted = new Map(targets.map(target => [target.config.id, target]))
     for (const device of [...polled.values()]) {
       const target = wanted.get(device.id)
@@ -332,62 +263,6 @@ export function createPoller(options: PollerOptions): Poller {
     arm()
   }
 
-  const readTargets = async (): Promise<Target[]> => {
-    let limit: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_resolve, reject) => {
-      const error = new AppError(
-        'E_TARGETS_TIMEOUT',
-        'the device configs could not be read in time',
-        {
-          passing: true,
-        },
-      )
-      limit = setTimeout(() => reject(error), targetsMsMax)
-    })
-    try {
-      return await Promise.race([options.targets(), late])
-    } finally {
-      clearTimeout(limit)
-    }
-  }
-
-  const reloadOnce = async () => {
-    const targets = await readTargets()
-    if (state === 'running') apply(targets)
-  }
-
-  /** One at a time; who asks while one runs gets one that begins after it. */
-  const reload = (): Promise<void> => {
-    if (!reloading) {
-      reloading = reloadOnce().finally(() => {
-        reloading = null
-      })
-      return reloading
-    }
-    reloadAfter ??= reloading
-      .catch(() => {})
-      .then(() => {
-        reloadAfter = null
-        return reload()
-      })
-    return reloadAfter
-  }
-
-  const refreshIn = (ms: number) => {
-    clearTimeout(refresher)
-    if (state === 'running') refresher = setTimeout(refresh, ms)
-  }
-
-  async function refresh(): Promise<void> {
-    try {
-      await reload()
-      refreshIn(refreshMs)
-    } catch (error) {
-      log.error({ error: messageOf(error) }, 'device configs could not be read: trying again')
-      refreshIn(retryMs)
-    }
-  }
-
   function pollNow(id: string): boolean {
     const device = polled.get(id)
     const read = schedule.pollNow(id, Date.now())
@@ -402,16 +277,13 @@ export function createPoller(options: PollerOptions): Poller {
     async start() {
       if (state !== 'new') return
       state = 'running'
-      const targets = await readTargets().catch((error: unknown) => {
-        log.error({ error: messageOf(error) }, 'device configs could not be read: trying again')
-        return null
-      })
+      const targets = await reloads.first()
       if (state !== 'running') return
       pool.start(targets?.length ?? 0)
       if (targets) apply(targets)
-      refreshIn(targets ? refreshMs : retryMs)
+      reloads.repeat(targets !== null)
     },
-    reload,
+    reload: reloads.reload,
     setCatalogue: catalogue => pool.setCatalogue(catalogue),
     pollNow,
     stats: () => ({
@@ -426,7 +298,7 @@ export function createPoller(options: PollerOptions): Poller {
       if (closing) return closing
       state = 'closed'
       clearTimeout(timer)
-      clearTimeout(refresher)
+      reloads.stop()
       closing = pool.close(drainMs, closeMsMax)
       return closing
     },

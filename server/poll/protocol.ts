@@ -66,7 +66,6 @@ export interface HeartbeatMessage {
   /** Event loop utilisation since the last one, 0 to 1, and the busy time behind it. */
   utilisation: number
   activeMs: number
-  heapMb: number
   /** Reads that did not end at their abort and were given up, since the start. */
   abandoned: number
 }

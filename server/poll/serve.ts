@@ -134,11 +134,10 @@ export function serveThread({ port, init, collectors, buildCatalogue }: ThreadPa
     const { utilization, active } = performance.eventLoopUtilization(now, last)
     last = now
     logsLeft = logsPerBeatMax
-    const heapMb = process.memoryUsage().heapUsed / 2 ** 20
-    post({ is: 'heartbeat', utilisation: utilization, activeMs: active, heapMb, abandoned })
+    post({ is: 'heartbeat', utilisation: utilization, activeMs: active, abandoned })
   }, heartbeatMs)
   port.on('message', handle)
-  post({ is: 'heartbeat', utilisation: 0, activeMs: 0, heapMb: 0, abandoned: 0 })
+  post({ is: 'heartbeat', utilisation: 0, activeMs: 0, abandoned: 0 })
 }
 
 /** A read's result as a message; one whose encoding fails is a bug of the collector, told as such. */

@@ -5,7 +5,12 @@ import type { Target } from '../../server/collectors/collector.ts'
 import type { Receipt } from '../../server/model/collection.ts'
 import { createPoller, type PollerOptions } from '../../server/poll/poller.ts'
 import type { Catalogue } from '../../server/profiles/catalogue.ts'
+import { until } from '../parts/find.ts'
 import type { Behaviour } from './fixture-worker.ts'
+
+/** As `until`, with patience: on a busy machine everything takes its time, and nothing is asserted of it. */
+export const eventually: typeof until = (probe, what, timeoutMs = 60_000) =>
+  until(probe, what, timeoutMs)
 
 export interface Given {
   device: string

@@ -1,6 +1,7 @@
 // A poll thread with a made-up collector behind the real protocol: what a device does is written as
 // JSON in its address, so that a test can make it slow, wrong, or deadly for its thread.
 
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
@@ -26,7 +27,9 @@ export interface Behaviour {
   fails?: GapReason
   bug?: 'throw' | 'reject' | 'not-json'
   /** Ends the thread while this file exists (or always, without one). */
-  deadly?: 'throw' | 'exit' | 'oom' | 'loop'
+  deadly?: 'throw' | 'exit' | 'oom' | 'loop' | 'arrays' | 'buffers' | 'native'
+  /** How long `native` cannot be interrupted. */
+  nativeSeconds?: number
   flag?: string
   /** From this read on it takes `slowMs`, or for ever where it ignores its abort. */
   slowFrom?: number
@@ -35,8 +38,23 @@ export interface Behaviour {
   cannotOpen?: boolean
 }
 
-function die(how: Behaviour['deadly']): void {
+/** Goes fast to 180 MB, then slowly on, and never back to the event loop. */
+function hoard(megabyte: (i: number) => unknown): never {
+  const kept: unknown[] = []
+  for (;;) {
+    kept.push(megabyte(kept.length))
+    if (kept.length > 180) spin(50)
+  }
+}
+
+function die({ deadly: how, nativeSeconds = 10 }: Behaviour): void {
   if (how === undefined) return
+  if (how === 'arrays') hoard(i => new Array(131_072).fill(i + 0.5))
+  if (how === 'buffers') hoard(i => Buffer.alloc(2 ** 20, i))
+  if (how === 'native') {
+    spawnSync('sleep', [String(nativeSeconds)], { stdio: 'ignore' })
+    return
+  }
   if (how === 'exit') process.exit(3)
   if (how === 'loop') for (;;) Math.random()
   if (how === 'oom') {
@@ -86,7 +104,7 @@ function open(target: Target, initial: Catalogue): DeviceReader {
   const collect = async (at: number, signal: AbortSignal): Promise<Collected> => {
     const startedAt = performance.now()
     reads++
-    if (behaviour.flag === undefined || existsSync(behaviour.flag)) die(behaviour.deadly)
+    if (behaviour.flag === undefined || existsSync(behaviour.flag)) die(behaviour)
     if (behaviour.bug === 'reject') throw new Error(`a bug with ${Object.values(target.secrets)}`)
     await wait(behaviour, reads, signal)
     spin(behaviour.spinMs ?? 0)

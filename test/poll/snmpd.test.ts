@@ -8,9 +8,8 @@ import type { Receipt } from '../../server/model/collection.ts'
 import { createPoller } from '../../server/poll/poller.ts'
 import { buildCatalogue } from '../../server/profiles/build.ts'
 import { loadSources } from '../../server/profiles/load.ts'
-import { until } from '../parts/find.ts'
 import { startSnmpd } from '../parts/snmpd.ts'
-import { target } from './bench.ts'
+import { eventually, target } from './bench.ts'
 
 t.test('a real snmpd is identified, read, lost and found again', async t => {
   const snmpd = await startSnmpd(t)
@@ -48,23 +47,25 @@ t.test('a real snmpd is identified, read, lost and found again', async t => {
   t.teardown(() => poller.close())
   await poller.start()
   const stages = () => receipts.map(one => one.stage)
-  await until(() => stages().includes('first-good'), 'the first good read', 20_000)
+  await eventually(() => stages().includes('first-good'), 'the first good read')
   t.same(stages(), ['loaded', 'identified', 'first-good'])
-  await until(() => (groups.get('interface') ?? []).filter(one => one.ok).length >= 3, 'interfaces')
+  await eventually(
+    () => (groups.get('interface') ?? []).filter(one => one.ok).length >= 3,
+    'interfaces',
+  )
   t.ok(Object.keys(groups.get('interface')?.at(-1)?.metrics ?? {}).includes('in'))
   t.notOk([...groups.values()].flat().some(one => !one.ok))
 
   await snmpd.stop()
-  await until(() => stages().at(-1) === 'failed', 'the silence is told', 20_000)
+  await eventually(() => stages().at(-1) === 'failed', 'the silence is told')
   const reasons = [...groups.values()].map(all => all.at(-1)?.reason)
   t.ok(reasons.some(reason => reason === 'timeout' || reason === 'unreachable'))
 
   await startSnmpd(t, { port: snmpd.port })
   const good = (groups.get('interface') ?? []).filter(one => one.ok).length
   t.ok(poller.pollNow('real'))
-  await until(
+  await eventually(
     () => (groups.get('interface') ?? []).filter(one => one.ok).length > good,
     'back',
-    20_000,
   )
 })

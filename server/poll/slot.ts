@@ -1,0 +1,155 @@
+// One poll thread with its devices, the queue of reads before it and its measured load. Which
+// devices it gets, and what becomes of them when it dies, is the pool's business.
+
+import type { PooledDevice } from './device.ts'
+import type { ScheduledRead } from './schedule.ts'
+import type { PollThread } from './thread.ts'
+
+/** Suspects up to this number are read one at a time, more of them a few at a time. */
+const suspectsAloneMax = 8
+/** What a read is taken to cost before it was measured, busy ms; and the weight of a new measure. */
+const unmeasuredMs = 3
+const costSmoothing = 0.3
+/** A read costs about this much beside its bytes, in bytes. */
+const readOverheadBytes = 1000
+
+/** `probation`: it reads suspects, one by one; `draining`: it is being emptied. */
+export type SlotRole = 'working' | 'probation' | 'draining'
+
+export interface Slot {
+  readonly thread: PollThread
+  role: SlotRole
+  readonly devices: Map<string, PooledDevice>
+  queue: PooledDevice[]
+  readonly reading: Set<PooledDevice>
+  /** Reads that ended since the last heartbeat, with their weights: they share its busy time. */
+  readonly finished: Map<PooledDevice, number>
+  load: number
+}
+
+export interface ThreadStats {
+  id: number
+  devices: number
+  /** Utilisation, 0 to 1. */
+  busy: number
+  reading: number
+  queue: number
+  /** Heap and buffers. */
+  heapMb: number
+  state: SlotRole
+  abandoned: number
+}
+
+export function statsOf({ thread, role, devices, queue, reading }: Slot): ThreadStats {
+  return {
+    id: thread.id,
+    devices: devices.size,
+    busy: thread.utilisation,
+    reading: reading.size,
+    queue: queue.length,
+    heapMb: thread.heapMb,
+    state: role,
+    abandoned: thread.abandoned,
+  }
+}
+
+export function createSlot(thread: PollThread, role: SlotRole): Slot {
+  return {
+    thread,
+    role,
+    devices: new Map(),
+    queue: [],
+    reading: new Set(),
+    finished: new Map(),
+    load: 0,
+  }
+}
+
+const loadOf = (device: PooledDevice) => (device.costMs ?? unmeasuredMs) / device.everyMs
+
+/** `epoch` names this assignment, among all that ever were. */
+export function enter(slot: Slot, device: PooledDevice, epoch: number): void {
+  device.epoch = epoch
+  device.thread = slot.thread.id
+  device.job = null
+  slot.devices.set(device.id, device)
+  device.load = loadOf(device)
+  slot.load += device.load
+  slot.thread.post({ do: 'assign', devices: [{ epoch, target: device.target }] })
+}
+
+export function leave(slot: Slot, device: PooledDevice): void {
+  device.thread = null
+  device.job = null
+  slot.devices.delete(device.id)
+  slot.reading.delete(device)
+  slot.finished.delete(device)
+  slot.queue = slot.queue.filter(other => other !== device)
+  slot.load -= device.load
+  slot.thread.post({ do: 'drop', devices: [{ id: device.id, epoch: device.epoch }] })
+}
+
+/** Devices that are neither being read nor wait for it. */
+export function idleDevices(slot: Slot): PooledDevice[] {
+  return [...slot.devices.values()].filter(device => device.job === null)
+}
+
+export function hasSuspects(slot: Slot): boolean {
+  for (const device of slot.devices.values()) if (device.deaths > 0) return true
+  return false
+}
+
+export function toHead(slot: Slot, device: PooledDevice): void {
+  if (!device.job || device.job.started) return
+  slot.queue = [device, ...slot.queue.filter(other => other !== device)]
+}
+
+/** Hands reads to the thread, as many as may be under way at once. */
+export function startReads(
+  slot: Slot,
+  readsMax: number,
+  started: (device: PooledDevice, read: ScheduledRead) => void,
+): void {
+  if (slot.queue.length === 0) return
+  const width = slot.role === 'probation' ? probationWidth(slot) : readsMax
+  while (slot.reading.size < width) {
+    const device = slot.queue.shift()
+    if (!device?.job) break
+    const { read, deadlineMs } = device.job
+    device.job.started = true
+    slot.reading.add(device)
+    const { id, epoch } = device
+    slot.thread.post({ do: 'poll', id, epoch, at: read.at, deadlineMs })
+    started(device, read)
+  }
+}
+
+function probationWidth(slot: Slot): number {
+  const suspects = [...slot.devices.values()].filter(device => device.deaths > 0)
+  const alone = suspects.length <= suspectsAloneMax || suspects.some(device => device.deaths > 1)
+  return alone ? 1 : suspectsAloneMax
+}
+
+export function readEnded(slot: Slot, device: PooledDevice, bytes: number): void {
+  slot.reading.delete(device)
+  device.job = null
+  slot.finished.set(device, bytes + readOverheadBytes)
+}
+
+/**
+ * A thread's busy time is shared among the reads that ended in it by their bytes: reads interleave
+ * in one event loop, so that a single one's CPU time cannot be measured.
+ */
+export function shareBusyTime(slot: Slot, activeMs: number): void {
+  let total = 0
+  for (const weight of slot.finished.values()) total += weight
+  for (const [device, weight] of slot.finished) {
+    const before = device.load
+    const measured = (activeMs * weight) / total
+    device.costMs =
+      device.costMs === null ? measured : device.costMs + costSmoothing * (measured - device.costMs)
+    device.load = loadOf(device)
+    slot.load += device.load - before
+  }
+  slot.finished.clear()
+}
