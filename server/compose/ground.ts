@@ -7,8 +7,10 @@ import { createServer } from 'node:net'
 import { startBroker } from '../bus/broker.ts'
 import { connectBus } from '../bus/client.ts'
 import { authorize, createPrincipals } from '../bus/principals.ts'
+import type { Logger } from '../log.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import type { Store } from '../store/contract.ts'
+import { type FolderLock, lockFolder } from '../store/lock.ts'
 import { openStore } from '../store/open.ts'
 import type { Base, Connect } from './base.ts'
 
@@ -20,17 +22,19 @@ export async function openGround({
 }: Base): Promise<{ store: Store; connect: Connect }> {
   await makeDataDir(config.dataDir)
   const principals = createPrincipals()
-  const [store, broker, port] = await Promise.allSettled([
+  const [lock, store, broker, port] = await Promise.allSettled([
+    holdDataDir(config.dataDir, log),
     openStore({ url: config.databaseUrl, log }),
     config.mqttUrl === null
       ? startBroker({ ...config.mqttListen, authenticate: principals.authenticate, authorize, log })
       : null,
     assertPortFree(config.host, config.port),
   ])
+  if (lock.status === 'fulfilled') life.started('data folder', async () => lock.value.release())
   if (store.status === 'fulfilled') life.started('store', () => store.value.close())
   const embedded = broker.status === 'fulfilled' ? broker.value : null
   if (embedded) life.started('broker', () => embedded.close())
-  const failures: unknown[] = [store, broker, port].flatMap(part =>
+  const failures: unknown[] = [lock, store, broker, port].flatMap(part =>
     part.status === 'rejected' ? [part.reason] : [],
   )
   if (failures.length > 0 || store.status === 'rejected') throw cannotStart(failures)
@@ -52,6 +56,11 @@ async function makeDataDir(dir: string): Promise<void> {
       hint: 'check POLLUX_DATA_DIR, and that the user of this process may write there',
     })
   })
+}
+
+/** Two processes on one spool would lose what each other keeps there. */
+async function holdDataDir(dir: string, log: Logger): Promise<FolderLock> {
+  return lockFolder(dir, log)
 }
 
 function cannotStart(failures: readonly unknown[]): AppError {
