@@ -18,7 +18,14 @@ const STATUS: Record<string, number> = {
   E_PRECONDITION: 412,
   E_MEDIA_TYPE: 415,
   E_STORE_UNAVAILABLE: 503,
+  E_STORE_ACCESS: 503,
   E_BUS_OFFLINE: 503,
+}
+
+/** What these errors say of addresses and users is for the log: a person may not be signed in. */
+const INSIDE: Record<string, string> = {
+  E_STORE_UNAVAILABLE: 'the database is not available',
+  E_STORE_ACCESS: 'the database refuses Pollux',
 }
 
 export interface Problem {
@@ -35,7 +42,7 @@ export function problemOf(error: FastifyError | AppError | Error): Problem {
     return {
       status,
       code: error.code,
-      title: error.message,
+      title: INSIDE[error.code] ?? error.message,
       hint: error.hint ?? '',
       errors: error.errors,
     }
