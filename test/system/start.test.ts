@@ -47,7 +47,7 @@ t.test('the first start makes an admin and this machine; the second makes nothin
   const token = await makeToken(where)
   const samples = await until(async () => {
     const latest = await latestOf(first.url, token, 'this-machine')
-    return latest.some(s => s.metric === 'usage' && typeof s.value === 'number') && latest
+    return latest.some(s => s.metric === 'host_cpu.usage' && typeof s.value === 'number') && latest
   }, 'CPU of this machine')
   t.ok(samples.length > 10, `this machine has ${samples.length} samples`)
   t.ok(Date.now() - Math.max(...samples.map(s => s.at)) < 60_000, 'of now')
