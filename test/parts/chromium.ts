@@ -50,3 +50,25 @@ export async function watchMisdeeds(context: BrowserContext): Promise<Misdeeds> 
   })
   return misdeeds
 }
+
+/** A page that is signed in, and what went wrong on it. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  password: string,
+): Promise<{ page: Page; problems: string[] }> {
+  const context = await browser.newContext({ viewport: { width: 1360, height: 900 } })
+  const page = await context.newPage()
+  const problems: string[] = []
+  page.on('console', message => {
+    if (message.type() === 'error' || message.text().includes('Content Security Policy'))
+      problems.push(message.text())
+  })
+  page.on('pageerror', error => problems.push(error.message))
+  await page.goto(`${url}/login`)
+  await page.fill('#name', 'admin')
+  await page.fill('#password', password)
+  await page.click('.login button')
+  await page.waitForURL(`${url}/`)
+  return { page, problems }
+}
