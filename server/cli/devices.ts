@@ -37,10 +37,7 @@ export function devicesCommand(): Command {
     .option('--json', 'answer as JSON')
     .action((file: string, options: { json?: boolean }) =>
       withStore(async ({ store, config }) => {
-        const documents = parseDocuments(
-          file === '-' ? await text(process.stdin) : await readFile(file, 'utf8'),
-          file,
-        )
+        const documents = parseDocuments(await contentOf(file), file)
         const vault = createVault(store.secrets, await openSecrets(config))
         const done = { created: 0, updated: 0, refused: 0 }
         for (const [i, document] of documents.entries()) {
@@ -62,6 +59,15 @@ export function devicesCommand(): Command {
       }),
     )
   return command
+}
+
+async function contentOf(file: string): Promise<string> {
+  if (file === '-') return text(process.stdin)
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    throw new AppError('E_FILE', `${file} cannot be read`, { cause })
+  }
 }
 
 function parseDocuments(content: string, file: string): unknown[] {
