@@ -4,27 +4,33 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Command } from 'commander'
-import { type Identified, identify } from '../collectors/snmp-identify.ts'
+import { identify } from '../collectors/snmp-identify.ts'
 import { readGroups } from '../collectors/snmp-read.ts'
 import { AppError, messageOf } from '../model/errors.ts'
-import { SHIPPED_PROFILES_DIR } from '../paths.ts'
 import { buildCatalogue } from '../profiles/build.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import { createTracingEvaluator } from '../profiles/evaluator.ts'
 import { type Explained, explain } from '../profiles/explain.ts'
-import type { Plan } from '../profiles/face.ts'
-import { loadSources } from '../profiles/load.ts'
+import type { Evaluator, Plan } from '../profiles/face.ts'
 import { compilePlan } from '../profiles/plan.ts'
 import { parseRecording, type Recording } from '../snmp/recording.ts'
 import { recordingSession } from '../snmp/recording-session.ts'
 import type { SnmpSession } from '../snmp/session.ts'
-import { settings } from './open.ts'
 import { print, printJson } from './output.ts'
+import {
+  addDeviceOptions,
+  type DeviceOptions,
+  liveDevice,
+  requireDevice,
+} from './profiles-device.ts'
+import { loadProfiles } from './profiles-sources.ts'
 
 /** Bytes of one recording. */
 const recordingBytesMax = 256 * 1024 * 1024
 /** Plans kept while many recordings are tried. */
 const plansMax = 500
+/** A device that answers slowly is read for at most this long. */
+const liveMsMax = 300_000
 /** Every column is due in the first read, whatever the interval. */
 const EVERY_MS = 60_000
 
@@ -41,26 +47,31 @@ export interface Tried {
   cost: { pdus: number; varbinds: number }
 }
 
-interface TryOptions {
+interface TryOptions extends DeviceOptions {
   walk?: string[]
   profile?: string[]
   json?: boolean
 }
 
 export function addTryCommand(parent: Command): void {
-  parent
+  const command = parent
     .command('try')
     .description('what the profiles read from recordings or from a device; stores nothing')
     .option('--walk <path...>', 'recordings (.snmprec), or folders of them')
     .option('--profile <id...>', 'these profiles, as in a device config, instead of auto')
     .option('--json', 'one line of JSON for each recording or device')
-    .action(async (options: TryOptions, command: Command) => {
-      if (!options.walk) command.error('error: give --walk FILE|FOLDER, or --device ADDRESS')
-      const bench = await openBench(options.profile ?? ['auto'])
-      for (const file of await recordingFiles(options.walk ?? [])) {
-        await report(path.basename(file, '.snmprec'), options, () => tryRecording(bench, file))
-      }
-    })
+  addDeviceOptions(command).action(async (options: TryOptions) => {
+    const { walk = [], device } = options
+    if (walk.length === 0 && device === undefined) {
+      command.error('error: give --walk FILE|FOLDER or --device ADDRESS')
+    }
+    if (device !== undefined) requireDevice(command, options)
+    const bench = await openBench(options.profile ?? ['auto'])
+    for (const file of await recordingFiles(walk)) {
+      await report(path.basename(file, '.snmprec'), options, () => tryRecording(bench, file))
+    }
+    if (device !== undefined) await report(device, options, () => tryDevice(bench, options))
+  })
 }
 
 /** What every try needs: the catalogue, and plans that many devices share. */
@@ -71,13 +82,7 @@ interface Bench {
 }
 
 async function openBench(wanted: readonly string[]): Promise<Bench> {
-  const { config } = settings()
-  const catalogue = buildCatalogue(
-    await loadSources({
-      shippedDir: SHIPPED_PROFILES_DIR,
-      ...(config.profilesDir === null ? {} : { userDir: config.profilesDir }),
-    }),
-  )
+  const catalogue = buildCatalogue(await loadProfiles())
   const plans = new Map<string, Plan>()
   return {
     catalogue,
@@ -137,8 +142,24 @@ async function tryRecording(bench: Bench, file: string): Promise<Omit<Tried, 'wa
       hint: 'a recording has lines OID|TAG|VALUE',
     })
   }
-  const tried = await trySession(bench, recordingSession(recording))
+  const session = recordingSession(recording)
+  const tried = await trySession(bench, () => session, new AbortController().signal)
   return { ...tried, skipped: [...skippedLines(recording), ...tried.skipped] }
+}
+
+async function tryDevice(bench: Bench, options: DeviceOptions): Promise<Omit<Tried, 'walk'>> {
+  const device = await liveDevice(options)
+  const opened: SnmpSession[] = []
+  const open = (quirks?: Plan['quirks']) => {
+    const session = device.open(quirks)
+    opened.push(session)
+    return session
+  }
+  try {
+    return await trySession(bench, open, AbortSignal.timeout(liveMsMax))
+  } finally {
+    for (const session of opened) session.close()
+  }
 }
 
 function skippedLines({ skipped }: Recording): Tried['skipped'] {
@@ -155,46 +176,66 @@ function skippedLines({ skipped }: Recording): Tried['skipped'] {
   return lines
 }
 
-/** Identifies and reads everything once, as a poll does. */
-async function trySession(bench: Bench, session: SnmpSession): Promise<Omit<Tried, 'walk'>> {
-  const { signal } = new AbortController()
-  const identified = await identify({ ...bench, session, withTables: true }, signal)
-  const evaluator = createTracingEvaluator(identified.plan)
+/**
+ * Identifies and reads everything once, as a poll does.
+ * @param open with the quirks of the chosen profiles, once they are known
+ */
+async function trySession(
+  bench: Bench,
+  open: (quirks?: Plan['quirks']) => SnmpSession,
+  signal: AbortSignal,
+): Promise<Omit<Tried, 'walk'>> {
+  const first = open()
+  const { identity, plan } = await identify({ ...bench, session: first, withTables: true }, signal)
+  const session = Object.keys(plan.quirks).length === 0 ? first : open(plan.quirks)
+  const evaluator = createTracingEvaluator(plan)
   const at = Date.now()
   const { groups, failures } = await readGroups(session, evaluator.due(at, EVERY_MS), signal)
   const reading = { at, monotonicMs: performance.now(), upTicks: null, groups }
-  const explained = explain(evaluator, evaluator.evaluate(reading, 0))
-  const { rowsCut, rowsSkipped } = evaluator.counters
-  const skipped: Tried['skipped'] = explained.missing.map(({ metric, reason, count, example }) => ({
+  const { samples, tables, missing } = explain(evaluator, evaluator.evaluate(reading, 0))
+  return {
+    profiles: identity.profiles,
+    chosenBecause: identity.chosenBecause,
+    device: identity.facts,
+    samples,
+    tables,
+    skipped: [...skippedCells(missing), ...skippedGroups(failures), ...skippedRows(evaluator)],
+    cost: costOf(new Set([first, session])),
+  }
+}
+
+function skippedCells(missing: Explained['missing']): Tried['skipped'] {
+  return missing.map(({ metric, reason, count, example }) => ({
     what: metric,
     reason,
     count,
     ...(example !== null && { example }),
   }))
-  for (const [group, error] of failures) {
-    skipped.push({ what: group, reason: error.code, count: 1, example: error.message })
-  }
-  if (rowsSkipped > 0) {
-    skipped.push({ what: 'rows', reason: 'index does not fit', count: rowsSkipped })
-  }
-  if (rowsCut > 0) skipped.push({ what: 'rows', reason: 'over maxRows', count: rowsCut })
-  return { ...identityOf(identified), ...of(explained), skipped, cost: costOf(session) }
 }
 
-const of = ({ samples, tables }: Explained) => ({ samples, tables })
-
-function identityOf({
-  identity,
-}: Identified): Pick<Tried, 'profiles' | 'chosenBecause' | 'device'> {
-  return {
-    profiles: identity.profiles,
-    chosenBecause: identity.chosenBecause,
-    device: identity.facts,
-  }
+function skippedGroups(failures: ReadonlyMap<string, AppError>): Tried['skipped'] {
+  return [...failures].map(([group, { code, message }]) => ({
+    what: group,
+    reason: code,
+    count: 1,
+    example: message,
+  }))
 }
 
-function costOf({ counters }: SnmpSession): Tried['cost'] {
-  return { pdus: counters.requests, varbinds: counters.varbinds }
+function skippedRows({ counters: { rowsCut, rowsSkipped } }: Evaluator): Tried['skipped'] {
+  const skipped: Tried['skipped'] = []
+  if (rowsSkipped > 0) skipped.push({ what: 'rows', reason: 'index', count: rowsSkipped })
+  if (rowsCut > 0) skipped.push({ what: 'rows', reason: 'max-rows', count: rowsCut })
+  return skipped
+}
+
+function costOf(sessions: ReadonlySet<SnmpSession>): Tried['cost'] {
+  const cost = { pdus: 0, varbinds: 0 }
+  for (const { counters } of sessions) {
+    cost.pdus += counters.requests
+    cost.varbinds += counters.varbinds
+  }
+  return cost
 }
 
 /** For people: what it is, which profiles, and how much each group gave. */

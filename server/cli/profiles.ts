@@ -2,11 +2,11 @@
 // profiles are in files of their own.
 
 import { Command } from 'commander'
-import { SHIPPED_PROFILES_DIR } from '../paths.ts'
 import { buildCatalogue } from '../profiles/build.ts'
-import { loadSources } from '../profiles/load.ts'
-import { settings } from './open.ts'
 import { print, printJson } from './output.ts'
+import { addFromMibCommand } from './profiles-from-mib.ts'
+import { addRecordCommand } from './profiles-record.ts'
+import { loadProfiles } from './profiles-sources.ts'
 import { addTryCommand } from './profiles-try.ts'
 
 export function profilesCommand(): Command {
@@ -16,12 +16,7 @@ export function profilesCommand(): Command {
     .description('check every profile; exit 1 where one has an error')
     .option('--json', 'answer as JSON')
     .action(async (options: { json?: boolean }) => {
-      const { config } = settings()
-      const sources = await loadSources({
-        shippedDir: SHIPPED_PROFILES_DIR,
-        ...(config.profilesDir === null ? {} : { userDir: config.profilesDir }),
-      })
-      const { profiles, problems } = buildCatalogue(sources)
+      const { profiles, problems } = buildCatalogue(await loadProfiles())
       if (options.json) printJson({ profiles: [...profiles.keys()], problems })
       else {
         for (const p of problems) {
@@ -36,5 +31,7 @@ export function profilesCommand(): Command {
       if (problems.some(p => p.severity === 'error')) process.exitCode = 1
     })
   addTryCommand(command)
+  addRecordCommand(command)
+  addFromMibCommand(command)
   return command
 }

@@ -11,7 +11,8 @@ import type { ColumnWalk, SessionCounters, SnmpSession, VarBind } from './sessio
 const oidsPerRequestMax = 40
 const columnsPerRequestMax = 40
 const repetitionsMax = 50
-const valuesPerRequestMax = 1000
+/** Values of common length that fit into a datagram of 1472 octets. */
+const valuesPerAnswer = 50
 
 const NONE: RawValue = { type: 'none' }
 
@@ -77,11 +78,12 @@ function walkColumn({ oids, values }: Recording, column: string, rowsMax: number
   return walked
 }
 
-/** GETBULK requests that full answers would take, and one value past the end of each column. */
+/** GETBULK requests that answers of usual size would take, and one value past the end of each column. */
 function charge(counters: SessionCounters, walked: readonly ColumnWalk[]): void {
   for (let at = 0; at < walked.length; at += columnsPerRequestMax) {
     const columns = walked.slice(at, at + columnsPerRequestMax)
-    const repetitions = Math.min(repetitionsMax, Math.floor(valuesPerRequestMax / columns.length))
+    const fitting = Math.max(1, Math.floor(valuesPerAnswer / columns.length))
+    const repetitions = Math.min(repetitionsMax, fitting)
     const rows = Math.max(...columns.map(column => column.values.size))
     counters.requests += Math.ceil((rows + 1) / repetitions)
     for (const column of columns) counters.varbinds += column.values.size + 1
