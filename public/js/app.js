@@ -80,6 +80,19 @@ function onKey(event) {
   act()
 }
 
+/** A picture that no longer moves must not look as if it did. */
+function setLive(isLive) {
+  document.documentElement.dataset.live = isLive ? 'on' : 'lost'
+  const word = document.getElementById('offline')
+  if (word) word.hidden = isLive
+}
+
+document.addEventListener('htmx:sse:after:connection', () => setLive(true))
+document.addEventListener('htmx:sse:error', event => {
+  // The session has ended: the page itself leads to the sign-in.
+  if (event.detail.status === 401) location.reload()
+  setLive(false)
+})
 document.addEventListener('keydown', onKey)
 document.addEventListener('click', event => {
   const theme = event.target.closest?.('[data-theme-choice]')
