@@ -238,6 +238,7 @@ t.test('profiles: a changed one is in force, a broken one keeps the last good', 
     async () => valueIn(await latest(running, 'small'), 'ledger.answer') === 42,
     'the new metric',
   )
+  t.pass('a changed profile is in force')
 
   const page = async () =>
     (await fetch(`${running.url}/profiles`, { headers: { cookie: running.cookie } })).text()
@@ -262,6 +263,7 @@ t.test('profiles: a changed one is in force, a broken one keeps the last good', 
     'and by it still',
   )
   await write(JSON.stringify(LEDGER_PROFILE))
+  t.pass('a broken one is told, and the last good one goes on')
   await inForce(async () => !(await page()).includes('parsec'), 'the problem to go')
 })
 

@@ -18,6 +18,7 @@ import {
   installation,
   latestOf,
   makeToken,
+  pollux,
   senderNumbers,
   startServer,
 } from './server.ts'
@@ -116,7 +117,7 @@ t.test('Mosquitto, MariaDB and Redis', async whole => {
 
   await whole.test('a restart keeps history and who is signed in', async t => {
     const before = Math.max(...(await newest(server.url, token, ledger)).map(Number))
-    t.match(await server.stop(), { code: 0, signal: null })
+    t.match(await server.stop(), { code: 0, signal: null }, 'it stopped in good order')
     server = await startServer(whole, where)
     t.equal(await page('/'), 200, 'the session goes on')
     t.notOk(server.stdout().includes('Sign in as'), 'no second admin')
@@ -166,10 +167,10 @@ t.test('Mosquitto, MariaDB and Redis', async whole => {
     t.equal(await page('/'), 200, 'pages are back')
     await settled(t, databaseUrl, ledger)
     const numbers = await senderNumbers(server.url, token, 'poll')
-    t.match(numbers, { refused: 0, dropped: 0 })
+    t.match(numbers, { refused: 0, dropped: 0 }, 'nothing refused or dropped')
     t.equal(numbers.sent, numbers.stored + numbers.waiting, 'the sender balances')
   })
-  whole.match(await server.stop(), { code: 0, signal: null })
+  whole.match(await server.stop(), { code: 0, signal: null }, 'it stopped in good order')
 })
 
 t.test('the broker is away at the start: Pollux starts, says so, and samples wait', async t => {
@@ -200,7 +201,7 @@ t.test('the broker is away at the start: Pollux starts, says so, and samples wai
     20_000,
   )
   await settled(t, `sqlite:${where.dataDir}/pollux.db`, ledger)
-  t.match(await server.stop(), { code: 0, signal: null })
+  t.match(await server.stop(), { code: 0, signal: null }, 'it stopped in good order')
 })
 
 t.test('the database is away at the start: one clear sentence, no password, code 1', async t => {
@@ -208,5 +209,9 @@ t.test('the database is away at the start: one clear sentence, no password, code
   const databaseUrl = await mariadb.createDatabase()
   await mariadb.stop('SIGKILL')
   const where = await installation(t, { POLLUX_DATABASE_URL: databaseUrl })
-  await t.rejects(startServer(t, where), { message: /"code":1/ })
+  const end = await pollux(where, ['serve'])
+  t.equal(end.code, 1)
+  t.match(end.stderr, /Pollux cannot start\n {2}- E_STORE_UNAVAILABLE .*database/)
+  t.notMatch(end.stderr, 'w/rd', 'without the password')
+  t.notMatch(end.stderr, /\n\s+at /, 'and no stack')
 })

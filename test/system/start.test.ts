@@ -66,7 +66,7 @@ t.test('the first start makes an admin and this machine; the second makes nothin
   t.ok(cookie, 'the first password is still good')
   const kept = await latestOf(second.url, token, 'this-machine')
   t.ok(kept.length >= samples.length, 'the values of before are there at once')
-  t.match(await second.stop(), { code: 0, signal: null })
+  t.match(await second.stop(), { code: 0, signal: null }, 'it stopped in good order')
 })
 
 t.test('a signal ends it in good order, also in the middle of the start', async t => {
@@ -132,7 +132,7 @@ t.test('a key that others can read is refused, with what to do', async t => {
   t.match(end.stderr, `chmod 600 ${file}`)
   await chmod(file, 0o600)
   const server = await startServer(t, where, env)
-  t.match(await server.stop(), { code: 0, signal: null })
+  t.match(await server.stop(), { code: 0, signal: null }, 'it stopped in good order')
 })
 
 t.test('the folder cannot be written: one clear sentence', async t => {
