@@ -109,20 +109,17 @@ t.test('an error of ours: its text stays in the log', async t => {
   t.ok(failed > 30, `${failed} answers were failures`)
 })
 
-t.test('a database that is away: 503, and what to expect', async t => {
+t.test('a database that is away: 503, and not where it is', async t => {
   const { app } = await brokenServer(() => {
-    throw new AppError('E_STORE_UNAVAILABLE', 'the database is away', { passing: true })
+    throw new AppError('E_STORE_UNAVAILABLE', SECRET, { passing: true })
   })
-  const page = await app.inject({ url: '/devices', headers: HEADERS })
-  t.equal(page.statusCode, 503)
-  t.match(page.body, /the database is away/i)
-  const call = await app.inject({ url: '/api/v1/devices', headers: HEADERS })
-  t.equal(call.statusCode, 503)
-  t.match(call.json(), {
-    status: 503,
-    code: 'E_STORE_UNAVAILABLE',
-    title: /^the database is away$/i,
-  })
+  for (const url of ['/devices', '/api/v1/devices']) {
+    const answer = await app.inject({ url, headers: HEADERS })
+    t.equal(answer.statusCode, 503)
+    t.match(answer.body, /the database is not available/i)
+    t.match(answer.body, 'E_STORE_UNAVAILABLE')
+    t.notMatch(answer.body, 'hunter2')
+  }
 })
 
 t.test('a database that is away while the session is looked up', async t => {
