@@ -7,6 +7,7 @@ import path from 'node:path'
 import Type from 'typebox'
 import { checker } from '../validate.ts'
 import { createRangeSet, type RangeSet } from './ranges.ts'
+import type { Segment } from './segment.ts'
 
 const FILE = 'settled.json'
 
@@ -45,4 +46,14 @@ export async function writeCheckpoint(
   const temporary = path.join(dir, `${FILE}.new`)
   await writeFile(temporary, JSON.stringify({ v: 1, boots }))
   await rename(temporary, path.join(dir, FILE))
+}
+
+/** Numbers of boots that no file holds any more need not be remembered. */
+export function forgetBoots(
+  settled: Map<string, RangeSet>,
+  segments: readonly Segment[],
+  keep?: string,
+): void {
+  const alive = new Set(segments.map(segment => segment.boot))
+  for (const boot of settled.keys()) if (boot !== keep && !alive.has(boot)) settled.delete(boot)
 }

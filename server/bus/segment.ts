@@ -164,3 +164,13 @@ async function readRun(
 function placeOf(segment: Segment, i: number): [number, number] {
   return [segment.offsets[i] ?? 0, segment.lengths[i] ?? 0]
 }
+
+/** The index no longer knows what was written from this number on. */
+export function forgetFrom(segment: Segment, seq: number): void {
+  const from = indexFrom(segment, seq)
+  segment.bytes = segment.offsets[from] ?? segment.bytes
+  for (let i = from; i < segment.seqs.length; i++) if (segment.settled[i] === 0) segment.waiting--
+  for (const list of [segment.seqs, segment.offsets, segment.lengths, segment.settled]) {
+    list.length = from
+  }
+}

@@ -7,15 +7,13 @@ import { Ack } from '../model/collection.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import { checker } from '../validate.ts'
 import type { Bus, Sender, SenderLedger } from './contract.ts'
+import { createInflight, type Inflight } from './inflight.ts'
 import { createRate } from './rate.ts'
 import type { SpoolRecord } from './record.ts'
 import { openSpool, type SpoolLimits, type SpoolStats } from './spool.ts'
 import { readSrc } from './src.ts'
 import { ackTopic } from './topics.ts'
 
-/** Records, and bytes of them, that are published and not acknowledged by ingest. */
-const inflightMax = 256
-const inflightBytesMax = 16 * 1024 * 1024
 /** Bytes taken from the spool at once. */
 const takeBytesMax = 1024 * 1024
 /** Wait for an acknowledgement before a record is sent again, ms; doubles up to the second. */
@@ -61,15 +59,6 @@ export interface SpoolingSender extends Sender {
   flush(): Promise<void>
 }
 
-interface Inflight {
-  record: SpoolRecord
-  /** The broker has not taken it yet: sending it again would only make the queue longer. */
-  publishing: boolean
-  tries: number
-  sentMs: number
-  dueMs: number
-}
-
 /**
  * Opens the spool in `dir` and starts to send what waits there.
  * @throws AppError E_SPOOL when the folder cannot be used
@@ -87,10 +76,9 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
     ...(options.spool ? { limits: options.spool } : {}),
   })
   const atStart = spool.stats
-  const inflight = new Map<string, Inflight>()
+  const inflight = createInflight({ resend, isWaiting: spool.isWaiting })
   const refusedBy = new Map<string, number>()
   const counts = { stored: 0, refused: 0, resent: 0 }
-  let inflightBytes = 0
   let seq = 0
   let pumping = false
   let pumpAgain = false
@@ -105,14 +93,14 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
     if (pumping) return
     pumping = true
     try {
-      while (bus.connected && !closing && hasRoom()) {
+      while (bus.connected && !closing && inflight.room() > 0) {
         pumpAgain = false
-        const places = rate.take(inflightMax - inflight.size)
+        const places = rate.take(inflight.room())
         if (places <= 0) break
         const records = await spool.take(places, takeBytesMax)
         rate.giveBack(places - records.length)
         if (records.length === 0 && !pumpAgain) break
-        for (const record of records) start(record)
+        for (const record of records) publish(inflight.add(record))
       }
     } catch (error) {
       // The next tick tries again.
@@ -122,70 +110,34 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
     }
   }
 
-  function hasRoom(): boolean {
-    return inflight.size < inflightMax && inflightBytes < inflightBytesMax
-  }
-
-  function start(record: SpoolRecord): void {
-    const entry = { record, publishing: false, tries: 0, sentMs: 0, dueMs: 0 }
-    inflight.set(keyOf(record), entry)
-    inflightBytes += record.payload.length
-    publish(entry)
-  }
-
   function publish(entry: Inflight): void {
     if (entry.publishing) return
     if (entry.sentMs > 0) counts.resent++
     entry.publishing = true
     entry.tries++
-    startClock(entry)
+    inflight.sent(entry)
     const { record } = entry
     bus
       .publish(record.topic, spliced(src, record), { qos: 1, retain: record.retain })
       .then(
-        () => startClock(entry),
+        () => inflight.sent(entry),
         error => publishFailed(entry, error),
       )
       .finally(() => (entry.publishing = false))
-  }
-
-  function startClock(entry: Inflight): void {
-    entry.sentMs = performance.now()
-    entry.dueMs = entry.sentMs + Math.min(resend.msMax, resend.msMin * 2 ** (entry.tries - 1))
   }
 
   function publishFailed({ record }: Inflight, error: unknown): void {
     if (error instanceof AppError && error.code === 'E_BUS_TOO_LARGE') {
       log.error({ topic: record.topic, err: error.message }, 'a message was dropped')
       spool.drop(record.boot, record.seq)
-      forget(record)
+      inflight.forget(record)
     } else if (!(error instanceof AppError && error.passing)) {
       log.warn({ topic: record.topic, err: messageOf(error) }, 'a message was not published')
     }
   }
 
-  function forget(record: Pick<SpoolRecord, 'boot' | 'seq'>): void {
-    const entry = inflight.get(keyOf(record))
-    if (!entry) return
-    inflight.delete(keyOf(record))
-    inflightBytes -= entry.record.payload.length
-  }
-
-  /** What is in flight longer than it should; the oldest is tried often: an answer wakes the rest. */
-  function resendOverdue(): void {
-    if (!bus.connected) return
-    const now = performance.now()
-    let oldest = true
-    for (const entry of [...inflight.values()]) {
-      const due = oldest ? Math.min(entry.dueMs, entry.sentMs + resend.msMin) : entry.dueMs
-      oldest = false
-      if (!spool.isWaiting(entry.record.boot, entry.record.seq)) forget(entry.record)
-      else if (due <= now) publish(entry)
-    }
-  }
-
   function tick(): void {
-    resendOverdue()
+    if (bus.connected) for (const entry of inflight.overdue()) publish(entry)
     void pump()
   }
 
@@ -212,24 +164,14 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
       refusalLoggedMs = performance.now()
       log.warn({ refusedBy: Object.fromEntries(refusedBy) }, 'ingest refuses messages')
     }
-    if (refused + stored > 0) wake()
-  }
-
-  /** Ingest lives: what it should have answered by now is sent again, without its long wait. */
-  function wake(): void {
-    for (const entry of [...inflight.values()]) {
-      if (!spool.isWaiting(entry.record.boot, entry.record.seq)) forget(entry.record)
-      else if (entry.tries > 1) entry.dueMs = Math.min(entry.dueMs, entry.sentMs + resend.msMin)
-    }
+    if (refused + stored === 0) return
+    inflight.hasten()
     void pump()
   }
 
   function onState(connected: boolean): void {
     if (!connected) return
-    for (const entry of [...inflight.values()]) {
-      entry.tries = 0
-      publish(entry)
-    }
+    for (const entry of inflight.restart()) publish(entry)
     void pump()
   }
 
@@ -281,10 +223,6 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
       return closing
     },
   }
-}
-
-function keyOf({ boot, seq }: Pick<SpoolRecord, 'boot' | 'seq'>): string {
-  return `${boot} ${seq}`
 }
 
 /** The body with its numbers in front, without parsing it. */

@@ -237,7 +237,7 @@ t.test('wrong credentials', async t => {
       address: agent.address,
       port: agent.port,
       credentials,
-      timeoutMs: 300,
+      timeoutMs: 1500,
       retries: 0,
     })
     t.teardown(() => session.close())

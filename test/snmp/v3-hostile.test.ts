@@ -103,13 +103,20 @@ function forge(answer: Buffer, request: Buffer, forged: Forged): Buffer {
 
 const isReport = (answer: Buffer) => ((readHeader(answer)?.flags ?? 0) & 3) === 0
 
-async function ask(t: Teardown, bend: Bend, credentials: SnmpCredentials = OPS) {
+async function ask(
+  t: Teardown,
+  bend: Bend,
+  {
+    credentials = OPS,
+    timeoutMs = 1500,
+  }: { credentials?: SnmpCredentials; timeoutMs?: number } = {},
+) {
   const between = await startBetween(t, bend)
   const session = openSession({
     address: '127.0.0.1',
     port: between.port,
     credentials,
-    timeoutMs: 300,
+    timeoutMs,
     retries: 0,
   })
   t.teardown(() => session.close())
@@ -180,7 +187,7 @@ t.test('a full answer without the keys is refused', async t => {
 
 t.test('every flipped octet of a true answer is refused', async t => {
   let at = 0
-  const { between, session } = await ask(t, answer => [answer])
+  const { between, session } = await ask(t, answer => [answer], { timeoutMs: 250 })
   between.bend = answer => {
     if (isReport(answer)) return [answer]
     const bent = Buffer.from(answer)
@@ -201,7 +208,7 @@ t.test('an agent that only ever sends reports is left after a few', async t => {
     const { outcome, between } = await ask(
       t,
       (answer, request) => [forge(answer, request, { flags: 0, boots: 0, time: 0, pdu: 0xa8 })],
-      credentials,
+      { credentials },
     )
     t.match(outcome, /^E_SNMP_/)
     t.ok(between.requests <= 6, `${between.requests} requests`)
