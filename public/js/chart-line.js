@@ -78,9 +78,13 @@ const plainLine = (label, points, color, rest) => ({
   ...rest,
 })
 
+/** Units whose zero says nothing: their axis fits the values. */
+const FREE_UNITS = new Set(['V', 'Hz', 'Cel', 'Pa', 'dB', 'dB[mW]', 'm', 'deg'])
+
 function extremes(state) {
-  let low = 0
-  let high = 0
+  const isFree = FREE_UNITS.has(state.unit)
+  let low = isFree ? Number.POSITIVE_INFINITY : 0
+  let high = isFree ? Number.NEGATIVE_INFINITY : 0
   const sums = new Map()
   for (const { points } of state.series) {
     for (const { x, y } of points) {
@@ -91,7 +95,20 @@ function extremes(state) {
       high = Math.max(high, sum)
     }
   }
-  return { low, high }
+  return low <= high ? { low, high } : { low: 0, high: 0 }
+}
+
+/** From zero, and never a flat line on the floor of nothing; of free units, some air around. */
+function limitsOf(state) {
+  const { low, high } = extremes(state)
+  if (FREE_UNITS.has(state.unit)) {
+    const air = Math.max((high - low) * 0.25, Math.abs(high) * 0.01, 0.5)
+    return { suggestedMin: state.min ?? low - air, suggestedMax: state.max ?? high + air }
+  }
+  return {
+    suggestedMin: state.min ?? low * 1.06,
+    suggestedMax: state.max ?? (high > 0 || low < 0 ? high * 1.06 : 1),
+  }
 }
 
 function datasetsOf(state, palette, high) {
@@ -160,10 +177,9 @@ function axes(state, palette) {
     },
     y: {
       stacked: state.type === 'stacked',
-      ...(state.min === null ? {} : { suggestedMin: state.min }),
-      ...(state.max === null ? {} : { suggestedMax: state.max }),
-      grace: state.max === null ? '6%' : 0,
+      ...limitsOf(state),
       grid: {
+        drawTicks: false,
         color: context => (context.tick.value === 0 ? palette.strong : palette.grid),
         lineWidth: context => (context.tick.value === 0 && hasMirror ? 0.75 : 1),
       },
@@ -175,6 +191,7 @@ function axes(state, palette) {
         color: palette.text,
         font,
         maxTicksLimit: 5,
+        padding: 8,
         stepSize: niceStep(top - low, state.unit),
         callback: value =>
           axisText(hasMirror ? Math.abs(value) : value, state.unit, state.decimals),

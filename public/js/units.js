@@ -15,8 +15,12 @@ const PARTS = [
 function unitText(unit) {
   const thing = /^\{([a-z]+)\}(\/s)?$/.exec(unit)
   if (!thing) return SHOWN[unit] ?? unit
-  const plural = thing[1].endsWith('s') || thing[1] === 'rpm' ? '' : 's'
-  return `${thing[1]}${plural}${thing[2] ?? ''}`
+  return `${plural(thing[1])}${thing[2] ?? ''}`
+}
+
+function plural(thing) {
+  if (thing.endsWith('ss')) return `${thing}es`
+  return thing.endsWith('s') || thing === 'rpm' ? thing : `${thing}s`
 }
 
 function digits(value) {

@@ -47,9 +47,13 @@ const SCALED = new Set(['By', 'By/s', 'bit', 'bit/s', 'Hz', 'W', 'VA', 'Wh', 'va
 /** How a unit is written after a number: `By/s` is `B/s`, `{packet}/s` is `packets/s`. */
 export function unitText(unit: string): string {
   const thing = /^\{([a-z]+)\}(\/s)?$/.exec(unit)
-  if (thing)
-    return `${thing[1]}${thing[1]?.endsWith('s') || thing[1] === 'rpm' ? '' : 's'}${thing[2] ?? ''}`
+  if (thing) return `${plural(thing[1] ?? '')}${thing[2] ?? ''}`
   return SHOWN[unit] ?? unit
+}
+
+function plural(thing: string): string {
+  if (thing.endsWith('ss')) return `${thing}es`
+  return thing.endsWith('s') || thing === 'rpm' ? thing : `${thing}s`
 }
 
 function digits(value: number): string {

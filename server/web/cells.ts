@@ -16,6 +16,8 @@ export interface Cell {
   /** Why there is no value, or the number behind a short text; empty: nothing to say. */
   why: string
   missing: boolean
+  /** A number that is nothing: shown quietly. */
+  zero?: boolean
 }
 
 const TEXT_MAX = 120
@@ -41,6 +43,18 @@ export function cellOf(metric: PageMetric, sample: LatestSample | undefined): Ce
 
 export function numberText({ unit, decimals }: PageMetric, value: number): string {
   return formatValue(value, unit, decimals ?? undefined)
+}
+
+/** Under a title that names them, things are counted without their word: `3 /s`. */
+export function shortCell(metric: PageMetric, sample: LatestSample | undefined): Cell {
+  const cell = cellOf(metric, sample)
+  const value = sample?.value
+  if (typeof value !== 'number' || cell.tone !== null) return cell
+  const thing = /^\{[a-z]+\}(\/s)?$/.exec(metric.unit)
+  const text = thing
+    ? `${numberText({ ...metric, unit: '1' }, value)} ${thing[1] ?? ''}`
+    : cell.text
+  return { ...cell, text: text.trim(), zero: value === 0 }
 }
 
 /** The name and tone of a state; a number that the profile does not know is shown as it is. */

@@ -13,7 +13,7 @@ import type { TimeWindow } from './window.ts'
 /** Points of one line: two pixels each on a wide screen. */
 const POINTS_MAX = 500
 /** Raw points are taken as they are up to here; a few more than POINTS_MAX cost less than averaging. */
-const RAW_POINTS_MAX = 720
+const RAW_POINTS_MAX = 1000
 /** Rows read for one chart, where an average is over all of them. */
 const ROWS_READ_MAX = 200
 /** Without anything for so many steps, the line is broken. */
@@ -207,24 +207,18 @@ function gapsOf(
   stepMs: number,
   to: number,
 ): ChartData['gaps'] {
-  const times = new Map<number, GapReason | null>()
-  for (const points of series) {
-    for (const { at, value, gap } of points) {
-      if (value !== null) times.set(at, null)
-      else if (!times.has(at) && gap !== null) times.set(at, gap)
-    }
-  }
   const gaps: ChartData['gaps'] = []
   let last: number | null = null
   let open: ChartData['gaps'][number] | null = null
-  for (const [at, reason] of [...times].sort(([a], [b]) => a - b)) {
+  for (const [at, reason] of timesOf(series)) {
     if (last !== null && at - last > BREAK_STEPS * stepMs) {
       gaps.push([last, at, 'none', 'Nothing was recorded'])
       open = null
     }
     if (open) open[1] = at
-    if (reason === null) open = null
-    else if (open?.[2] !== reason) {
+    if (reason === null) {
+      open = null
+    } else if (open?.[2] !== reason) {
       open = [open || last === null ? at : last, at, reason, GAP_TEXT[reason]]
       gaps.push(open)
     }
@@ -233,6 +227,16 @@ function gapsOf(
   // Nothing came since: the gap goes on for the step that it stands for.
   if (open) open[1] = Math.min(to, open[1] + stepMs)
   return gaps
+}
+
+/** Time → why no line has a value then; null: at least one has. */
+function timesOf(series: readonly (readonly SamplePoint[])[]): [number, GapReason | null][] {
+  const times = new Map<number, GapReason | null>()
+  for (const { at, value, gap } of series.flat()) {
+    if (value !== null) times.set(at, null)
+    else if (gap !== null && !times.has(at)) times.set(at, gap)
+  }
+  return [...times].sort(([a], [b]) => a - b)
 }
 
 function ceilingOf(

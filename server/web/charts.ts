@@ -112,19 +112,22 @@ function titleOf(metric: PageMetric, row: RowInfo | null, isMany: boolean, metri
   return metrics > 1 ? `${name} ${metric.title}` : name
 }
 
-/** Highest newest values first; of states the worst first. */
+/** Of the newest values; of states the worst weighs most. */
+function weightOf(row: RowInfo | null, metrics: readonly PageMetric[], values: GroupValues) {
+  return metrics.reduce((sum, metric) => {
+    const value = values.get(row?.key ?? null, metric.id)?.value
+    if (typeof value !== 'number') return sum
+    return sum + (metric.kind === 'state' ? -rankOf(stateOf(metric, value).tone) : value)
+  }, 0)
+}
+
+/** Highest newest values first. */
 function busiest<Row extends RowInfo | null>(
   rows: readonly Row[],
   metrics: readonly PageMetric[],
   values: GroupValues,
 ): Row[] {
-  const weight = (row: Row) =>
-    metrics.reduce((sum, metric) => {
-      const value = values.get(row?.key ?? null, metric.id)?.value
-      if (typeof value !== 'number') return sum
-      return sum + (metric.kind === 'state' ? -rankOf(stateOf(metric, value).tone) : value)
-    }, 0)
-  const weights = new Map(rows.map(row => [row, weight(row)]))
+  const weights = new Map(rows.map(row => [row, weightOf(row, metrics, values)]))
   return [...rows].sort((a, b) => (weights.get(b) ?? 0) - (weights.get(a) ?? 0))
 }
 
@@ -187,6 +190,7 @@ function busiestFigures(view: DeviceView, group: PageGroup, chart: PageChart, wi
   const metrics = metricsOf(group, chart).filter(drawable(chart))
   const rows = values.rows.filter(row => hasData(values, metrics, row))
   return busiest(rows, metrics, values)
+    .filter((row, at) => at === 0 || weightOf(row, metrics, values) > 0)
     .slice(0, BUSIEST_MAX)
     .flatMap(row => figure(view, group, chart, window, row))
 }

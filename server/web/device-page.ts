@@ -82,7 +82,7 @@ export async function devicePageData(
   return {
     id,
     header,
-    facts: factsOf(identity?.facts ?? {}),
+    facts: factsOf(identity?.facts ?? {}, [header.name, header.location]),
     chosenBecause: (identity?.chosenBecause ?? []).map(text => plainText(text, 400)),
     sections,
     steps,
@@ -156,11 +156,15 @@ const clamp = (value: number): number => Math.min(100, Math.max(0, value))
 
 const FACT_TITLES: Partial<Record<string, string>> = { os: 'OS', descr: 'Description' }
 
-function factsOf(facts: Readonly<Record<string, string>>): DevicePage['facts'] {
+/** What the device says of itself, but what its header says already. */
+function factsOf(
+  facts: Readonly<Record<string, string>>,
+  known: readonly string[],
+): DevicePage['facts'] {
   return FACTS.flatMap(fact => {
     const value = plainText(facts[fact], 300)
     const title = FACT_TITLES[fact] ?? `${fact.charAt(0).toUpperCase()}${fact.slice(1)}`
-    return value === '' ? [] : [{ title, value }]
+    return value === '' || known.includes(value) ? [] : [{ title, value }]
   })
 }
 

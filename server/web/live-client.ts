@@ -60,6 +60,7 @@ export function createClient(
       if (!isOpen) return
       if (reply.raw.writableLength > QUEUE_BYTES_MAX) {
         counts.droppedSlow++
+        web.log.warn({ droppedSlow: counts.droppedSlow }, 'a page was too slow for its live stream')
         end()
         reply.raw.destroy()
         return

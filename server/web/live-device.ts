@@ -55,6 +55,7 @@ export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: num
   let dueAt = Number.POSITIVE_INFINITY
   let refreshedAt = 0
   let isNews = false
+  let isBusy = false
   let isClosed = false
 
   const render = (view: string, data: Record<string, unknown>) =>
@@ -71,6 +72,9 @@ export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: num
   }
   const flush = async () => {
     dueAt = Number.POSITIVE_INFINITY
+    // A slow database must not be asked faster than it answers.
+    if (isBusy) return soon(REFRESH_MS)
+    isBusy = true
     const groups = new Set(dirty)
     const withNews = isNews
     dirty.clear()
@@ -84,6 +88,8 @@ export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: num
     } catch (error) {
       if (error instanceof AppError && error.code === 'E_NOT_FOUND') return gone()
       web.log.warn({ err: error, device: id }, 'the live stream of a device was not refreshed')
+    } finally {
+      isBusy = false
     }
   }
   /** Where other charts or tables are to be shown, each page gets its body anew. */

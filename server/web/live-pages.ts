@@ -28,6 +28,8 @@ export function createPageFeed(web: WebContext, eta: Eta, source: PageSource): P
   /** What each page was sent last. */
   const sent = new Map<LiveClient, string>()
   let timer: NodeJS.Timeout | null = null
+  /** Something changed while a refresh was under way. */
+  let isMissed = false
   let isClosed = false
 
   const show = async (client: LiveClient, data: Record<string, unknown>) => {
@@ -37,15 +39,19 @@ export function createPageFeed(web: WebContext, eta: Eta, source: PageSource): P
     client.send(partial(source.target, 'innerMorph', html))
   }
   const flush = async () => {
-    timer = null
+    isMissed = false
     try {
       const data = await source.data()
       for (const client of [...sent.keys()]) await show(client, data)
     } catch (error) {
       web.log.warn({ err: error, page: source.view }, 'a live page was not refreshed')
+    } finally {
+      timer = null
+      if (isMissed) soon()
     }
   }
   const soon = () => {
+    isMissed = timer !== null
     if (!isClosed) timer ??= setTimeout(() => void flush(), REFRESH_MS)
   }
   const stops = [web.live.subscribe('all', soon), web.devices.onChange(soon)]

@@ -52,6 +52,20 @@ export function createLiveStreams(web: WebContext, eta: Eta): LiveStreams {
     client.onClose(() => clients.delete(client))
     return client
   }
+  /** Where the first message cannot be made, the stream ends and the page tries again. */
+  const begin = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    feed: (client: LiveClient) => Promise<void>,
+  ) => {
+    const client = open(request, reply)
+    try {
+      await feed(client)
+    } catch (error) {
+      client.close()
+      throw error
+    }
+  }
   return {
     async handler(request, reply) {
       const checked = checkQuery(request.query)
@@ -62,16 +76,15 @@ export function createLiveStreams(web: WebContext, eta: Eta): LiveStreams {
         const window = windowOf(request.query, Date.now())
         const uid = (await web.devices.get(device))?.uid
         if (uid === undefined) throw new AppError('E_NOT_FOUND', 'there is no such device')
-        const client = open(request, reply)
-        await feeds.device(device, uid, {
-          client,
-          shape: part === 'row' ? null : (shape ?? ''),
-          window,
-        })
-        return
+        const watched = part === 'row' ? null : (shape ?? '')
+        return begin(request, reply, client =>
+          feeds.device(device, uid, { client, shape: watched, window }),
+        )
       }
       const texts = checkTexts(request.query)
-      await feeds.page(page ?? 'overview', texts.ok ? texts.value : {}, open(request, reply))
+      return begin(request, reply, client =>
+        feeds.page(page ?? 'overview', texts.ok ? texts.value : {}, client),
+      )
     },
     close() {
       isClosed = true

@@ -21,7 +21,7 @@ export function sparkline(
   to: number,
   breakMs: number,
 ): Sparkline {
-  const good = points.flatMap(({ at, value }) => (typeof value === 'number' ? [value] : []))
+  const good = points.flatMap(({ value }) => (typeof value === 'number' ? [value] : []))
   if (good.length === 0) return { lines: [], max: null }
   const max = Math.max(...good)
   const min = Math.min(0, ...good)

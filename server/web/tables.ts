@@ -5,14 +5,14 @@ import type { LatestSample } from '../live/contract.ts'
 import type { RowInfo } from '../model/collection.ts'
 import type { PageGroup, PageMetric } from '../profiles/face.ts'
 import type { SeriesPoints, Store } from '../store/contract.ts'
-import { type Cell, cellOf, isNumeric, numberText, stateOf } from './cells.ts'
+import { type Cell, isNumeric, numberText, shortCell, stateOf } from './cells.ts'
 import { metricsOf, rowPath } from './charts.ts'
 import { type DeviceView, type GroupValues, intervalOf } from './device-data.ts'
 import { type Sparkline, sparkline } from './sparkline.ts'
 import { plainText } from './words.ts'
 
 /** Columns besides the name. */
-const COLUMNS_MAX = 9
+const COLUMNS_MAX = 8
 /** Rows shown at once; the others are behind a fold, without small lines. */
 export const ROWS_SHOWN_MAX = 60
 /** Rows of a table on a page; beyond, the API and the rows' own pages have them. */
@@ -85,7 +85,7 @@ export async function tableOf(
         spark: sparks(row.key, column),
       })),
       ...extra.map(({ column, values: of }) => ({
-        ...cellOf(column.metric, of(row, column.metric.id)),
+        ...shortCell(column.metric, of(row, column.metric.id)),
         column,
         spark: null,
       })),
@@ -112,9 +112,14 @@ function columnsOf(group: PageGroup, values: GroupValues): Column[] {
     ...metricsOf(group, { metrics: chart.headline && chart.ceiling ? [chart.ceiling] : [] }),
   ])
   const isState = ({ kind }: PageMetric) => kind === 'state' || kind === 'flags'
+  const standOut = charts
+    .filter(chart => chart.headline)
+    .flatMap(chart => [...chart.metrics, chart.ceiling ?? ''])
   const withRole = group.metrics.filter(metric => metric.role !== null)
   const ordered = new Set([
     ...charted.filter(isState),
+    ...charted.filter(({ id, role }) => standOut.includes(id) || role !== null),
+    ...charted.filter(isError),
     ...charted,
     ...withRole,
     ...group.metrics.filter(metric => !isAdmin(metric)),
@@ -151,6 +156,8 @@ function sparkMetrics(group: PageGroup): PageMetric[] {
   return []
 }
 
+const isError = ({ unit }: PageMetric): boolean => unit.startsWith('{error}')
+
 /** IF-MIB tells apart what an admin switched off and what failed; a page must too. */
 function isAdmin(metric: PageMetric): boolean {
   return metric.id === 'admin' && metric.kind === 'state'
@@ -162,7 +169,7 @@ export function metricCell(
   row: string | null,
   metric: PageMetric,
 ): Cell {
-  const cell = cellOf(metric, values.get(row, metric.id))
+  const cell = shortCell(metric, values.get(row, metric.id))
   if (metric.role !== 'interface.status' || cell.missing) return cell
   const admin = group.metrics.find(isAdmin)
   const said = admin && values.get(row, admin.id)?.value
