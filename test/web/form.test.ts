@@ -1,14 +1,22 @@
 // Goal: the device form as a browser without JavaScript sends it: adding, changing, testing against a
 // real agent, pausing and deleting; what is refused keeps what was typed, but never a secret.
 
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import t from 'tap'
 import { documentOf, shownErrors, slug } from '../../server/web/pages/device-fields.ts'
+import { tempDir, until } from '../parts/find.ts'
 import { ask, FORM, people } from './people.ts'
 import { startTestProgram } from './program.ts'
 
 const SECRET = 'only-the-server-knows'
 
-const test = await startTestProgram(t, { network: true })
+const folder = await tempDir(t)
+await writeFile(
+  path.join(folder, 'filed.json'),
+  JSON.stringify({ id: 'filed', kind: 'docker', address: 'unix:///nowhere.sock', every: '1h' }),
+)
+const test = await startTestProgram(t, { network: true, env: { POLLUX_DEVICES_DIR: folder } })
 const { url, program } = test
 const { admin, viewer } = await people(test)
 const agent = test.network?.devices[0]
@@ -284,6 +292,21 @@ t.test('this machine: no address, no test, and it can be paused', async t => {
   t.equal((await stored('this-machine')).config.every, '20s')
 })
 
+t.test('a device from a file can be read, not changed', async t => {
+  await until(() => program.devices.get('filed'), 'the device of the file')
+  const { body } = await get('/devices/filed/edit')
+  t.match(body, 'comes from a file')
+  t.match(body, '<fieldset class="card plain" disabled>')
+  t.notMatch(body, 'Save</button>')
+  t.match((await get('/devices/filed/delete')).body, 'delete its file instead')
+  for (const action of ['', '/pause', '/delete']) {
+    const answer = await post(`/devices/filed${action}`, { ...shownOf(body), history: 'keep' })
+    t.equal(answer.status, 409, action)
+    t.match(answer.body, 'devices folder', action)
+  }
+  t.ok(await program.devices.get('filed'))
+})
+
 t.test('pause, resume, poll now', async t => {
   const path = '/devices/core-switch-1'
   for (const [action, enabled] of [
@@ -302,9 +325,11 @@ t.test('pause, resume, poll now', async t => {
 
 t.test('deleting names the device and asks for its history', async t => {
   const path = '/devices/core-switch-1/delete'
-  const page = await get(path)
+  const page = await until(async () => {
+    const answer = await get(path)
+    return /\d+ series, the oldest sample/.test(answer.body) && answer
+  }, 'a history to delete')
   t.match(page.body, 'Delete Renamed?')
-  t.match(page.body, /\d+ series, the oldest sample/)
   t.equal((await post(path, {})).status, 422, 'no choice, no deleting')
   t.equal((await post(path, { history: 'delete', confirm: 'core' })).status, 422)
   t.ok(await program.devices.get('core-switch-1'), 'a wrong id deletes nothing')

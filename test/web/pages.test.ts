@@ -218,3 +218,14 @@ t.test('hostile texts stay texts', async t => {
     t.notMatch(body, '\u202E', `${path}: no turned text`)
   }
 })
+
+t.test('no devices at all: one sentence, one button', async t => {
+  for (const { config } of await test.program.devices.list())
+    await test.program.devices.remove(config.id, { history: true }, BY)
+  for (const path of ['/', '/devices', '/devices?q=x']) {
+    const { status, body } = await get(path)
+    t.equal(status, 200, path)
+    t.match(body, 'No devices yet. Add one, or load the demo network', path)
+    t.match(body, 'href="/devices/new"', path)
+  }
+})
