@@ -74,4 +74,13 @@ export interface Route {
   schema?: { params?: object; querystring?: object; body?: object; response?: object }
   /** Requests a minute from one address; default: the application's. */
   perMinuteMax?: number
+  /** What openapi.json says of a call beside its schemas. */
+  description?: CallDescription
+}
+
+export interface CallDescription {
+  summary: string
+  /** The status of a good answer. */
+  status: number
+  body?: { types: readonly string[]; schema: object }
 }

@@ -2,6 +2,7 @@
 
 import { deviceCalls } from './api/devices.ts'
 import { healthCall } from './api/health.ts'
+import { openApiCall } from './api/openapi.ts'
 import { profilesCall } from './api/profiles.ts'
 import { sampleCalls } from './api/samples.ts'
 import type { Handler, Route, WebContext } from './context.ts'
@@ -60,6 +61,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     permission,
     handler,
   })
+  const calls = [...deviceCalls(web), ...sampleCalls(web), profilesCall(web), healthCall(web)]
   return [
     page('/login', 'public', loginPage()),
     { ...action('/login', 'public', login(web)), perMinuteMax: SIGN_INS_PER_MINUTE_MAX },
@@ -95,10 +97,8 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     page('/profiles/:id', 'profiles.read', profilePage(web)),
     page('/settings', 'settings.read', settingsPage(web)),
 
-    ...deviceCalls(web),
-    ...sampleCalls(web),
-    profilesCall(web),
-    healthCall(web),
+    ...calls,
+    openApiCall(calls, web.version),
     text('/healthz', 'public', healthText()),
     text('/readyz', 'public', readyText(web)),
     text('/metrics', 'settings.read', metricsText(web)),

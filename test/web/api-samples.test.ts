@@ -12,7 +12,9 @@ t.test('latest and samples: what the device said, with units, rows and indexes',
     const flowing = found.samples.some(
       s => s.metric === 'interface.in' && s.row === 'eth0' && Number(s.value) > 0,
     )
-    return flowing && found
+    // The names of rows come in messages of their own.
+    const named = found.samples.every(s => s.row === null || s.index !== null)
+    return flowing && named && found
   }, 'traffic of app-01')
   const of = (metric: string, row: string | null = null) =>
     newest.samples.find(s => s.metric === metric && s.row === row)
@@ -46,9 +48,8 @@ t.test('latest and samples: what the device said, with units, rows and indexes',
   t.equal(stored.length, 1)
   t.same(stored[0]?.points.find(([at]) => at === inbound?.at)?.[1], inbound?.value)
   t.match(stored[0]?.gaps[0], [Number, 'first'], 'a rate has no first value')
-  const mean = 1e9 * 0.08
   for (const [, value] of stored[0]?.points ?? [])
-    t.ok(Number(value) >= 0 && Number(value) < 4 * mean, `${value} bit/s is what passes there`)
+    t.ok(Number(value) >= 0 && Number(value) <= 1e9, `${value} bit/s fits the line`)
 
   const all = await history({ device: 'app-01', metric: 'interface.in' })
   t.same(all.series.map(s => s.row).sort(), ['eth0', 'lo'], 'without row: all of them')
@@ -72,7 +73,11 @@ t.test('latest and samples: what the device said, with units, rows and indexes',
 })
 
 t.test('series: names, labels and units', async t => {
-  const series = (await ask('GET', '/devices/core-sw-02/series')).as(Series)
+  const series = await until(async () => {
+    const found = (await ask('GET', '/devices/core-sw-02/series')).as(Series)
+    const named = found.every(s => s.row === null || s.index !== null)
+    return named && found.some(s => s.metric === 'interface.in') && found
+  }, 'series of core-sw-02')
   const found = series.find(s => s.metric === 'interface.in' && s.row === 'Gi1/0/1')
   t.match(found, {
     index: '10101',

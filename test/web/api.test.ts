@@ -1,10 +1,13 @@
 // Goal: a program can do by the API what a person does on the pages, by a token or by a session, each
 // role what it may; two programs do not overwrite each other, and no answer tells a secret.
 import t from 'tap'
+import type { WebContext } from '../../server/web/context.ts'
+import { routes } from '../../server/web/routes.ts'
 import { until } from '../parts/find.ts'
 import {
   type Answer,
   isProblem,
+  OpenApi,
   Receipts,
   Shown,
   silentDevice,
@@ -242,6 +245,32 @@ t.test('profiles and health', async t => {
   )
   const health = await ask('GET', '/health', { by: viewer })
   t.match(health.body, { ok: true, version: /^\d/, parts: [{ name: /./, ok: true, text: /./ }] })
+})
+
+t.test('openapi.json: every call, and each answers as it says', async t => {
+  const { paths } = (await ask('GET', '/openapi.json', { by: viewer })).as(OpenApi)
+  const described = Object.entries(paths).flatMap(([path, calls]) =>
+    Object.keys(calls).map(method => `${method.toUpperCase()} ${path}`),
+  )
+  const table = routes({} as WebContext, { handler: async () => '', close: () => undefined })
+  const served = table
+    .filter(({ kind, path }) => kind === 'api' && path !== '/api/v1/openapi.json')
+    .map(({ method, path }) => `${String(method)} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
+  t.same(described.sort(), served.sort())
+  for (const [path, { get }] of Object.entries(paths)) {
+    if (!get) continue
+    const inPath = get.parameters.filter(one => one.in === 'path').map(({ name }) => `{${name}}`)
+    t.same(inPath, path.match(/\{\w+\}/g) ?? [], path)
+    const needed = path === '/api/v1/samples' ? '?device=db-01&metric=system.uptime' : ''
+    const url = path.replace('/api/v1', '').replace('{id}', 'db-01')
+    const { status } = await ask('GET', `${url}${needed}`)
+    t.ok(String(status) in get.responses, `${path}: ${status}`)
+  }
+  const required = paths['/api/v1/samples']?.get?.parameters.filter(one => one.required)
+  t.same(
+    required?.map(({ name }) => name),
+    ['device', 'metric'],
+  )
 })
 
 t.test('no secret is in any answer, nor in the audit log; every change is there', async t => {

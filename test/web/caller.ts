@@ -70,6 +70,22 @@ export const Shown = Type.Object({
   status: Type.Object({ state: Type.String(), reason: OrNull(GapReasonSchema) }),
 })
 export const Things = Type.Array(Type.Object({ id: Type.String() }))
+export const OpenApi = Type.Object({
+  openapi: Type.Literal('3.1.0'),
+  paths: Type.Record(
+    Type.String(),
+    Type.Record(
+      Type.String(),
+      Type.Object({
+        summary: Type.String({ minLength: 1 }),
+        parameters: Type.Array(
+          Type.Object({ name: Type.String(), in: Type.String(), required: Type.Boolean() }),
+        ),
+        responses: Type.Record(Type.String(), Type.Object({ description: Type.String() })),
+      }),
+    ),
+  ),
+})
 export const Receipts = Type.Array(Type.Object({ stage: Type.String() }))
 export const Refusal = Type.Object({
   errors: Type.Array(Type.Object({ path: Type.String(), message: Type.String() })),

@@ -30,10 +30,17 @@ interface CallOptions<P extends TObject, Q extends TObject> {
   method: HTTPMethods
   path: string
   permission: Permission
+  /** For openapi.json. */
+  summary: string
+  /** Of a good answer; default 200. */
+  status?: number
   params?: P
   query?: Q
-  /** The media types that a body may have; absent: the call takes no body. */
-  body?: readonly string[]
+  /**
+   * The media types that a body may have; absent: the call takes no body. The schema only describes
+   * it: whoever takes the body checks it.
+   */
+  body?: { types: readonly string[]; schema: object }
   perMinuteMax?: number
   answer: (asked: Asked<Static<P>, Static<Q>>) => Promise<unknown>
 }
@@ -48,7 +55,8 @@ type Nothing = typeof Nothing
 export function call<P extends TObject = Nothing, Q extends TObject = Nothing>(
   options: CallOptions<P, Q>,
 ): Route {
-  const { method, path, permission, params, query, body, perMinuteMax, answer } = options
+  const { method, path, permission, summary, status = 200, params, query, body, answer } = options
+  const { perMinuteMax } = options
   return {
     method,
     path,
@@ -56,8 +64,10 @@ export function call<P extends TObject = Nothing, Q extends TObject = Nothing>(
     permission,
     schema: { params: params ?? Nothing, querystring: query ?? Nothing },
     ...(perMinuteMax === undefined ? {} : { perMinuteMax }),
+    description: { summary, status, ...(body ? { body } : {}) },
     async handler(request, reply) {
-      if (body) assertBody(request, body)
+      if (body) assertBody(request, body.types)
+      reply.code(status)
       return answer({
         // Fastify has checked both by the very schemas that these types come from.
         params: request.params as Static<P>,

@@ -4,7 +4,7 @@
 import Type from 'typebox'
 import type { CheckReport } from '../../collectors/collector.ts'
 import type { Receipt } from '../../model/collection.ts'
-import type { Device } from '../../model/device.ts'
+import { type Device, DeviceConfig } from '../../model/device.ts'
 import { AppError } from '../../model/errors.ts'
 import type { Route, WebContext } from '../context.ts'
 import { type Asked, call, closed, JSON_TYPE, MERGE_PATCH_TYPE } from './call.ts'
@@ -23,6 +23,14 @@ import { assertMatch, entityTag } from './precondition.ts'
 const CHECK_MS_MAX = 20_000
 /** Each one sends datagrams to an address of the asker's choice. */
 const CHECKS_PER_MINUTE_MAX = 60
+
+/** What else a config needs depends on its kind; the rest has defaults. */
+const CONFIG_BODY = {
+  types: [JSON_TYPE],
+  schema: { ...DeviceConfig, required: ['id', 'kind'] },
+}
+/** A device's config with only what changes. */
+const PATCH_BODY = { type: 'object' }
 
 const RemoveQuery = Type.Object({ history: Type.Optional(Type.Boolean()) }, closed)
 
@@ -46,6 +54,7 @@ function listCall(web: WebContext): Route {
     method: 'GET',
     path: '/api/v1/devices',
     permission: 'devices.read',
+    summary: 'The devices, filtered and in pages',
     query: ListQuery,
     async answer({ query, request, reply }): Promise<DeviceAnswer[]> {
       const all = (await web.devices.list()).map(device => deviceAnswer(web, device))
@@ -62,6 +71,7 @@ function readCall(web: WebContext): Route {
     method: 'GET',
     path: '/api/v1/devices/:id',
     permission: 'devices.read',
+    summary: 'A device: its config, version, status and identity',
     params: DeviceParams,
     answer: async ({ params, reply }) => tagged(web, reply, await knownDevice(web, params.id)),
   })
@@ -72,10 +82,12 @@ function createCall(web: WebContext): Route {
     method: 'POST',
     path: '/api/v1/devices',
     permission: 'devices.write',
-    body: [JSON_TYPE],
+    summary: 'Adds a device',
+    status: 201,
+    body: CONFIG_BODY,
     async answer({ body, by, reply }) {
       const device = await web.devices.create(body, by, 'api')
-      reply.code(201).header('location', `/api/v1/devices/${device.config.id}`)
+      reply.header('location', `/api/v1/devices/${device.config.id}`)
       return tagged(web, reply, device)
     },
   })
@@ -86,8 +98,9 @@ function replaceCall(web: WebContext): Route {
     method: 'PUT',
     path: '/api/v1/devices/:id',
     permission: 'devices.write',
+    summary: "Replaces a device's config",
     params: DeviceParams,
-    body: [JSON_TYPE],
+    body: CONFIG_BODY,
     async answer(asked) {
       const before = await knownDevice(web, asked.params.id)
       const { document, version } = sentConfig(asked.body, before)
@@ -102,8 +115,9 @@ function patchCall(web: WebContext): Route {
     method: 'PATCH',
     path: '/api/v1/devices/:id',
     permission: 'devices.write',
+    summary: "Changes some of a device's config (RFC 7396)",
     params: DeviceParams,
-    body: [JSON_TYPE, MERGE_PATCH_TYPE],
+    body: { types: [JSON_TYPE, MERGE_PATCH_TYPE], schema: PATCH_BODY },
     async answer(asked) {
       const before = await knownDevice(web, asked.params.id)
       const document = mergePatch(before.config, asked.body)
@@ -118,13 +132,15 @@ function removeCall(web: WebContext): Route {
     method: 'DELETE',
     path: '/api/v1/devices/:id',
     permission: 'devices.write',
+    summary: 'Removes a device; with history its samples too',
+    status: 204,
     params: DeviceParams,
     query: RemoveQuery,
     async answer({ params, query, by, request, reply }) {
       const device = await knownDevice(web, params.id)
       assertMatch(request.headers['if-match'], device.version)
       await web.devices.remove(params.id, { history: query.history ?? false }, by)
-      return reply.code(204).send()
+      return reply.send()
     },
   })
 }
@@ -134,10 +150,11 @@ function pollCall(web: WebContext): Route {
     method: 'POST',
     path: '/api/v1/devices/:id/poll',
     permission: 'devices.poll',
+    summary: 'Reads a device now',
+    status: 202,
     params: DeviceParams,
-    async answer({ params, by, reply }) {
+    async answer({ params, by }) {
       await web.devices.pollNow(params.id, by)
-      reply.code(202)
       return { device: params.id, queued: true }
     },
   })
@@ -148,7 +165,8 @@ function checkCall(web: WebContext): Route {
     method: 'POST',
     path: '/api/v1/devices/check',
     permission: 'devices.write',
-    body: [JSON_TYPE],
+    summary: 'Tests a config without storing it',
+    body: CONFIG_BODY,
     perMinuteMax: CHECKS_PER_MINUTE_MAX,
     async answer({ body, reply }): Promise<CheckReport> {
       const gone = new AbortController()
@@ -166,6 +184,7 @@ function receiptsCall(web: WebContext): Route {
     method: 'GET',
     path: '/api/v1/devices/:id/receipts',
     permission: 'devices.read',
+    summary: "What came of a device's last change",
     params: DeviceParams,
     async answer({ params }): Promise<Receipt[]> {
       await knownDevice(web, params.id)

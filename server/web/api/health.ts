@@ -15,6 +15,7 @@ export function healthCall(web: WebContext): Route {
     method: 'GET',
     path: '/api/v1/health',
     permission: 'self',
+    summary: 'How each part of Pollux does',
     async answer(): Promise<HealthAnswer> {
       const parts = await web.health()
       return { ok: parts.every(part => part.ok), version: web.version, parts }

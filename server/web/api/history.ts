@@ -50,6 +50,7 @@ export function historyCall(web: WebContext): Route {
     method: 'GET',
     path: '/api/v1/samples',
     permission: 'devices.read',
+    summary: 'What a metric was over a time',
     query: Query,
     async answer({ query }): Promise<HistoryAnswer> {
       const device = await knownDevice(web, query.device)
@@ -58,7 +59,8 @@ export function historyCall(web: WebContext): Route {
         errors.push({ path: 'fn', message: 'needs points: without, every sample is answered' })
       if (errors.length > 0) throw refused(errors)
       const [group = '', metric = ''] = query.metric.split('.')
-      await assertRows(web, device, { group, metric }, query)
+      const unit = unitsOf(web, device).get(query.metric) ?? null
+      await assertRows(web, device, { group, metric, isKnown: unit !== null }, query)
       const series = await web.store.samples
         .read({
           deviceUid: device.uid,
@@ -74,7 +76,7 @@ export function historyCall(web: WebContext): Route {
       return {
         device: query.device,
         metric: query.metric,
-        unit: unitsOf(web, device).get(query.metric) ?? null,
+        unit,
         from,
         to,
         series: series.map(seriesAnswer),
@@ -94,17 +96,21 @@ function refused(errors: FieldError[]): AppError {
   )
 }
 
-/** The metric and the rows asked for exist, and are not too many for one answer. */
+/**
+ * The metric and the rows asked for exist, and are not too many for one answer. A metric that a
+ * profile of the device reads, and of which nothing is stored yet, has no rows yet.
+ */
 async function assertRows(
   web: WebContext,
   device: Device,
-  wanted: { group: string; metric: string },
+  wanted: { group: string; metric: string; isKnown: boolean },
   { metric, row: asked }: Query,
 ): Promise<void> {
   const { id } = device.config
   const rows = (await web.store.samples.series(device.uid))
     .filter(one => one.group === wanted.group && one.metric === wanted.metric)
     .map(one => one.row)
+  if (rows.length === 0 && wanted.isKnown) return
   if (rows.length === 0) {
     const message = `"${id}" has no samples of "${metric}": GET /api/v1/devices/${id}/series lists what it has`
     throw refused([{ path: 'metric', message }])

@@ -24,6 +24,7 @@ export function profilesCall(web: WebContext): Route {
     method: 'GET',
     path: '/api/v1/profiles',
     permission: 'profiles.read',
+    summary: 'The catalogue of profiles, broken ones too',
     answer: async () => profileAnswers(web.catalogue()),
   })
 }

@@ -47,6 +47,7 @@ function latestCall(web: WebContext): Route {
     method: 'GET',
     path: '/api/v1/devices/:id/latest',
     permission: 'devices.read',
+    summary: "The newest value of each of a device's series",
     params: DeviceParams,
     async answer({ params }): Promise<LatestAnswer> {
       const device = await knownDevice(web, params.id)
@@ -74,6 +75,7 @@ function seriesCall(web: WebContext): Route {
     method: 'GET',
     path: '/api/v1/devices/:id/series',
     permission: 'devices.read',
+    summary: "A device's series: metric, row, labels, unit",
     params: DeviceParams,
     async answer({ params }): Promise<SeriesAnswer[]> {
       const device = await knownDevice(web, params.id)
