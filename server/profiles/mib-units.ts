@@ -111,12 +111,10 @@ function wordUnit(text: string): MibUnit | null {
   if (counted && /^\{[a-z]+\}$|^By$|^bit$/.test(counted.unit)) {
     return { unit: `${counted.unit}/s`, scale: counted.scale }
   }
-  const singular = text
-    .replace(/^degrees\b/, 'degree')
-    .replace(/^(?!rms)(\S*?[a-z]{2})s\b/, '$1')
-    .replace(/s$/, '')
+  const one = text.replace(/^degrees\b/, 'degree').replace(/^(?!rms)(\S*?[a-z]{2})s\b/, '$1')
+  const singular = one.replace(/s$/, '')
   for (const [words, unit, scale] of WORDS) {
-    for (const word of [text, singular]) {
+    for (const word of [text, one, singular]) {
       if (words.test(word)) return { unit: unit === '{}' ? `{${thing(singular)}}` : unit, scale }
     }
   }

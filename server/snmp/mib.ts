@@ -74,6 +74,10 @@ function parseAll(order: Awaited<ReturnType<typeof modulesInOrder>>['order']): M
   const store: unknown = createModuleStore()
   if (!isStore(store)) throw new AppError('E_MIB', 'the MIB parser is not what it was')
   for (const { name, text } of order) {
+    // The parser takes what there is of a torn file, and goes on.
+    if (!/\bEND\b[^A-Za-z]*$/.test(text)) {
+      throw new AppError('E_MIB', `the module ${name} has no END`, { hint: 'is the file whole?' })
+    }
     try {
       store.parser.ParseModule(name, text)
       store.parser.Serialize()
