@@ -12,13 +12,13 @@ import { startPrivateRedis } from '../parts/redis.ts'
 import { signIn } from '../web/program.ts'
 import { audit, type Ledger, startLedger } from './ledger.ts'
 import {
+  addDevices,
   ask,
   type Installation,
-  importDevices,
   installation,
   latestOf,
-  makeToken,
   pollux,
+  quickToken,
   senderNumbers,
   startServer,
 } from './server.ts'
@@ -42,7 +42,6 @@ async function withLedger(
   })
   const ledger = await startLedger(t, where.dir, count)
   where.env = { ...where.env, POLLUX_PROFILES_DIR: ledger.profilesDir }
-  await importDevices(where, ledger.devices)
   return { where, ledger }
 }
 
@@ -87,6 +86,9 @@ async function settled(t: Test, databaseUrl: string, ledger: Ledger): Promise<vo
   t.comment(`gaps ${JSON.stringify(gaps)}`)
 }
 
+// Many starts of whole programs, on a machine that may have other work.
+t.setTimeout(240_000)
+
 t.test('Mosquitto, MariaDB and Redis', async whole => {
   const [mosquitto, mariadb, redis] = await Promise.all([
     startMosquitto(whole, [MQTT_USER]),
@@ -100,7 +102,8 @@ t.test('Mosquitto, MariaDB and Redis', async whole => {
     POLLUX_REDIS_URL: redis.url,
   })
   let server = await startServer(whole, where)
-  const token = await makeToken(where)
+  const token = await quickToken(databaseUrl)
+  await addDevices(server.url, token, ledger.devices)
   const { cookie } = await signIn(server.url, PASSWORD)
   const page = async (path: string) =>
     (await fetch(server.url + path, { headers: { cookie } })).status
@@ -180,7 +183,8 @@ t.test('the broker is away at the start: Pollux starts, says so, and samples wai
   const starting = performance.now()
   const server = await startServer(t, where)
   t.comment(`started in ${Math.round(performance.now() - starting)} ms without a broker`)
-  const token = await makeToken(where)
+  const token = await quickToken(where.sqliteUrl)
+  await addDevices(server.url, token, ledger.devices)
   t.equal((await fetch(`${server.url}/healthz`)).status, 200)
   t.match(await readyText(server.url), 'away MQTT broker')
   const health = parseHealth(await (await ask(server.url, token, '/api/v1/health')).json())
@@ -200,7 +204,7 @@ t.test('the broker is away at the start: Pollux starts, says so, and samples wai
     'values of every device',
     20_000,
   )
-  await settled(t, `sqlite:${where.dataDir}/pollux.db`, ledger)
+  await settled(t, where.sqliteUrl, ledger)
   t.match(await server.stop(), { code: 0, signal: null }, 'it stopped in good order')
 })
 

@@ -6,7 +6,10 @@ import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Type, { type Static } from 'typebox'
+import { addToken } from '../../server/auth/auth.ts'
+import { openStore } from '../../server/store/open.ts'
 import { parser } from '../../server/validate.ts'
+import { silentLog } from '../parts/broker.ts'
 import { type Teardown, tempDir, until } from '../parts/find.ts'
 
 const POLLUX = fileURLToPath(new URL('../../server/pollux.js', import.meta.url))
@@ -27,6 +30,8 @@ export interface Ended {
 export interface Installation {
   dir: string
   dataDir: string
+  /** Where the data are unless a test says otherwise. */
+  sqliteUrl: string
   env: Env
 }
 
@@ -38,6 +43,7 @@ export async function installation(t: Teardown, env: Env = {}): Promise<Installa
   return {
     dir,
     dataDir,
+    sqliteUrl: `sqlite:${path.join(dataDir, 'pollux.db')}`,
     env: {
       POLLUX_DATA_DIR: dataDir,
       POLLUX_PORT: '0',
@@ -89,19 +95,6 @@ export async function pollux(
   const result = await ended
   clearTimeout(timer)
   return result
-}
-
-/** Adds or changes devices on the command line; a running server notices within a minute. */
-export async function importDevices(
-  where: Installation,
-  devices: readonly Record<string, unknown>[],
-): Promise<void> {
-  const done = await pollux(where, ['devices', 'import', '-', '--json'], {
-    input: JSON.stringify(devices),
-  })
-  const { created, updated, refused } = JSON.parse(done.stdout || '{}')
-  if (created + updated !== devices.length || refused !== 0)
-    throw new Error(`devices were not imported: ${done.stdout}${done.stderr}`)
 }
 
 export interface Server {
@@ -183,6 +176,47 @@ export async function makeToken(where: Installation, name = 't'): Promise<string
   const made = await pollux(where, ['token', 'add', '--name', name, '--role', 'admin', '--json'])
   if (made.code !== 0) throw new Error(`no token: ${made.stderr}`)
   return parseToken(JSON.parse(made.stdout)).token
+}
+
+/** As `makeToken`, without a process of its own: for tests that are about something else. */
+export async function quickToken(databaseUrl: string): Promise<string> {
+  const store = await openStore({ url: databaseUrl, log: silentLog })
+  try {
+    const made = { name: 'quick', role: 'admin', expiresInMs: 3_600_000, at: Date.now() } as const
+    return (await addToken(store.users, made)).token
+  } finally {
+    await store.close()
+  }
+}
+
+async function change(
+  url: string,
+  token: string,
+  method: 'POST' | 'PATCH',
+  where: string,
+  document: unknown,
+): Promise<void> {
+  const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
+  const answer = await fetch(url + where, {
+    method,
+    headers: { authorization: `Bearer ${token}`, 'content-type': type },
+    body: JSON.stringify(document),
+  })
+  if (!answer.ok)
+    throw new Error(`${method} ${where} gave ${answer.status}: ${await answer.text()}`)
+}
+
+type Document = Readonly<Record<string, unknown>>
+
+/** Adds devices by the API. */
+export async function addDevices(url: string, token: string, devices: readonly Document[]) {
+  for (const device of devices) await change(url, token, 'POST', '/api/v1/devices', device)
+}
+
+/** Pauses devices by the API: nothing is read any more. */
+export async function pauseDevices(url: string, token: string, devices: readonly Document[]) {
+  for (const { id } of devices)
+    await change(url, token, 'PATCH', `/api/v1/devices/${id}`, { enabled: false })
 }
 
 const Latest = Type.Object({
