@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { createAudit } from '../audit.ts'
-import { deviceConfig } from '../devices/document.ts'
+import { deviceConfig, invalid } from '../devices/document.ts'
 import { createVault } from '../devices/vault.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import type { Store } from '../store/contract.ts'
@@ -85,6 +85,8 @@ async function importOne(
   document: unknown,
 ): Promise<'created' | 'updated'> {
   const { config, sealed } = vault.name(deviceConfig(document))
+  const missing = await vault.missing(config, sealed)
+  if (missing.length > 0) throw invalid(missing)
   const stored = await store.devices.get(config.id)
   const device = stored
     ? await store.devices.update(config, stored.version, Date.now())

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Audit } from '../audit.ts'
 import type { CheckReport, Target } from '../collectors/collector.ts'
 import type { Command } from '../model/collection.ts'
-import type { Device, DeviceConfig } from '../model/device.ts'
+import type { Device } from '../model/device.ts'
 import { AppError } from '../model/errors.ts'
 import type { Actor } from '../model/user.ts'
 import type { DeviceStore } from '../store/contract.ts'
@@ -49,9 +49,7 @@ export function createDevices(options: DevicesOptions): Devices {
   }
   const prepare = async (document: unknown) => {
     const named = vault.name(deviceConfig(document))
-    const missing = (await vault.missing(named.config)).filter(
-      error => !isSealedNow(named, error.path),
-    )
+    const missing = await vault.missing(named.config, named.sealed)
     if (missing.length > 0) throw invalid(missing)
     return named
   }
@@ -112,9 +110,7 @@ export function createDevices(options: DevicesOptions): Devices {
       const config = deviceConfig(document)
       const target: Target = { config, version: 0, secrets: {}, identity: null }
       const named = vault.name(config)
-      const missing = (await vault.missing(named.config)).filter(
-        error => !isSealedNow(named, error.path),
-      )
+      const missing = await vault.missing(named.config, named.sealed)
       if (missing.length > 0) throw invalid(missing)
       target.secrets = await vault.open(config)
       return check(target, signal)
@@ -146,15 +142,4 @@ export function exists(id: string): AppError {
 function pausedStatus(device: Device | undefined) {
   if (!device || device.config.enabled) return null
   return { state: 'paused' as const, since: device.updatedAt, reason: null }
-}
-
-function isSealedNow(
-  named: { config: DeviceConfig; sealed: Map<string, string> },
-  path: string,
-): boolean {
-  const field = path.replace(/^credentials\./, '').replace(/\.key$/, '')
-  return (
-    named.sealed.has(`${named.config.id}.${field}`) ||
-    named.sealed.has(`${named.config.id}.${path}`)
-  )
 }

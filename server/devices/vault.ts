@@ -12,8 +12,8 @@ export interface Vault {
   keep(sealed: ReadonlyMap<string, string>, at: number): Promise<void>
   /** Whether the store holds these very texts already, so that keeping them changes nothing. */
   holds(sealed: ReadonlyMap<string, string>): Promise<boolean>
-  /** A named secret that does not exist is an error beside its field. */
-  missing(config: DeviceConfig): Promise<FieldError[]>
+  /** A named secret that neither exists nor is about to be kept is an error beside its field. */
+  missing(config: DeviceConfig, sealed: ReadonlyMap<string, string>): Promise<FieldError[]>
   /** Secret name → text, for every secret of the config, plain ones included as `<id>.<field>`. */
   open(config: DeviceConfig): Promise<Record<string, string>>
   /** Forgets the secrets that belong to the device alone. */
@@ -98,10 +98,11 @@ export function createVault(store: SecretStore, secrets: Secrets): Vault {
       return true
     },
 
-    async missing(config) {
+    async missing(config, sealed) {
       const errors: FieldError[] = []
       for (const { path, value } of places(config)) {
-        if (typeof value !== 'string' && (await store.get(value.secret)) === null) {
+        if (typeof value === 'string' || sealed.has(value.secret)) continue
+        if ((await store.get(value.secret)) === null) {
           errors.push({ path, message: `there is no secret named "${value.secret}"` })
         }
       }

@@ -17,13 +17,13 @@ const lookAgainMs = 1500
 
 export interface ProfileDirs {
   shippedDir: string
-  /** Absent or missing on disk: there are no files of the user's own. */
+  /** Absent: there are no files of the user's own. */
   userDir?: string
 }
 
 /**
  * All profile files, ours and the user's.
- * @throws AppError E_PROFILES_DIR when the folder of ours cannot be read
+ * @throws AppError E_PROFILES_DIR when a folder cannot be read
  */
 export async function loadSources(dirs: ProfileDirs): Promise<ProfileSource[]> {
   const shipped = await readDir(dirs.shippedDir, 'shipped')
@@ -33,10 +33,9 @@ export async function loadSources(dirs: ProfileDirs): Promise<ProfileSource[]> {
 
 async function readDir(dir: string, from: ProfileSource['from']): Promise<ProfileSource[]> {
   const names = await profileFiles(dir).catch((cause: unknown) => {
-    if (from === 'user' && isMissing(cause)) return []
     throw new AppError('E_PROFILES_DIR', `the profile folder ${dir} cannot be read`, {
       cause,
-      hint: messageOf(cause),
+      hint: from === 'user' ? 'check POLLUX_PROFILES_DIR' : 'the installation is incomplete',
     })
   })
   const sources = await Promise.all(
@@ -127,7 +126,7 @@ export interface CatalogueWatch {
 
 /**
  * Loads the catalogue and keeps it up to date until closed.
- * @throws AppError E_PROFILES_DIR when the folder of ours cannot be read at the start
+ * @throws AppError E_PROFILES_DIR when a folder cannot be read at the start
  */
 export async function watchCatalogue(options: WatchOptions): Promise<CatalogueWatch> {
   const watching = new Watching(options)

@@ -43,7 +43,11 @@ t.test('loadSources', async t => {
     ['folder', 'E_JSON'],
   ])
   t.same([...profiles.keys()], ['a'])
-  t.same((await loadSources({ shippedDir: dir, userDir: path.join(dir, 'absent') })).length, 1)
+  t.same((await loadSources({ shippedDir: dir })).length, 1)
+  await t.rejects(loadSources({ shippedDir: dir, userDir: path.join(dir, 'absent') }), {
+    code: 'E_PROFILES_DIR',
+    hint: /POLLUX_PROFILES_DIR/,
+  })
   await t.rejects(loadSources({ shippedDir: path.join(dir, 'absent') }), { code: 'E_PROFILES_DIR' })
 })
 
