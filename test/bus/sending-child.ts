@@ -1,4 +1,4 @@
-// Run by sender.test.ts as a process of its own, to be killed: sends without pause, and prints the
+// Run by outages.test.ts as a process of its own, to be killed: sends without pause, and prints the
 // highest number of which it knows that it is on disk.
 
 import { connectBus } from '../../server/bus/client.ts'
