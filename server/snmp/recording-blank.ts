@@ -63,12 +63,12 @@ export interface Blanker {
 /** One recording's blanking: an address has the same stand-in everywhere. */
 export function createBlanker({ secrets, names }: BlankOptions): Blanker {
   const counters = { leftOut: 0, blanked: 0 }
-  const held = secrets.filter(secret => secret !== '').map(secret => Buffer.from(secret))
+  const held = secrets.filter(secret => secret !== '').map(secret => latin1(Buffer.from(secret)))
   const standIns = createStandIns()
   let sysName = ''
   const isSecret = ({ oid, value }: VarBind) =>
     [...SECRET_SUBTREES, ...SECRET_COLUMNS].some(root => isAtOrUnder(root, oid)) ||
-    (value.type === 'octets' && held.some(secret => Buffer.from(value.value).equals(secret)))
+    (value.type === 'octets' && held.includes(latin1(value.value)))
   return {
     counters,
     clean(varbind) {
@@ -77,13 +77,26 @@ export function createBlanker({ secrets, names }: BlankOptions): Blanker {
         counters.leftOut++
         return null
       }
-      if (!names) return varbind
+      const quiet = withoutSecrets(value, held)
+      if (quiet !== value) counters.blanked++
+      if (!names) return quiet === value ? varbind : { oid, value: quiet }
       if (oid === SYS_NAME && value.type === 'octets') sysName = latin1(value.value).trim()
-      const cleaned = cleanValue(oid, value, sysName, standIns)
-      if (cleaned !== value) counters.blanked++
+      const cleaned = cleanValue(oid, quiet, sysName, standIns)
+      if (cleaned !== quiet) counters.blanked++
       return { oid, value: cleaned }
     },
   }
+}
+
+/** Command lines of processes (HOST-RESOURCES-MIB) hold what they were given, ours among them. */
+function withoutSecrets(value: RawValue, held: readonly string[]): RawValue {
+  if (value.type !== 'octets' || held.length === 0) return value
+  const text = latin1(value.value)
+  const quiet = held.reduce(
+    (left, secret) => (secret.length < nameLettersMin ? left : left.replaceAll(secret, BLANK)),
+    text,
+  )
+  return quiet === text ? value : octets(quiet)
 }
 
 const isAtOrUnder = (root: string, oid: string) => oid === root || indexUnder(root, oid) !== null

@@ -25,6 +25,8 @@ t.test('secrets never leave', async t => {
     const engine = { oid: '1.3.6.1.6.3.10.2.1.3.0', value: text('5') }
     t.same(clean(engine), engine, 'the engine time is no secret')
     t.equal(counters.leftOut, 6)
+    const command = clean({ oid: '1.3.6.1.2.1.25.4.2.1.5.9', value: text('-c campus-ro sw1') })
+    t.same(command?.value, text(`-c ${BLANK} sw1`), 'part of a command line')
   }
 })
 
