@@ -12,10 +12,10 @@ const PARTS = [
   ['s', 1],
 ]
 
-function unitText(unit) {
+function unitText(unit, count) {
   const thing = /^\{([a-z]+)\}(\/s)?$/.exec(unit)
   if (!thing) return SHOWN[unit] ?? unit
-  return `${plural(thing[1])}${thing[2] ?? ''}`
+  return `${count === 1 ? thing[1] : plural(thing[1])}${thing[2] ?? ''}`
 }
 
 function plural(thing) {
@@ -49,7 +49,7 @@ function seconds(value) {
 export function formatValue(value, unit, decimals = null) {
   if (value === null || value === undefined) return '–'
   if (unit === 's') return seconds(value)
-  const suffix = unitText(unit)
+  const suffix = unitText(unit, value)
   if (!SCALED.has(unit)) {
     const text = decimals === null ? digits(value) : value.toFixed(decimals)
     return suffix === '' ? text : `${text} ${suffix}`

@@ -45,9 +45,9 @@ const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi']
 const SCALED = new Set(['By', 'By/s', 'bit', 'bit/s', 'Hz', 'W', 'VA', 'Wh', 'var'])
 
 /** How a unit is written after a number: `By/s` is `B/s`, `{packet}/s` is `packets/s`. */
-export function unitText(unit: string): string {
+export function unitText(unit: string, count?: number): string {
   const thing = /^\{([a-z]+)\}(\/s)?$/.exec(unit)
-  if (thing) return `${plural(thing[1] ?? '')}${thing[2] ?? ''}`
+  if (thing) return `${count === 1 ? thing[1] : plural(thing[1] ?? '')}${thing[2] ?? ''}`
   return SHOWN[unit] ?? unit
 }
 
@@ -65,9 +65,9 @@ function digits(value: number): string {
 /** A value with its unit as people read it: 412_000_000 bit/s is `412 Mbit/s`. */
 export function formatValue(value: number, unit: string, decimals?: number): string {
   if (unit === 's') return formatSeconds(value)
-  const suffix = unitText(unit)
+  const suffix = unitText(unit, value)
   if (!SCALED.has(unit)) {
-    return `${decimals === undefined ? digits(value) : value.toFixed(decimals)}${suffix && suffix !== '%' ? ' ' : suffix === '%' ? ' ' : ''}${suffix}`.trim()
+    return `${decimals === undefined ? digits(value) : value.toFixed(decimals)} ${suffix}`.trim()
   }
   const [step, prefixes] = unit.startsWith('By') ? [1024, BINARY] : [1000, DECIMAL]
   let scaled = value

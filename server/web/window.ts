@@ -41,6 +41,16 @@ export interface TimeWindow {
   query: string
 }
 
+/** A device younger than this starts with the shortest range: an hour of it would be one stroke. */
+const YOUNG_MS = 20 * MINUTE_MS
+
+/** The query with the range that suits a device of this age, where it asks for nothing. */
+export function withDefaultRange(query: unknown, ageMs: number): unknown {
+  const asked = typeof query === 'object' && query !== null ? query : {}
+  if (ageMs > YOUNG_MS || 'range' in asked || 'from' in asked) return query
+  return { ...asked, range: RANGES[0].id }
+}
+
 /**
  * The window that a URL asks for; one hour where it asks for nothing.
  * @throws AppError E_WINDOW for a range that is none, or a span that is too short or too long

@@ -8,7 +8,7 @@ import type { Handler, WebContext } from '../context.ts'
 import { loadDevice } from '../device-data.ts'
 import { devicePageData, stepsOf } from '../device-page.ts'
 import { fragment, page } from '../render.ts'
-import { RANGES, windowOf } from '../window.ts'
+import { RANGES, windowOf, withDefaultRange } from '../window.ts'
 
 const checkId = checker(Type.Object({ id: Type.String() }))
 const checkChart = checker(
@@ -24,8 +24,11 @@ function idOf(params: unknown): string {
 
 export function devicePage(web: WebContext): Handler {
   return async (request, reply) => {
-    const window = windowOf(request.query, Date.now())
-    const data = await devicePageData(web, idOf(request.params), window)
+    const now = Date.now()
+    const id = idOf(request.params)
+    const device = await web.devices.get(id)
+    const window = windowOf(withDefaultRange(request.query, now - (device?.createdAt ?? 0)), now)
+    const data = await devicePageData(web, id, window)
     return page(request, reply, 'device', { title: data.header.name, ranges: RANGES, ...data })
   }
 }

@@ -10,7 +10,7 @@ import { loadDevice } from '../device-data.ts'
 import { headerOf } from '../device-page.ts'
 import { page } from '../render.ts'
 import { metricCell } from '../tables.ts'
-import { RANGES, windowOf } from '../window.ts'
+import { RANGES, windowOf, withDefaultRange } from '../window.ts'
 import { plainText } from '../words.ts'
 
 const checkParams = checker(
@@ -21,8 +21,9 @@ export function rowPage(web: WebContext): Handler {
   return async (request, reply) => {
     const params = checkParams(request.params)
     if (!params.ok) throw new AppError('E_NOT_FOUND', 'there is no such row')
-    const window = windowOf(request.query, Date.now())
     const view = await loadDevice(web, params.value.id)
+    const now = Date.now()
+    const window = windowOf(withDefaultRange(request.query, now - view.device.createdAt), now)
     const group = view.groups.get(params.value.group)
     const values = group && view.values.get(group.id)
     const row = values?.rows.find(one => one.key === params.value.row)
