@@ -240,6 +240,16 @@ t.test('the overview and the list go on by themselves', async t => {
   t.same(misdeeds, NOTHING)
 })
 
+t.test('the stream is opened however late its script comes', async t => {
+  const { page } = await open(t)
+  await page.route('**/hx-sse.min.js', async route => {
+    await new Promise(resolve => setTimeout(resolve, 500))
+    await route.continue()
+  })
+  await page.goto(`${url}/`)
+  await page.waitForSelector('[data-live="on"]')
+})
+
 t.test('a page that no longer moves says so, and goes on when it can', async t => {
   const port = String(await freePort())
   const dataDir = `${await tempDir(t)}/data`
