@@ -2,7 +2,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -53,11 +53,14 @@ export function demoCommand(): Command {
       const config = readConfig(demoEnv)
       const log = createLog(config.logLevel)
       const network = await startNetworkProcess()
-      const program = await startWatched(config, demoEnv, log, [network.child])
+      const program = await startWatched(config, demoEnv, log, async () => {
+        network.child.kill('SIGTERM')
+        if (options.keep === undefined) await rm(dataDir, { recursive: true, force: true })
+      })
       await addNetwork(program, network.network)
       announce(program)
       print(
-        `the demo network has ${network.network.devices.length} devices; its data are in ${dataDir}`,
+        `  The demo network has ${network.network.devices.length} devices; its data are in ${dataDir}${options.keep === undefined ? ' and go when it ends' : ''}.\n`,
       )
     })
 }
@@ -112,12 +115,15 @@ async function addNetwork(program: Program, network: NetworkLine): Promise<void>
   }
 }
 
-/** Starts, and stops in good order on SIGTERM and SIGINT; a second signal ends at once. */
+/**
+ * Starts, and stops in good order on SIGTERM and SIGINT; a second signal ends at once. `afterStop`
+ * clears away what was made for the program, also when it could not start.
+ */
 async function startWatched(
   config: Config,
   env: NodeJS.ProcessEnv,
   log: Logger,
-  children: readonly ChildProcess[] = [],
+  afterStop: () => Promise<void> = async () => undefined,
 ): Promise<Program> {
   // Loaded only here: the short commands do without the whole program, and start in half the time.
   const { startProgram } = await import('../compose/program.ts')
@@ -132,7 +138,7 @@ async function startWatched(
     } catch (error) {
       log.debug({ cause: messageOf(error) }, 'stopped before it had started')
     }
-    for (const child of children) child.kill('SIGTERM')
+    await afterStop()
     log.info('stopped')
     process.exit(0)
   }
@@ -144,7 +150,7 @@ async function startWatched(
   try {
     return await starting
   } catch (error) {
-    for (const child of children) child.kill('SIGTERM')
+    await afterStop()
     process.off('SIGTERM', stop)
     process.off('SIGINT', stop)
     throw error
