@@ -13,6 +13,8 @@ const TIMEOUT_MS_MAX = 60_000
 const check = checker(DeviceConfig)
 
 const POLLED: ReadonlySet<DeviceKind> = new Set(['snmp', 'docker'])
+/** Words that stand where an id would in the addresses of pages. */
+const RESERVED_IDS: ReadonlySet<string> = new Set(['new', 'test'])
 /** Kinds that this version can serve. */
 const SERVED: ReadonlySet<DeviceKind> = new Set(['snmp', 'docker', 'agent'])
 
@@ -92,6 +94,8 @@ function readable(errors: FieldError[]): FieldError[] {
 
 function contradictions(config: DeviceConfig): FieldError[] {
   const errors: FieldError[] = []
+  if (RESERVED_IDS.has(config.id))
+    errors.push({ path: 'id', message: `"${config.id}" is the address of a page: choose another` })
   if (!SERVED.has(config.kind))
     errors.push({ path: 'kind', message: `"${config.kind}" is not served by this version` })
   if (POLLED.has(config.kind) && config.address === undefined)

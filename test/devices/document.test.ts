@@ -60,6 +60,7 @@ t.test('what each kind needs', async t => {
   t.match(wrong({ id: 'a', kind: 'docker', address: '/var/run/docker.sock' }), {
     address: /unix:\/\/\//,
   })
+  t.match(wrong({ ...good, id: 'new' }), { id: /address of a page/ })
   t.match(wrong({ id: 'a', kind: 'mqtt' }), { kind: /not served/ })
   t.match(wrong({ id: 'a', kind: 'toaster' }), { kind: /must be one of/ })
   t.match(

@@ -18,9 +18,6 @@ export const SECRET_FIELDS = [
   'credentials.priv.key',
 ] as const
 
-/** Ids that are also addresses of pages. */
-const RESERVED_IDS = new Set(['new', 'test'])
-
 export const EMPTY: Values = {
   kind: 'snmp',
   port: '161',
@@ -161,8 +158,6 @@ export function formErrors(document: Record<string, unknown>): FieldError[] {
   const errors: FieldError[] = []
   if (document.id === '')
     errors.push({ path: 'name', message: 'is missing: give the device a name' })
-  if (RESERVED_IDS.has(String(document.id)))
-    errors.push({ path: 'id', message: 'is the address of a page: choose another' })
   return errors
 }
 
