@@ -201,7 +201,8 @@ t.test('the server is killed three times under load', async t => {
   for (const { at, backAt } of kills) {
     const holes = devices.map(({ id }) => ({ id, ms: holeAt(times.get(String(id)) ?? [], at) }))
     const worst = holes.reduce((a, b) => (b.ms > a.ms ? b : a))
-    const allowed = backAt - at + readsMsMax
+    // A machine that starts slowly reads the first time slowly.
+    const allowed = 2 * (backAt - at) + readsMsMax
     t.comment(`longest hole: ${worst.ms} ms (${worst.id}); the start took ${backAt - at} ms`)
     t.same(
       holes.filter(hole => hole.ms > allowed),
@@ -222,7 +223,7 @@ t.test('the server is killed three times under load', async t => {
     'nothing lost but what was read in the moment of a kill',
   )
   t.comment(
-    `${result.lost.length} of ${result.answered} reads lost at ${KILLS} kills; gaps ${JSON.stringify(result.gaps)}`,
+    `${result.lost.length} of ${result.answered} reads lost at ${KILLS} kills, ${result.late.length} late; gaps ${JSON.stringify(result.gaps)}`,
   )
 })
 

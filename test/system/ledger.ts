@@ -16,6 +16,9 @@ import type { Teardown } from '../parts/find.ts'
 /** netSnmpPlaypen of NET-SNMP-MIB: kept free for experiments. */
 const NUMBER_OID = '1.3.6.1.4.1.8072.9999.9999.1.0'
 
+/** From an answer to the gap of the read that it came too late for, ms. */
+const lateMsMax = 3000
+
 export const LEDGER_PROFILE = {
   title: 'Ledger',
   type: 'base',
@@ -104,50 +107,73 @@ export async function startLedger(
 export interface Audit {
   answered: number
   stored: number
-  /** Answered and not in the database. */
+  /** Answered and not in the database, neither as a value nor as a gap. */
   lost: Answer[]
+  /** Answered too late for the read, which is in the database as a gap of its own. */
+  late: Answer[]
   /** In the database more than once. */
   twice: Answer[]
   /** In the database and never answered. */
-  invented: { device: string; number: number | string; at: number }[]
+  invented: Stored[]
   /** Reasons of gaps, and how often. */
   gaps: Record<string, number>
 }
 
-/** Compares the book with the database. */
-export async function audit(databaseUrl: string, ledger: Ledger): Promise<Audit> {
+interface Stored {
+  device: string
+  at: number
+  value: number | string | null
+  gap: string | null
+}
+
+/** Every sample of the ledger's devices. */
+async function storedSamples(databaseUrl: string): Promise<Stored[]> {
   const store = await openStore({ url: databaseUrl, log: silentLog })
   try {
-    const answers = new Map(ledger.answers.map(one => [`${one.device} ${one.number}`, one]))
-    const seen = new Set<string>()
-    const result: Audit = {
-      answered: answers.size,
-      stored: 0,
-      lost: [],
-      twice: [],
-      invented: [],
-      gaps: {},
-    }
+    const found: Stored[] = []
     for (const { config, uid } of await store.devices.list()) {
       if (!config.id.startsWith('ledger-')) continue
       const query = { deviceUid: uid, group: 'ledger', metrics: ['number'] }
       const [series] = await store.samples.read({ ...query, from: 0, to: Date.now() + 60_000 })
-      for (const { at, value, gap } of series?.points ?? []) {
-        if (value === null) {
-          result.gaps[gap ?? 'none'] = (result.gaps[gap ?? 'none'] ?? 0) + 1
-          continue
-        }
-        const key = `${config.id} ${value}`
-        const answer = answers.get(key)
-        result.stored++
-        if (!answer) result.invented.push({ device: config.id, number: value, at })
-        else if (seen.has(key)) result.twice.push(answer)
-        seen.add(key)
-      }
+      for (const point of series?.points ?? []) found.push({ device: config.id, ...point })
     }
-    result.lost = [...answers].filter(([key]) => !seen.has(key)).map(([, answer]) => answer)
-    return result
+    return found
   } finally {
     await store.close()
   }
+}
+
+/** Compares the book with the database. */
+export async function audit(databaseUrl: string, ledger: Ledger): Promise<Audit> {
+  const samples = await storedSamples(databaseUrl)
+  const answers = new Map(ledger.answers.map(one => [`${one.device} ${one.number}`, one]))
+  const values = Map.groupBy(
+    samples.filter(({ value }) => value !== null),
+    ({ device, value }) => `${device} ${value}`,
+  )
+  const gaps = Map.groupBy(
+    samples.filter(({ value }) => value === null),
+    ({ gap }) => gap ?? 'none',
+  )
+  const tooLate = [...(gaps.get('timeout') ?? []), ...(gaps.get('overrun') ?? [])]
+  const missing = [...answers].filter(([key]) => !values.has(key)).map(([, answer]) => answer)
+  const late = missing.filter(answer => isLate(answer, tooLate))
+  return {
+    answered: answers.size,
+    stored: values.size,
+    lost: missing.filter(answer => !late.includes(answer)),
+    late,
+    twice: [...answers].filter(([key]) => (values.get(key)?.length ?? 0) > 1).map(([, one]) => one),
+    invented: [...values].filter(([key]) => !answers.has(key)).flatMap(([, all]) => all),
+    gaps: Object.fromEntries([...gaps].map(([reason, all]) => [reason, all.length])),
+  }
+}
+
+/** A machine with other work answers after the read has given up; one gap explains one answer. */
+function isLate({ device, at }: Answer, gaps: Stored[]): boolean {
+  const found = gaps.findIndex(
+    gap => gap.device === device && gap.at >= at && gap.at < at + lateMsMax,
+  )
+  if (found >= 0) gaps.splice(found, 1)
+  return found >= 0
 }
