@@ -66,6 +66,8 @@ export function addTryCommand(parent: Command): void {
       command.error('error: give --walk FILE|FOLDER or --device ADDRESS')
     }
     if (device !== undefined) requireDevice(command, options)
+    // A reader that has enough (`| head`) closes the pipe: nobody is left to read on for.
+    process.stdout.once('error', () => process.exit())
     const bench = await openBench(options.profile ?? ['auto'])
     for (const file of await recordingFiles(walk)) {
       await report(path.basename(file, '.snmprec'), options, () => tryRecording(bench, file))
@@ -83,6 +85,12 @@ interface Bench {
 
 async function openBench(wanted: readonly string[]): Promise<Bench> {
   const catalogue = buildCatalogue(await loadProfiles())
+  // On standard error: what is tried goes on without them, and its lines stay lines.
+  for (const { severity, file, line, column, message } of catalogue.problems) {
+    if (severity === 'error') {
+      process.stderr.write(`${file}:${line}:${column}: left out: ${message}\n`)
+    }
+  }
   const plans = new Map<string, Plan>()
   return {
     catalogue,

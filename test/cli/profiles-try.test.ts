@@ -116,6 +116,19 @@ t.test('named profiles, and wrong usage', async t => {
   t.equal(missing.code, 1)
 })
 
+t.test('a broken profile beside good ones is left out, and said', async t => {
+  const own = path.join(dir, 'own')
+  await mkdir(own)
+  await writeFile(path.join(own, 'broken.json'), '{ "title": "Broken", "scalar": {} }')
+  const file = path.join(walks, 'switch.snmprec')
+  const { code, lines, stderr } = await profiles(['try', '--walk', file, '--json'], {
+    POLLUX_PROFILES_DIR: own,
+  })
+  t.equal(code, 0)
+  t.match(lines, [{ walk: 'switch', device: { name: 'core-1' } }])
+  t.match(stderr, /^own\/broken\.json:1:\d+: left out: /m)
+})
+
 t.test('a table of 100,000 rows is cut at its bound, and said', async t => {
   const rows = Array.from({ length: 100_000 }, (_, i) => `${IF}.8.${i + 1}|2|1`)
   rows.push(`${IF}.2.1|4|eth0`)
