@@ -117,21 +117,21 @@ t.test('Huawei: received light in hundredths of dBm, or in microwatts', async t 
 
 t.test('Fortinet: the unit of a sensor is in its name', async t => {
   const F = '1.3.6.1.4.1.12356.101.4.3.2.1'
-  const names = ['CPU ON-DIE Temperature', 'Fan 1', '+3.3V', 'PS1 Status', 'DTS CPU0']
+  const sensors = [
+    ['CPU ON-DIE Temperature', 'temperature'],
+    ['Fan 1', 'fan'],
+    ['+3.3V', 'voltage'],
+    ['PS1 Status', 'status'],
+    ['DTS CPU0', 'temperature'],
+  ] as const
   const device: Device = {}
-  names.forEach((name, i) => {
+  sensors.forEach(([name], i) => {
     Object.assign(device, row(F, `${i + 1}`, { 2: text(name), 3: text('42.5'), 4: int(0) }))
   })
   const poll = read('fortinet-fortigate', device)
-  for (const [key, metric] of [
-    ['1', 'temperature'],
-    ['2', 'fan'],
-    ['3', 'voltage'],
-    ['4', 'status'],
-    ['5', 'temperature'],
-  ]) {
-    t.equal(poll.at(`fortinet_sensor.${metric}`, key), 42.5, names[Number(key) - 1])
-  }
+  sensors.forEach(([name, metric], i) => {
+    t.equal(poll.at(`fortinet_sensor.${metric}`, `${i + 1}`), 42.5, name)
+  })
 })
 
 t.test(
