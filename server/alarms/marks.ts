@@ -49,6 +49,11 @@ export function heard(
   return mark(uid, group, at - 1, before.marked)
 }
 
+/** Nothing is late before this time, by our clock. */
+export function postpone(groups: DeviceGroups, until: number): void {
+  for (const group of groups.values()) group.heardAt = Math.max(group.heardAt, until)
+}
+
 /**
  * The marks that begin a gap now. They lie 1 ms after the last collection: no read of the device can
  * have that time, so a mark never stands in the way of a collection that comes late from a spool.

@@ -11,7 +11,7 @@ import type { SampleStore } from '../store/contract.ts'
 import { checker } from '../validate.ts'
 import type { StatusJudge } from './contract.ts'
 import { type Judged, nextStatus, type StatusEvent, settleMs, unjudged } from './machine.ts'
-import { type DeviceGroups, heard, isNews, lateMarks } from './marks.ts'
+import { type DeviceGroups, heard, isNews, lateMarks, postpone } from './marks.ts'
 import { createOutlet } from './outlet.ts'
 
 /** Collections older than this are refused where the caller says nothing else. */
@@ -20,6 +20,8 @@ const defaultRetentionMs = 400 * 86_400_000
 const sweepMs = settleMs
 const fullSweepTurns = 4
 const closeMsMax = 1000
+/** After our own connection is back, senders come back within their back-off and empty their spools. */
+const hearingGraceMs = 30_000
 
 const checkStatus = checker(DeviceStatus, { firstOnly: true })
 
@@ -54,6 +56,8 @@ export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
   const stops: (() => Promise<void>)[] = []
   let timer: NodeJS.Timeout | undefined
   let turns = 0
+  /** Nothing can be heard while the broker is away: silence then says nothing of the devices. */
+  let isDeaf = false
   let closed: Promise<void> | null = null
 
   const watch = (device: KnownDevice): Watched => {
@@ -135,8 +139,20 @@ export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
       outlet.status(id, null)
     }
   }
+  const hearAgain = (at: number) => {
+    for (const one of watched.values()) {
+      one.judged = { ...one.judged, heardAt: Math.max(one.judged.heardAt, at) }
+      postpone(one.groups, at)
+    }
+  }
   const sweep = () => {
     const at = now()
+    if (!bus.connected) {
+      isDeaf = true
+      return
+    }
+    if (isDeaf) hearAgain(at + hearingGraceMs)
+    isDeaf = false
     for (const id of [...pending]) {
       const device = devices.get(id)
       if (device) apply(device, watch(device), { type: 'tick', now: at })

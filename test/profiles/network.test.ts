@@ -130,7 +130,7 @@ t.test('Fortinet: the unit of a sensor is in its name', async t => {
   })
   const poll = read('fortinet-fortigate', device)
   sensors.forEach(([name, metric], i) => {
-    t.equal(poll.at(`fortinet_sensor.${metric}`, `${i + 1}`), 42.5, name)
+    t.equal(poll.at(`fortinet_sensor.${metric}`, `${i + 1}`), 42.5, String(name))
   })
 })
 
