@@ -169,3 +169,20 @@ t.test(
     t.equal(poll.at('hr_storage.percent', '2'), undefined)
   },
 )
+
+t.test('BGP peers with an address of a written length; texts that hold a percentage', async t => {
+  const C = '1.3.6.1.4.1.9.9.187.1.2.5.1'
+  const nexus = read('cisco-nxos', {
+    ...row(C, '1.4.10.0.0.1', { 3: int(6), 4: int(2), 11: int(65_001) }),
+    ...row(C, '2.16.32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.1', { 3: int(1), 4: int(2), 11: int(-1) }),
+  })
+  t.equal(nexus.at('cisco_bgp_peer.state', '10.0.0.1'), 6)
+  t.equal(nexus.at('cisco_bgp_peer.state', '2001:db8::1'), 1)
+  t.equal(nexus.rows('cisco_bgp_peer')?.[1]?.labels.remote_as, '4294967295')
+  const F = '1.3.6.1.4.1.4413.1.1.1.1.4'
+  const load = '    5 Secs ( 18.95%)   60 Secs ( 17.22%)  300 Secs ( 16.50%)'
+  const edge = read('ubiquiti-edgeswitch', { [`${F}.9.0`]: text(load) })
+  t.equal(edge.at('fastpath_cpu.usage'), 16.5)
+  const older = '5 Sec (6.99%),    1 Min (6.72%),   5 Min (9.06%)'
+  t.equal(read('fastpath', { [`${F}.4.0`]: text(older) }).at('fastpath_cpu.usage'), 9.06)
+})
