@@ -58,14 +58,19 @@ t.test('a host with net-snmp', async t => {
     names.some(row => row.key === 'lo'),
     'the loopback interface is there',
   )
-  const memory = first.collections.find(({ group }) => group === 'ucd_memory')?.body.metrics
+  const memory = first.collections.find(({ group }) => group === 'hr_memory')?.body
+  const sizes = memory?.metrics.size
   const [line = ''] = await agent.client('snmpget', [
     '-v2c',
     '-c',
     community,
     '1.3.6.1.4.1.2021.4.5.0',
   ])
-  t.equal(memory?.total, Number(/INTEGER: (\d+)/.exec(line)?.[1]) * 1024)
+  t.equal(
+    Array.isArray(sizes) ? sizes[memory?.rows?.indexOf('Physical memory') ?? -1] : null,
+    Number(/INTEGER: (\d+)/.exec(line)?.[1]) * 1024,
+    'two MIBs agree on the size of main memory',
+  )
 
   const second = evaluator.evaluate(await read(evaluator.due(START + 60_000, 60_000)), 1)
   const body = second.collections.find(({ group }) => group === 'interface')?.body
