@@ -158,6 +158,8 @@ t.test('close: reads under way end or are aborted; twice, and without a start', 
   const b = bench(t)
   b.targets.push(target('quick', { tookMs: 100 }), target('never', { tookMs: 60_000 }))
   await b.poller.start()
+  // Reads are handed to a thread that still starts, too: that one may take longer than close waits.
+  await eventually(() => b.good('quick').length > 0, 'a thread that runs')
   await eventually(() => b.poller.stats().threads[0]?.reading === 2, 'both under way')
   const before = b.good('quick').length
   await Promise.all([b.poller.close(), b.poller.close()])
