@@ -21,8 +21,9 @@ t.test('latest and samples: what the device said, with units, rows and indexes',
 
   t.match(of('interface.speed', 'eth0'), { value: 1e9, unit: 'bit/s', index: '2', gap: null })
   t.match(of('interface.oper', 'eth0'), { value: 1, index: '2' }, 'a state is a number')
-  t.match(of('ucd_memory.total'), { value: 2 ** 34, unit: 'By', row: null, index: null })
-  t.match(of('hr_storage.size', '36'), { value: 120 * 2 ** 30, unit: 'By', index: '36' })
+  t.match(of('hr_system.processes'), { unit: '{process}', row: null, index: null })
+  t.match(of('hr_memory.size', 'Physical memory'), { value: 2 ** 34, unit: 'By', index: '1' })
+  t.match(of('hr_storage.size', '/var'), { value: 120 * 2 ** 30, unit: 'By', index: '36' })
   const cores = newest.samples.filter(s => s.metric === 'hr_processor.usage')
   t.equal(cores.length, 4)
   for (const { value, unit, index } of cores) {
@@ -60,12 +61,18 @@ t.test('latest and samples: what the device said, with units, rows and indexes',
     ['row', 'eth0'],
   ])
   t.equal(two.series.length, 2)
-  const scalar = await history({ device: 'app-01', metric: 'ucd_memory.total' })
-  t.match(scalar, { unit: 'By', series: [{ row: null }] })
+  const scalar = await history({ device: 'app-01', metric: 'hr_system.processes' })
+  t.match(scalar, { unit: '{process}', series: [{ row: null }] })
 
   const to = newest.at ?? 0
   const iso = (at: number) => new Date(at).toISOString()
-  const span = { device: 'app-01', metric: 'ucd_memory.total', from: iso(to - 60_000), to: iso(to) }
+  const span = {
+    device: 'app-01',
+    metric: 'hr_memory.size',
+    row: 'Physical memory',
+    from: iso(to - 60_000),
+    to: iso(to),
+  }
   t.match(await history(span), { from: to - 60_000, to }, 'ISO 8601 is the same as Unix ms')
   const one = await history({ ...span, points: '1', fn: 'last' })
   t.equal(one.series[0]?.points.length, 1)
