@@ -95,6 +95,17 @@ t.test('UPS: tenths of hertz, ampere and volt; minutes; three phases', async t =
   t.ok(isNone(poll.at('ups.battery_temperature')), '0 degrees are no sensor')
 })
 
+t.test('Delta: voltages in volts, or in tenths against the RFC', async t => {
+  const U = '1.3.6.1.2.1.33.1'
+  const poll = read('delta-ups', {
+    ...row(`${U}.3.3.1`, '1', { 2: int(500), 3: int(2313) }),
+    ...row(`${U}.4.4.1`, '1', { 2: int(230), 3: int(94) }),
+  })
+  t.equal(poll.at('ups_input.voltage', '1'), 231.3)
+  t.equal(poll.at('ups_output.voltage', '1'), 230)
+  t.equal(poll.at('ups_output.current', '1'), 9.4)
+})
+
 t.test('Raritan: digits of each sensor; a switched outlet has a state, no number', async t => {
   const R = '1.3.6.1.4.1.13742.6'
   const sensor = (type: number, digits: number, state: number, value: number): Device => ({
