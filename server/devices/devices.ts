@@ -40,7 +40,7 @@ export function createDevices(options: DevicesOptions): Devices {
   }
   const editable = async (id: string, by: Actor): Promise<Device> => {
     const device = await known(id)
-    if (device.source === 'file' && by.name !== FILES_ACTOR.name) {
+    if (device.source === 'file' && by !== FILES_ACTOR) {
       throw new AppError('E_DEVICE_FROM_FILE', `"${id}" comes from a file`, {
         hint: 'change its file in the devices folder instead',
       })
@@ -128,7 +128,7 @@ export function createDevices(options: DevicesOptions): Devices {
   }
 }
 
-/** Who the watcher of the devices folder is. */
+/** Who the watcher of the devices folder is: this very object, since a person may have any name. */
 export const FILES_ACTOR: Actor = { name: 'files', address: '' }
 
 export function exists(id: string): AppError {

@@ -14,6 +14,8 @@ const filesMax = 50_000
 const FILE_BYTES_MAX = 1024 * 1024
 /** Editors write a file in several steps. */
 const SETTLE_MS = 200
+/** A file that is being replaced is away for a moment: only one that stays away is gone. */
+const GONE_MS = 800
 /** Where the file system tells nothing (network mounts), this does. */
 const REREAD_MS = 10_000
 
@@ -43,6 +45,8 @@ export async function watchDeviceFiles(options: {
   const { dir, devices, log } = options
   /** File → text that was applied, so that an unchanged file costs nothing. */
   const applied = new Map<string, string>()
+  /** Device whose file is away → since when, on the monotonic clock, ms. */
+  const away = new Map<string, number>()
   let problems: FileProblem[] = []
   let closed = false
 
@@ -69,11 +73,26 @@ export async function watchDeviceFiles(options: {
     }
   }
 
+  const removeIfStaysAway = async (id: string) => {
+    const now = performance.now()
+    const since = away.get(id) ?? now
+    away.set(id, since)
+    if (now - since < GONE_MS) return
+    await devices.remove(id, { history: false }, FILES_ACTOR)
+    away.delete(id)
+  }
+
+  /**
+   * Removes the devices whose files stay away. An empty folder says nothing about many devices: a
+   * share that is not mounted looks the same, and a device that is added again has no history.
+   */
   const removeVanished = async (ids: ReadonlyMap<string, string>) => {
-    for (const device of await devices.list()) {
-      if (device.source !== 'file' || ids.has(device.config.id)) continue
-      await devices.remove(device.config.id, { history: false }, FILES_ACTOR)
-    }
+    const stored = (await devices.list()).filter(device => device.source === 'file')
+    const gone = stored.map(device => device.config.id).filter(id => !ids.has(id))
+    if (ids.size === 0 && gone.length > 1) throw emptied(gone.length)
+    for (const id of away.keys()) if (!gone.includes(id)) away.delete(id)
+    for (const id of gone) await removeIfStaysAway(id)
+    if (away.size > 0) later(GONE_MS)
     const files = new Set(ids.values())
     for (const file of applied.keys()) if (!files.has(file)) applied.delete(file)
   }
@@ -98,7 +117,8 @@ export async function watchDeviceFiles(options: {
       await apply(one).catch(error => report(one.file, error))
     }
     // While a file is broken, which device it held is unsure: none is removed.
-    if (next.length === 0) await removeVanished(ids)
+    if (next.length > 0) away.clear()
+    else await removeVanished(ids).catch(error => report(path.basename(dir), error))
     for (const p of next) {
       if (!problems.some(old => old.file === p.file && old.message === p.message))
         log.error(p, 'a device file is not used')
@@ -114,10 +134,11 @@ export async function watchDeviceFiles(options: {
     return running
   }
   let timer: NodeJS.Timeout | undefined
-  const soon = () => {
+  const later = (ms: number) => {
     clearTimeout(timer)
-    timer = setTimeout(run, SETTLE_MS)
+    if (!closed) timer = setTimeout(run, ms)
   }
+  const soon = () => later(SETTLE_MS)
   await stat(dir).catch(cause => {
     throw new AppError('E_DEVICES_DIR', `the devices folder ${dir} cannot be read`, {
       cause,
@@ -186,6 +207,14 @@ async function readOne(full: string, file: string): Promise<Found> {
   const id =
     'id' in document && typeof document.id === 'string' ? document.id : path.basename(file, '.json')
   return { file, text, id, document: { ...document, id } }
+}
+
+function emptied(count: number): AppError {
+  return new AppError(
+    'E_DEVICES_DIR',
+    `the folder is empty, but ${count} devices came from it: they stay as they are`,
+    { hint: 'put the files back; to delete them all, leave one file and remove it last' },
+  )
 }
 
 function problemOf(file: string, error: unknown): FileProblem {

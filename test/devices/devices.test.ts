@@ -121,7 +121,7 @@ t.test('refuses twins, unknown ids and secrets that do not exist', async t => {
 
 t.test('"Test" uses the secret that was typed, and the stored one where it was not', async t => {
   const { devices } = await setUp(t)
-  t.match(await devices.check({ ...sw, id: 'new' }, AbortSignal.timeout(1000)), {
+  t.match(await devices.check({ ...sw, id: 'untried' }, AbortSignal.timeout(1000)), {
     error: /hush-hush/,
   })
   const { config } = await devices.create(sw, ann, 'form')
@@ -193,6 +193,8 @@ t.test('files: added, changed, broken, twice, taken and gone', async t => {
   const stored = await devices.get('sw-1')
   t.match(stored, { source: 'file', config: { every: '60s' } })
   await t.rejects(devices.update('sw-1', sw, 1, ann), { code: 'E_DEVICE_FROM_FILE' })
+  const namesake = { name: 'files', address: '' }
+  await t.rejects(devices.update('sw-1', sw, 1, namesake), { code: 'E_DEVICE_FROM_FILE' })
   await t.rejects(devices.remove('sw-1', { history: true }, ann), {
     code: 'E_DEVICE_FROM_FILE',
     hint: /file/,
@@ -226,6 +228,32 @@ t.test('files: added, changed, broken, twice, taken and gone', async t => {
 
   await rm(path.join(dir, 'twin.json'))
   await rm(path.join(dir, 'sw-1.json'))
-  await until(async () => (await devices.get('sw-1')) === null, 'the removal', 2000)
+  await until(async () => (await devices.get('sw-1')) === null, 'the removal', 5000)
   t.ok(await devices.get('taken'))
+})
+
+t.test('files: replaced one by one, or an empty folder, a device keeps its history', async t => {
+  const { devices } = await setUp(t)
+  const dir = await tempDir(t)
+  const write = (id: string, every: string) =>
+    writeFile(path.join(dir, `${id}.json`), JSON.stringify({ ...sw, id, every }))
+  for (const id of ['sw-1', 'sw-2', 'sw-3']) await write(id, '60s')
+  const files = await watchDeviceFiles({ dir, devices, log })
+  t.teardown(() => files.close())
+  const uid = async (id: string) => (await devices.get(id))?.uid
+  const [first, second] = [await uid('sw-1'), await uid('sw-2')]
+
+  await rm(path.join(dir, 'sw-1.json'))
+  await write('sw-1', '30s')
+  await until(async () => (await devices.get('sw-1'))?.config.every === '30s', 'the new file', 5000)
+  t.equal(await uid('sw-1'), first, 'it is the same device')
+
+  for (const id of ['sw-1', 'sw-2', 'sw-3']) await rm(path.join(dir, `${id}.json`))
+  await until(() => files.problems().length === 1, 'the problem', 5000)
+  t.match(files.problems(), [{ message: /empty.*3 devices.*stay/, hint: /put the files back/ }])
+  t.equal((await devices.list()).length, 3)
+  await write('sw-2', '60s')
+  await until(async () => (await devices.list()).length === 1, 'the others are removed', 5000)
+  t.equal(await uid('sw-2'), second, 'it is the same device')
+  t.same(files.problems(), [])
 })
