@@ -37,16 +37,11 @@ export async function firstAdmin(
 /** Adds this machine as a device, once in the life of a database. */
 export async function firstDevice(store: Store, devices: Devices): Promise<void> {
   if ((await store.settings.get('this-machine.added')) !== null) return
+  if (!(await devices.get(THIS_MACHINE))) {
+    const name = hostname().slice(0, 100) || 'this machine'
+    const document = { id: THIS_MACHINE, name, kind: 'agent', every: '5s' }
+    await devices.create(document, SYSTEM, 'built-in')
+  }
+  // Last: a start that was cut short before must not leave a database without this machine.
   await store.settings.put('this-machine.added', '1')
-  if (await devices.get(THIS_MACHINE)) return
-  await devices.create(
-    {
-      id: THIS_MACHINE,
-      name: hostname().slice(0, 100) || 'this machine',
-      kind: 'agent',
-      every: '5s',
-    },
-    SYSTEM,
-    'built-in',
-  )
 }
