@@ -23,7 +23,7 @@ export const POOL_LIMITS: Omit<PoolLimits, 'threadsMin' | 'threadsMax'> = {
   readsMax: 256,
   heapMbMax: 512,
   guardMs: 250,
-  hangMs: 5000,
+  hangMs: 8000,
   startMs: 30_000,
   stuckMs: 3000,
   hotMs: 5000,

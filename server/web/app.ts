@@ -76,6 +76,7 @@ export async function createWeb({ web, tls, trustProxy }: WebOptions): Promise<F
   })
 
   app.decorateRequest('viewer', null)
+  app.decorateRequest('troubles', null)
   for (const route of routes(web, streams)) addRoute(app, web, route)
   app.setNotFoundHandler(
     { preHandler: app.rateLimit({ max: 300, timeWindow: '1 minute' }) },
@@ -152,8 +153,21 @@ function addRoute(app: FastifyInstance, web: WebContext, route: Route): void {
     },
     // After the body is parsed: a plain form carries its token there.
     preValidation: async request => assertNotForged(request, request.viewer),
+    preHandler: async request => {
+      if (route.kind === 'page' && request.viewer) request.troubles = await troublesOf(web)
+    },
     handler: route.handler,
   })
+}
+
+/** What a page must say above all else: where a part is away, its values and states are old. */
+async function troublesOf(web: WebContext): Promise<string[]> {
+  try {
+    return (await web.health()).filter(part => !part.ok).map(part => part.name)
+  } catch (error) {
+    web.log.debug({ err: error }, 'how the parts are could not be asked')
+    return []
+  }
 }
 
 type AnswerKind = 'api' | 'page'

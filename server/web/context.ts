@@ -55,6 +55,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** null: nobody is signed in. */
     viewer: Viewer | null
+    /** Parts that do not work now, by name, for a banner on the page; null: nobody looked. */
+    troubles: readonly string[] | null
   }
   interface FastifyContextConfig {
     kind?: Route['kind']

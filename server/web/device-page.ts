@@ -9,6 +9,7 @@ import { type Cell, cellOf } from './cells.ts'
 import { type Figure, groupFigures, metricsOf } from './charts.ts'
 import type { WebContext } from './context.ts'
 import { type DeviceView, loadDevice } from './device-data.ts'
+import { type ReadLine, readsOf } from './reads.ts'
 import { type TableView, tableOf } from './tables.ts'
 import type { TimeWindow } from './window.ts'
 import { plainText, type StatusView, statusView } from './words.ts'
@@ -56,6 +57,7 @@ export interface DevicePage extends Record<string, unknown> {
   header: Header
   facts: { title: string; value: string }[]
   chosenBecause: string[]
+  reads: ReadLine[]
   sections: SectionView[]
   /** Empty where there is nothing new to tell. */
   steps: Step[]
@@ -84,6 +86,7 @@ export async function devicePageData(
     header,
     facts: factsOf(identity?.facts ?? {}, [header.name, header.location]),
     chosenBecause: (identity?.chosenBecause ?? []).map(text => plainText(text, 400)),
+    reads: readsOf(web, view),
     sections,
     steps,
     waiting: sections.length > 0 ? '' : waitingText(view, header, web.devices.receipts(id)),

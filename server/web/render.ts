@@ -48,6 +48,7 @@ export function page(
     ...shared(request.viewer),
     theme: themeOf(request),
     path: request.url.split('?')[0],
+    troubles: request.troubles ?? [],
     ...data,
   })
 }

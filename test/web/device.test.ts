@@ -34,11 +34,19 @@ t.test('a switch, without scripts', async t => {
   t.match(html, /<h1>acc-sw-11<\/h1>/)
   t.match(html, /id="device-status"/)
   t.match(html, /action="\/devices\/acc-sw-11\/poll"/)
-  t.match(html, /data-src="\/devices\/acc-sw-11\/charts\/interface\/traffic\?row=[^"]+range=1h"/)
+  t.match(
+    html,
+    /data-src="\/devices\/acc-sw-11\/charts\/interface\/traffic\?row=[^"]+range=15m"/,
+    'a young device starts with a short range',
+  )
   t.ok(html.indexOf('>Gi1/0/2<') < html.indexOf('>Gi1/0/10<'), 'rows in the natural order')
   t.match(html, /admin down/, 'what an admin switched off is not called down')
   t.match(html, /1 Gbit\/s/)
-  t.match(html, /Why these profiles/)
+  t.match(html, /Profiles: why these, and what they read/)
+  t.match(
+    html,
+    /<td>Interfaces<\/td><td class="mono">.*?<td class="number">1s<\/td><td class="number">\d\d<\/td><td class="number">50<\/td>/,
+  )
   t.notMatch(html, /undefined|NaN|\[object/)
   for (const section of ['System', 'Interfaces', 'CPU', 'Memory']) t.match(html, `>${section}</h2>`)
   await pageWith(
