@@ -92,7 +92,7 @@ export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: num
       isBusy = false
     }
   }
-  /** Where other charts or tables are to be shown, each page gets its body anew. */
+  /** Where other charts or tables are to be shown, each page gets its body and its facts anew. */
   const reshape = async (data: DevicePage) => {
     if (data.header.status.state === 'down') return
     for (const watcher of watchers) {
@@ -101,7 +101,10 @@ export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: num
       const { range, from, to } = watcher.window
       const query = range === null ? { from: String(from), to: String(to) } : { range }
       const own = await devicePageData(web, id, windowOf(query, Date.now()))
-      watcher.client.send(partial('#device-body', 'outerHTML', await render('_body', own)))
+      watcher.client.send(
+        partial('#device-facts', 'outerHTML', await render('_facts', own)) +
+          partial('#device-body', 'outerHTML', await render('_body', own)),
+      )
     }
   }
   const gone = () => {

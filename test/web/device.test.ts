@@ -61,6 +61,7 @@ t.test('a UPS and this machine come from their profiles alone', async t => {
   t.notMatch(ups, />Interfaces<\/h2>/, 'what it does not have is not there')
   const own = await pageWith('/devices/this-machine', />File systems/)
   t.match(own, />CPU<\/h2>/)
+  t.notMatch(own, '/devices/this-machine/poll', 'what sends by itself cannot be asked')
   t.notMatch(own, /undefined|NaN|\[object/)
 })
 

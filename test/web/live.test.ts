@@ -143,5 +143,6 @@ t.test('a page that waited for its first samples fills by itself', async t => {
   agent.silent = false
   await page.waitForSelector('figure[data-drawn] canvas', { timeout: 45_000 })
   t.equal(await page.locator('.chart-waiting').count(), 0)
+  t.match(await page.locator('#device-facts').textContent(), /Profiles: why these/)
   t.same(problems, [])
 })
