@@ -1,5 +1,5 @@
-// The audit log's one door: who did what, on what, from where. A failure to write it is logged and
-// fails the caller: a change that cannot be recorded is not made.
+// The audit log's one door: who did what, on what, from where. It is written after the change is in
+// force; where it cannot be written the caller fails, so that somebody hears of it.
 
 import type { Actor } from './model/user.ts'
 import type { AuditStore } from './store/contract.ts'

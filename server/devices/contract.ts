@@ -19,7 +19,10 @@ export interface Devices {
   remove(id: string, options: { history: boolean }, by: Actor): Promise<void>
   /** "Test": the document need not be stored; a secret left out is taken from the stored device of its id. */
   check(document: unknown, signal: AbortSignal): Promise<CheckReport>
-  /** Puts the device at the head of the queue; the answer comes by the live stream. */
+  /**
+   * Puts the device at the head of the queue; the answer comes by the live stream.
+   * @throws AppError E_DEVICE_UNKNOWN, E_NOT_POLLED (paused, or it sends by itself)
+   */
   pollNow(id: string, by: Actor): Promise<void>
   /** What came of the config's newest version, oldest step first. */
   receipts(id: string): Receipt[]

@@ -66,11 +66,12 @@ export function createDevices(options: DevicesOptions): Devices {
     async create(document, by, source) {
       const { config, sealed } = await prepare(document)
       if (await store.get(config.id)) throw exists(config.id)
-      await vault.keep(sealed, now())
       const device = await store.create(config, source, now())
-      await audit.record(by, 'device.create', `device:${config.id}`, { after: config })
+      // Sealed after it was created, so that a refused one leaves another's secret in force.
+      await vault.keep(sealed, now())
       news.forget(config.id)
       await changed(device)
+      await audit.record(by, 'device.create', `device:${config.id}`, { after: config })
       return device
     },
 
@@ -85,11 +86,11 @@ export function createDevices(options: DevicesOptions): Devices {
       const device = await store.update(config, expectedVersion, now())
       // Sealed after the update, so that a refused one leaves the old secret in force.
       await vault.keep(sealed, now())
+      await changed(device)
       await audit.record(by, 'device.update', `device:${id}`, {
         before: before.config,
         after: config,
       })
-      await changed(device)
       return device
     },
 
@@ -97,13 +98,13 @@ export function createDevices(options: DevicesOptions): Devices {
       const before = await editable(id, by)
       await store.remove(id, { history, at: now() })
       await vault.forget(id)
+      news.forget(id)
+      await directory.refresh()
+      await announce({ do: 'config-changed', device: id })
       await audit.record(by, 'device.remove', `device:${id}`, {
         before: before.config,
         after: { history },
       })
-      news.forget(id)
-      await directory.refresh()
-      await announce({ do: 'config-changed', device: id })
     },
 
     async check(document, signal) {
@@ -117,7 +118,12 @@ export function createDevices(options: DevicesOptions): Devices {
     },
 
     async pollNow(id, by) {
-      await known(id)
+      const { config } = await known(id)
+      if (!config.enabled || config.kind === 'agent') {
+        throw new AppError('E_NOT_POLLED', `"${id}" is not polled`, {
+          hint: config.enabled ? 'it sends by itself' : 'it is paused: resume it first',
+        })
+      }
       await audit.record(by, 'device.poll', `device:${id}`)
       await announce({ do: 'poll-now', device: id })
     },

@@ -128,6 +128,15 @@ t.test('"Test" uses the secret that was typed, and the stored one where it was n
   t.match(await devices.check(config, AbortSignal.timeout(1000)), { error: /hush-hush/ })
 })
 
+t.test('what is not polled cannot be polled now', async t => {
+  const { devices, announced } = await setUp(t)
+  const { version } = await devices.create(sw, ann, 'form')
+  await devices.pollNow('sw-1', ann)
+  t.same(announced.at(-1), { do: 'poll-now', device: 'sw-1' })
+  await devices.update('sw-1', { ...sw, enabled: false }, version, ann)
+  await t.rejects(devices.pollNow('sw-1', ann), { code: 'E_NOT_POLLED', hint: /resume/ })
+})
+
 t.test('removal forgets the secrets of the device alone', async t => {
   const { devices, store } = await setUp(t)
   await devices.create(sw, ann, 'form')
