@@ -9,12 +9,14 @@ const { values } = parseArgs({
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '0' },
     community: { type: 'string', default: 'public' },
+    'first-death': { type: 'string', default: '15' },
   },
 })
 const network = await startNetwork({
   host: values.host,
   basePort: Number(values.port),
   community: values.community,
+  firstDeathS: Number(values['first-death']),
 })
 process.stdout.write(
   `${JSON.stringify({ host: network.host, community: network.community, devices: network.devices })}\n`,

@@ -5,9 +5,10 @@ import { type SimulatedAgent, startSimulatedAgent } from './agent.ts'
 import { type Model, serverModel, switchModel, upsModel } from './models.ts'
 
 const TICK_MS = 1000
-/** The dying server: silent for the last 75 s of every 6 minutes. */
+/** The dying server is silent for 75 s of every 6 minutes. */
 const LIFE_S = 360
 const DEAD_S = 75
+const FIRST_DEATH_S = LIFE_S - DEAD_S
 
 export interface SimulatedDevice {
   id: string
@@ -101,9 +102,12 @@ const PLANS: readonly Plan[] = [
   { id: 'ups-rack-b', location: 'rack b', tags: ['power'], model: c => upsModel(c) },
 ]
 
-/** @param basePort the devices take ports from here up; 0: any free ones */
+/**
+ * @param options.basePort the devices take ports from here up; 0: any free ones
+ * @param options.firstDeathS seconds after the start at which the dying server is first silent
+ */
 export async function startNetwork(
-  options: { host?: string; basePort?: number; community?: string } = {},
+  options: { host?: string; basePort?: number; firstDeathS?: number; community?: string } = {},
 ): Promise<Network> {
   const host = options.host ?? '127.0.0.1'
   const community = options.community ?? 'public'
@@ -135,7 +139,8 @@ export async function startNetwork(
     last += elapsed
     for (const { plan, model, agent } of running) {
       model.tick(elapsed)
-      const dead = plan.dies === true && now() % LIFE_S > LIFE_S - DEAD_S
+      const since = now() - (options.firstDeathS ?? FIRST_DEATH_S)
+      const dead = plan.dies === true && since >= 0 && since % LIFE_S < DEAD_S
       if (agent.silent && !dead && plan.dies) model.restart()
       if (plan.dies) agent.silent = dead
     }
