@@ -1,6 +1,7 @@
 // Goal: whatever is wrong with a request is refused as a problem document that names it, and nothing
 // is changed.
 import t from 'tap'
+import { until } from '../parts/find.ts'
 import { isProblem, Refusal, silentDevice, startApi } from './caller.ts'
 
 const { ask, add } = await startApi(t, { network: true, every: '1s' })
@@ -109,6 +110,11 @@ t.test('paths and methods that are not there', async t => {
 
 t.test('queries that make no sense', async t => {
   const metric = 'device=app-01&metric=interface.in'
+  await until(
+    async () => (await ask('GET', `/samples?${metric}`)).status === 200,
+    'first samples',
+    20_000,
+  )
   for (const [query, status, path] of [
     ['device=app-01', 400, 'metric'],
     ['metric=interface.in', 400, 'device'],
