@@ -1,5 +1,5 @@
 // The kinds of device of the simulated network: what a switch, a Linux server and a UPS say over
-// SNMP, with values that move as on real ones.
+// SNMP, with values that move as on real ones. Long because it is mostly lists of objects.
 
 import type { Objects } from './agent.ts'
 import {
