@@ -77,11 +77,16 @@ export function fieldErrors(errors: readonly SchemaError[]): FieldError[] {
   return [...seen.values()]
 }
 
-/** The value of JSON bytes; undefined for what is not JSON, which no schema accepts. */
-export function parseJson(payload: Uint8Array): unknown {
+/** The value of a JSON text or its bytes; undefined for what is not JSON, which no schema accepts. */
+export function parseJson(payload: Uint8Array | string): unknown {
   try {
-    return JSON.parse(Buffer.from(payload).toString('utf8'))
+    return JSON.parse(typeof payload === 'string' ? payload : textOf(payload))
   } catch {
     return undefined
   }
+}
+
+/** The same bytes, not a copy: messages are parsed on the hot path. */
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('utf8')
 }

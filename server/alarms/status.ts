@@ -8,7 +8,7 @@ import type { Logger } from '../log.ts'
 import type { Accept, DeviceLookup, KnownDevice } from '../model/accepted.ts'
 import { DeviceStatus } from '../model/collection.ts'
 import type { SampleStore } from '../store/contract.ts'
-import { checker } from '../validate.ts'
+import { checker, parseJson } from '../validate.ts'
 import type { StatusJudge } from './contract.ts'
 import { type Judged, nextStatus, type StatusEvent, settleMs, unjudged } from './machine.ts'
 import { type DeviceGroups, heard, isNews, lateMarks, postpone } from './marks.ts'
@@ -186,13 +186,5 @@ export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
       closed ??= close()
       return closed
     },
-  }
-}
-
-function parseJson(payload: Buffer): unknown {
-  try {
-    return JSON.parse(payload.toString('utf8'))
-  } catch {
-    return undefined
   }
 }

@@ -12,7 +12,7 @@ import type {
   Refused,
 } from '../model/accepted.ts'
 import { FailedCollection, GoodCollection, RowsMessage } from '../model/collection.ts'
-import { type Checked, checker } from '../validate.ts'
+import { type Checked, checker, parseJson } from '../validate.ts'
 import { columnsOf, uniqueRows } from './matrix.ts'
 import { numberInText, numberOf } from './number.ts'
 import { Refusal } from './refusal.ts'
@@ -126,17 +126,6 @@ function open(
   if (document === undefined) throw new Refusal('json', 'the payload is not JSON')
   if (!device) throw new Refusal('unknown-device', `no device "${parsed.device.slice(0, 63)}"`)
   return { device, group: parsed.group, document }
-}
-
-/** undefined for what is not JSON. */
-function parseJson(payload: Uint8Array): unknown {
-  try {
-    return JSON.parse(
-      Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8'),
-    )
-  } catch {
-    return undefined
-  }
 }
 
 function isFailed(document: unknown): boolean {

@@ -4,7 +4,7 @@
 import Type from 'typebox'
 import type { AcceptedCollection } from '../model/accepted.ts'
 import { GapReasonSchema, Value } from '../model/collection.ts'
-import { checker } from '../validate.ts'
+import { checker, parseJson } from '../validate.ts'
 
 const Column = Type.Tuple([
   Type.String(),
@@ -45,12 +45,4 @@ export function decodeCollection(text: string): AcceptedCollection | null {
 
 function fits(values: unknown[], reasons: unknown[] | null, length: number): boolean {
   return values.length === length && (reasons === null || reasons.length === length)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
