@@ -1,5 +1,6 @@
 // Polls the devices of this node: takes the targets, keeps the schedule, hands reads to the threads
-// and gives on what comes: collections, gaps and receipts. It neither publishes nor stores.
+// and gives on what comes: collections, gaps and receipts. It neither publishes nor stores. At 300 lines
+// because half of it is the typed face of polling.
 
 import { availableParallelism } from 'node:os'
 import { type Target, UNKNOWN_GROUP } from '../collectors/collector.ts'

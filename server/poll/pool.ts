@@ -1,5 +1,6 @@
 // The poll threads as one: which device is read where, and what happens when a thread dies, hangs,
-// is full, too busy or idle. When to read is schedule.ts; what comes of a read is poller.ts.
+// is full, too busy or idle. When to read is schedule.ts; what comes of a read is poller.ts. At 300 lines:
+// its handlers share one set of slots and would only pass it around.
 
 import type { Logger } from '../log.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
