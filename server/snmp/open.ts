@@ -7,6 +7,7 @@ import { createEngine } from './engine.ts'
 import type { CreateSocket } from './guard.ts'
 import { initialLimits, readScalars } from './reading.ts'
 import type { SessionOptions, SnmpSession } from './session.ts'
+import { tableOfWalks } from './table.ts'
 import { initialWalkLimits, walkColumns } from './walk.ts'
 
 export interface SessionDeps {
@@ -31,7 +32,10 @@ export function openSession(
     getNext: (oids, signal) => readScalars(engine, options, limits, 'next', oids, signal),
     walk: (columns, rowsMax, signal) =>
       walkColumns(engine, options, walkLimits, columns, rowsMax, signal),
+    readTable: async (columns, rowsMax, signal) =>
+      tableOfWalks(await walkColumns(engine, options, walkLimits, columns, rowsMax, signal)),
     counters: engine.counters,
+    tuning: null,
     close: () => engine.close(),
   }
 }

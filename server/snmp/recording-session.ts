@@ -6,6 +6,7 @@ import type { RawValue } from '../model/raw.ts'
 import { compareOids, indexUnder } from './oid.ts'
 import type { Recording } from './recording.ts'
 import type { ColumnWalk, SessionCounters, SnmpSession, VarBind } from './session.ts'
+import { tableOfWalks } from './table.ts'
 
 /** As the sessions over UDP split their questions (reading.ts, walk.ts). */
 const oidsPerRequestMax = 40
@@ -45,7 +46,11 @@ export function recordingSession(recording: Recording): SnmpSession {
       charge(counters, walked)
       return walked
     },
+    async readTable(columns, rowsMax, signal) {
+      return tableOfWalks(await this.walk(columns, rowsMax, signal))
+    },
     counters,
+    tuning: null,
     close: () => {},
   }
 }

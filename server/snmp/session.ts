@@ -2,6 +2,7 @@
 // outside this folder knows a PDU. Behind it npm net-snmp serves; another engine may.
 
 import type { RawValue } from '../model/raw.ts'
+import type { RawTable } from '../model/rawtable.ts'
 
 /** How a session is opened: credentials are opened secrets, the address is already resolved. */
 export interface SessionOptions {
@@ -12,6 +13,30 @@ export interface SessionOptions {
   retries: number
   /** Quirks of the device's profiles; the strictest of all profiles in use. */
   quirks?: Quirks
+  /** What an earlier session with this device learned. */
+  tuning?: SessionTuning
+  /** Values that an admin fixed: they are not learned. */
+  pinned?: { repetitions?: number; inFlight?: number; timeoutMs?: number }
+}
+
+/** What a session learned about its device; shown on its page and kept over restarts. */
+export interface SessionTuning {
+  /** Smoothed round trip and its variation, ms (RFC 6298); null: nothing measured yet. */
+  srttMs: number | null
+  rttvarMs: number | null
+  /** How long an answer is waited for now, ms. */
+  timeoutMs: number
+  /** Requests on the way at once. */
+  inFlight: number
+  /** Size of answer that the device is asked for, octets. */
+  messageBytes: number
+  /** False from the first GETBULK on that the agent could not do. */
+  bulk: boolean
+  /** OIDs in one GET, columns in one GETBULK. */
+  oidsPerGet: number
+  columnsPerRequest: number
+  /** By the table's first column. */
+  tables: Record<string, { repetitions: number; rows: number }>
 }
 
 export type SnmpCredentials =
@@ -46,6 +71,13 @@ export interface ColumnWalk {
   stopped: 'rows-max' | 'not-increasing' | 'error' | null
 }
 
+/** One table as it was read. */
+export interface TableRead {
+  table: RawTable
+  /** By column of the table: why its walk ended early; null: it came to the column's end. */
+  stopped: readonly ColumnWalk['stopped'][]
+}
+
 export interface SessionCounters {
   requests: number
   retries: number
@@ -66,7 +98,11 @@ export interface SnmpSession {
   getNext(oids: readonly string[], signal?: AbortSignal): Promise<VarBind[]>
   /** Columns of one table, row-wise, each at most `rowsMax` rows, ended by an increasing check. */
   walk(columns: readonly string[], rowsMax: number, signal?: AbortSignal): Promise<ColumnWalk[]>
+  /** As `walk`, without an object per value: the way of every poll. */
+  readTable(columns: readonly string[], rowsMax: number, signal?: AbortSignal): Promise<TableRead>
   readonly counters: Readonly<SessionCounters>
+  /** Null where nothing is learned (a recording). */
+  readonly tuning: Readonly<SessionTuning> | null
   /** May be called twice; pending calls reject. */
   close(): void
 }
