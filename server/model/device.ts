@@ -33,7 +33,10 @@ const KeyedProtocol = <const T extends readonly string[]>(protocols: T) =>
   )
 
 export const AUTH_PROTOCOLS = ['md5', 'sha', 'sha224', 'sha256', 'sha384', 'sha512'] as const
-export const PRIV_PROTOCOLS = ['des', 'aes', 'aes256b', 'aes256r'] as const
+export type AuthProtocol = (typeof AUTH_PROTOCOLS)[number]
+/** The letter names how the key is lengthened: b as Blumenthal's draft says, r as Reeder's (Cisco). */
+export const PRIV_PROTOCOLS = ['des', 'aes', 'aes192b', 'aes192r', 'aes256b', 'aes256r'] as const
+export type PrivProtocol = (typeof PRIV_PROTOCOLS)[number]
 
 export const SnmpUserCredentials = Type.Object(
   {
@@ -55,6 +58,20 @@ const TlsFiles = Type.Object(
   },
   { additionalProperties: false },
 )
+
+/** How an SNMP device is asked, where an admin fixed it: what is named here is not learned. */
+export const TuningPins = Type.Object(
+  {
+    /** max-repetitions of a GETBULK (RFC 3416, section 4.2.3). */
+    repetitions: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+    /** Requests on the way at once. */
+    inFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 })),
+    /** `off`: read as often as the interval says, however the device does. */
+    kindness: Type.Optional(Type.Enum(['off', 'on'] as const)),
+  },
+  { additionalProperties: false },
+)
+export type TuningPins = Static<typeof TuningPins>
 
 /** The device config document (DESIGN: "A device config"). */
 export const DeviceConfig = Type.Object(
@@ -83,6 +100,7 @@ export const DeviceConfig = Type.Object(
       Type.Array(Type.String({ pattern: DEVICE_ID_PATTERN }), { maxItems: 20 }),
     ),
     alarms: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    tuning: Type.Optional(TuningPins),
     enabled: Type.Boolean(),
   },
   { additionalProperties: false },
@@ -108,6 +126,7 @@ export interface Device {
   version: number
   source: DeviceSource
   identity: DeviceIdentity | null
+  tuning: DeviceTuning | null
   createdAt: number
   updatedAt: number
 }
@@ -127,3 +146,51 @@ export const DeviceIdentity = Type.Object({
   facts: Type.Record(Type.String(), Type.String()),
 })
 export type DeviceIdentity = Static<typeof DeviceIdentity>
+
+/** Tables of one device whose repetitions are remembered. */
+export const tunedTablesMax = 500
+
+/** What an SNMP session learned about its device. */
+export const SnmpTuning = Type.Object({
+  /** Smoothed round trip and its variation, ms (RFC 6298); null: nothing measured yet. */
+  srttMs: Type.Union([Type.Number(), Type.Null()]),
+  rttvarMs: Type.Union([Type.Number(), Type.Null()]),
+  /** How long an answer is waited for now, ms. */
+  timeoutMs: Type.Number(),
+  /** Requests on the way at once. */
+  inFlight: Type.Integer(),
+  /** Size of answer that the device is asked for, octets. */
+  messageBytes: Type.Integer(),
+  /** False from the first GETBULK on that the agent could not do. */
+  bulk: Type.Boolean(),
+  /** OIDs in one GET, columns in one GETBULK. */
+  oidsPerGet: Type.Integer(),
+  columnsPerRequest: Type.Integer(),
+  /** By the table's first column. */
+  tables: Type.Record(
+    Type.String(),
+    Type.Object({ repetitions: Type.Integer(), rows: Type.Integer() }),
+    { maxProperties: tunedTablesMax },
+  ),
+})
+export type SnmpTuning = Static<typeof SnmpTuning>
+
+/** How much less often heavy tables are read, so that polling does not harm the device. */
+export const Kindness = Type.Object({
+  /** Heavy tables are read every so many intervals: 1 (always), 2, 4 or 8. */
+  factor: Type.Integer({ minimum: 1, maximum: 8 }),
+  /** What climbed with our polling, in words for people; null: nothing did. */
+  reason: Type.Union([Type.String({ maxLength: 200 }), Type.Null()]),
+  /** Since when the factor is what it is, Unix ms; null: always. */
+  since: Type.Union([Type.Integer(), Type.Null()]),
+})
+export type Kindness = Static<typeof Kindness>
+
+/** What was learned by reading a device: kept over restarts, shown on its page. */
+export const DeviceTuning = Type.Object({
+  /** When it last changed in a way that matters, Unix ms. */
+  at: Type.Integer(),
+  snmp: Type.Union([SnmpTuning, Type.Null()]),
+  kindness: Kindness,
+})
+export type DeviceTuning = Static<typeof DeviceTuning>

@@ -1,6 +1,7 @@
 // The seam of SNMP: what the rest of Pollux may ask of a device. Everything is bounded, and nothing
 // outside this folder knows a PDU. Behind it npm net-snmp serves; another engine may.
 
+import type { SnmpTuning } from '../model/device.ts'
 import type { RawValue } from '../model/raw.ts'
 import type { RawTable } from '../model/rawtable.ts'
 
@@ -20,24 +21,7 @@ export interface SessionOptions {
 }
 
 /** What a session learned about its device; shown on its page and kept over restarts. */
-export interface SessionTuning {
-  /** Smoothed round trip and its variation, ms (RFC 6298); null: nothing measured yet. */
-  srttMs: number | null
-  rttvarMs: number | null
-  /** How long an answer is waited for now, ms. */
-  timeoutMs: number
-  /** Requests on the way at once. */
-  inFlight: number
-  /** Size of answer that the device is asked for, octets. */
-  messageBytes: number
-  /** False from the first GETBULK on that the agent could not do. */
-  bulk: boolean
-  /** OIDs in one GET, columns in one GETBULK. */
-  oidsPerGet: number
-  columnsPerRequest: number
-  /** By the table's first column. */
-  tables: Record<string, { repetitions: number; rows: number }>
-}
+export type SessionTuning = SnmpTuning
 
 export type SnmpCredentials =
   | { version: '1' | '2c'; community: string }

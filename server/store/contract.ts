@@ -4,7 +4,13 @@
 
 import type { AcceptedCollection } from '../model/accepted.ts'
 import type { RowInfo } from '../model/collection.ts'
-import type { Device, DeviceConfig, DeviceIdentity, DeviceSource } from '../model/device.ts'
+import type {
+  Device,
+  DeviceConfig,
+  DeviceIdentity,
+  DeviceSource,
+  DeviceTuning,
+} from '../model/device.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { Role, User } from '../model/user.ts'
 
@@ -31,6 +37,7 @@ export interface DeviceStore {
   /** Frees the id. With `history` the samples, rows and series go too (in bounded steps). */
   remove(id: string, options: { history: boolean; at: number }): Promise<void>
   setIdentity(uid: number, identity: DeviceIdentity): Promise<void>
+  setTuning(uid: number, tuning: DeviceTuning): Promise<void>
 }
 
 export type WriteOutcome = 'stored' | 'duplicate' | { refused: string }

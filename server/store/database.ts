@@ -23,6 +23,7 @@ export interface Tables {
     version: number
     source: string
     identity: string | null
+    tuning: string | null
     created_at: number
     updated_at: number
     deleted_at: number | null

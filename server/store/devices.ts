@@ -3,9 +3,15 @@
 
 import type { RawBuilder, Selectable } from 'kysely'
 import type { Logger } from '../log.ts'
-import { type Device, DeviceConfig, DeviceIdentity, type DeviceSource } from '../model/device.ts'
+import {
+  type Device,
+  DeviceConfig,
+  DeviceIdentity,
+  type DeviceSource,
+  DeviceTuning,
+} from '../model/device.ts'
 import { AppError, messageOf } from '../model/errors.ts'
-import { parser } from '../validate.ts'
+import { checker, parseJson, parser } from '../validate.ts'
 import type { DeviceStore } from './contract.ts'
 import type { Database, Db, Tables } from './database.ts'
 import { isDuplicateKey } from './failures.ts'
@@ -14,6 +20,7 @@ import { purgeDevice } from './purge.ts'
 const SOURCES: readonly DeviceSource[] = ['form', 'api', 'file', 'built-in']
 const parseConfig = parser(DeviceConfig, 'E_DEVICE_INVALID', 'a stored device config')
 const parseIdentity = parser(DeviceIdentity, 'E_DEVICE_INVALID', 'a stored device identity')
+const checkTuning = checker(DeviceTuning, { firstOnly: true })
 
 /** @param stopped says that the store closes, so that a purge stops between two steps */
 export function deviceStore(database: Database, log: Logger, stopped: () => boolean): DeviceStore {
@@ -78,6 +85,14 @@ export function deviceStore(database: Database, log: Logger, stopped: () => bool
         .where('live_id', 'is not', null)
         .execute()
     },
+    async setTuning(uid, tuning) {
+      await db
+        .updateTable('device')
+        .set({ tuning: JSON.stringify(tuning) })
+        .where('uid', '=', uid)
+        .where('live_id', 'is not', null)
+        .execute()
+    },
   }
 }
 
@@ -97,6 +112,7 @@ async function createDevice(
         version: 1,
         source,
         identity: null,
+        tuning: null,
         created_at: at,
         updated_at: at,
         deleted_at: null,
@@ -104,7 +120,8 @@ async function createDevice(
       })
       .executeTakeFirstOrThrow()
     const uid = Number(insertId)
-    return { uid, config, version: 1, source, identity: null, createdAt: at, updatedAt: at }
+    const nothingKnown = { identity: null, tuning: null }
+    return { uid, config, version: 1, source, ...nothingKnown, createdAt: at, updatedAt: at }
   } catch (error) {
     if (!isDuplicateKey(error)) throw error
     throw new AppError('E_DEVICE_EXISTS', `there is a device "${config.id}" already`, {
@@ -125,9 +142,16 @@ function deviceOf(row: Selectable<Tables['device']>): Device {
     version: row.version,
     source: SOURCES.find(source => source === row.source) ?? 'api',
     identity: row.identity === null ? null : parseIdentity(JSON.parse(row.identity)),
+    tuning: tuningOf(row.tuning),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }
+}
+
+/** What another version learned may have another form: it is learned again. */
+function tuningOf(text: string | null): DeviceTuning | null {
+  const checked = checkTuning(text === null ? null : parseJson(text))
+  return checked.ok ? checked.value : null
 }
 
 /** Which of these devices live; `lock` keeps it so until the transaction ends. */

@@ -14,7 +14,7 @@ const fresh = async (t: Test, newPlace: NewPlace) => {
 
 export function deviceCases(t: Test, newPlace: NewPlace): void {
   t.test('devices: made, listed, changed by one at a time', async t => {
-    const { store } = await fresh(t, newPlace)
+    const { place, store } = await fresh(t, newPlace)
     t.same(await store.devices.list(), [])
     const made = await store.devices.create(config('sw-1'), 'file', 100)
     t.match(made, { version: 1, source: 'file', identity: null, createdAt: 100, updatedAt: 100 })
@@ -35,6 +35,16 @@ export function deviceCases(t: Test, newPlace: NewPlace): void {
     }
     await store.devices.setIdentity(made.uid, identity)
     t.match(await store.devices.get('sw-1'), { identity, version: 2, updatedAt: 200 })
+    const tuning = {
+      at: 6,
+      snmp: null,
+      kindness: { factor: 2, reason: 'its CPU climbs', since: 6 },
+    }
+    t.equal((await store.devices.get('sw-1'))?.tuning, null)
+    await store.devices.setTuning(made.uid, tuning)
+    t.match(await store.devices.get('sw-1'), { tuning, identity, version: 2, updatedAt: 200 })
+    await place.raw(`update device set tuning = '{"of": "another version"}' where id = 'sw-1'`)
+    t.equal((await store.devices.get('sw-1'))?.tuning, null, 'it is learned again')
     await store.devices.create(config('a-first'), 'api', 1)
     t.same(
       (await store.devices.list()).map(device => device.config.id),
