@@ -14,6 +14,7 @@ import {
   Version1,
   Version2c,
 } from 'net-snmp'
+import { AppError } from '../model/errors.ts'
 import { giveDes } from './des.ts'
 import type { Answer, Question } from './engine.ts'
 import type { SessionOptions } from './session.ts'
@@ -49,6 +50,9 @@ export function openNative(options: SessionOptions, dgramModule: object): Native
   }
   if (level === 'authPriv' && priv) {
     if (priv.protocol === 'des') giveDes()
+    if (priv.protocol === 'aes192b' || priv.protocol === 'aes192r') {
+      throw new AppError('E_SNMP_AUTH', `${priv.protocol} is not known to net-snmp`)
+    }
     user.privProtocol = PrivProtocols[priv.protocol]
     user.privKey = priv.key
   }

@@ -1,7 +1,7 @@
 // The seam of SNMP: what the rest of Pollux may ask of a device. Everything is bounded, and nothing
 // outside this folder knows a PDU. Behind it npm net-snmp serves; another engine may.
 
-import type { SnmpTuning } from '../model/device.ts'
+import type { AuthProtocol, PrivProtocol, SnmpTuning } from '../model/device.ts'
 import type { RawValue } from '../model/raw.ts'
 import type { RawTable } from '../model/rawtable.ts'
 
@@ -29,8 +29,8 @@ export type SnmpCredentials =
       version: '3'
       user: string
       level: 'noAuthNoPriv' | 'authNoPriv' | 'authPriv'
-      auth?: { protocol: 'md5' | 'sha' | 'sha224' | 'sha256' | 'sha384' | 'sha512'; key: string }
-      priv?: { protocol: 'des' | 'aes' | 'aes256b' | 'aes256r'; key: string }
+      auth?: { protocol: AuthProtocol; key: string }
+      priv?: { protocol: PrivProtocol; key: string }
       context?: string
     }
 
