@@ -5,7 +5,7 @@ import { createHash, createSecretKey, type KeyObject } from 'node:crypto'
 import type { AuthProtocol, PrivProtocol } from '../model/device.ts'
 
 /** Keys of users (Ku) that this thread remembers; each cost a hash over one mebibyte. */
-const userKeysMax = 4096
+const userKeysMax = 1024
 /** RFC 3414, A.2: the password is repeated to this many octets before it is hashed. */
 const expandedBytes = 1_048_576
 
