@@ -3,6 +3,7 @@
 
 import { Command, CommanderError } from 'commander'
 import { devicesCommand } from './cli/devices.ts'
+import { mqttCommand } from './cli/mqtt.ts'
 import { fail } from './cli/output.ts'
 import { profilesCommand } from './cli/profiles.ts'
 import { secretCommand } from './cli/secret.ts'
@@ -26,6 +27,7 @@ for (const command of [
   devicesCommand(),
   profilesCommand(),
   secretCommand(),
+  mqttCommand(),
 ]) {
   program.addCommand(inherit(command))
 }
