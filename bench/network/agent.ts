@@ -30,7 +30,7 @@ export interface SimulatedAgent {
   close(): Promise<void>
 }
 
-interface Entry {
+export interface Entry {
   oid: Oid
   value: () => SimulatedValue | undefined
 }
@@ -52,9 +52,7 @@ export async function startSimulatedAgent(options: {
   community: string
   objects: Objects
 }): Promise<SimulatedAgent> {
-  const entries: Entry[] = [...options.objects]
-    .map(([oid, value]) => ({ oid: oid.split('.').map(Number), value }))
-    .sort((a, b) => compareOids(a.oid, b.oid))
+  const entries = sortedEntries(options.objects)
   const socket = createSocket(options.host.includes(':') ? 'udp6' : 'udp4')
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject)
@@ -84,8 +82,18 @@ export async function startSimulatedAgent(options: {
   }
 }
 
+export function sortedEntries(objects: Objects): Entry[] {
+  return [...objects]
+    .map(([oid, value]) => ({ oid: oid.split('.').map(Number), value }))
+    .sort((a, b) => compareOids(a.oid, b.oid))
+}
+
 /** null: nothing is sent, as agents do for another community or garbage. */
-function answerTo(datagram: Buffer, community: string, entries: readonly Entry[]): Buffer | null {
+export function answerTo(
+  datagram: Buffer,
+  community: string,
+  entries: readonly Entry[],
+): Buffer | null {
   let request: Request
   try {
     request = decodeRequest(datagram)

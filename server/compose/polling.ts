@@ -2,7 +2,7 @@
 // the broker and a spool of its own.
 
 import path from 'node:path'
-import type { Bus } from '../bus/contract.ts'
+import type { Bus, Sender } from '../bus/contract.ts'
 import { createSender, type SpoolingSender } from '../bus/sender.ts'
 import { ALL_NODES, commandTopic, receiptTopic, rowsTopic, sampleTopic } from '../bus/topics.ts'
 import type { Target } from '../collectors/collector.ts'
@@ -12,7 +12,7 @@ import type { Vault } from '../devices/vault.ts'
 import type { Logger } from '../log.ts'
 import { Command, type Receipt } from '../model/collection.ts'
 import { messageOf } from '../model/errors.ts'
-import { createPoller, type Poller } from '../poll/poller.ts'
+import { createPoller, type Poller, type PollerOptions } from '../poll/poller.ts'
 import { checker, parseJson } from '../validate.ts'
 import type { Base, Connect } from './base.ts'
 import type { Catalogues } from './catalogues.ts'
@@ -60,11 +60,7 @@ export async function startPolling(
     },
     catalogue: catalogues.watch.catalogue,
     networks: config.allowNetworks,
-    onCollection({ device, group, channel }, body) {
-      const topic =
-        channel === 'samples' ? sampleTopic(site, device, group) : rowsTopic(site, device, group)
-      sender.send(topic, body, { retain: channel === 'rows' })
-    },
+    onCollection: spoolCollections(sender, site),
     onReceipt,
     log,
   })
@@ -76,6 +72,15 @@ export async function startPolling(
     if (checked.ok) await obey(poller, checked.value)
   })
   return { poller, sender }
+}
+
+/** What a poller gives goes to the spool, under its topic. */
+export function spoolCollections(sender: Sender, site: string): PollerOptions['onCollection'] {
+  return ({ device, group, channel }, body) => {
+    const topic =
+      channel === 'samples' ? sampleTopic(site, device, group) : rowsTopic(site, device, group)
+    sender.send(topic, body, { retain: channel === 'rows' })
+  }
 }
 
 type PublishReceipt = (device: string, receipt: Receipt) => void

@@ -1,0 +1,39 @@
+// `npm run bench -- WHAT [options]`: measures, prints, and judges nothing.
+
+import { spawn } from 'node:child_process'
+import { access } from 'node:fs/promises'
+import path from 'node:path'
+import { benchSnmp } from './snmp/main.ts'
+
+/** Benchmarks that are a program of their own. */
+const PROGRAMS: Record<string, string> = { store: 'store.ts', evaluate: 'evaluate.ts' }
+
+const USAGE = `npm run bench -- WHAT [options]
+  snmp      devices polled per CPU-second: engine, poll role, and others (--help says more)
+  store     samples written and charts read: [sqlite|mariadb] [batches]
+  evaluate  from a raw read to the JSON of its collections
+`
+
+async function main([what, ...args]: string[]): Promise<number> {
+  if (what === 'snmp') {
+    await benchSnmp(args)
+    return 0
+  }
+  const program = what === undefined ? undefined : PROGRAMS[what]
+  const file = program && path.join(import.meta.dirname, program)
+  if (!file || !(await isThere(file))) {
+    const asked = what === '--help' || what === 'help'
+    process[asked ? 'stdout' : 'stderr'].write(USAGE)
+    return asked ? 0 : 2
+  }
+  const child = spawn(process.execPath, [file, ...args], { stdio: 'inherit' })
+  return new Promise(resolve => child.once('exit', code => resolve(code ?? 1)))
+}
+
+const isThere = (file: string) =>
+  access(file).then(
+    () => true,
+    () => false,
+  )
+
+process.exitCode = await main(process.argv.slice(2))
