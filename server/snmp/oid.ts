@@ -9,7 +9,9 @@ export function isOid(text: string): boolean {
   const parts = text.split('.').map(Number)
   const second = parts[1] ?? 0
   return (
-    parts.length <= subIdentifiersMax && second < 40 && parts.every(part => part <= 4_294_967_295)
+    parts.length <= subIdentifiersMax &&
+    (second < 40 || parts[0] === 2) &&
+    parts.every(part => part <= 4_294_967_295)
   )
 }
 
