@@ -32,6 +32,21 @@ export interface Collected {
   rows: { group: string; body: Body<RowsMessage> }[]
   /** Set when the device was identified (again) in this read. */
   identity: DeviceIdentity | null
+  /**
+   * Set where nothing answered, or nothing that knows us: the device is then probed until it
+   * answers. A collector that never says so is read again and again.
+   */
+  silent?: Silence | null
+}
+
+export interface Silence {
+  reason: GapReason
+  error: string
+}
+
+export interface ReadOptions {
+  /** First a look, by one request, whether a silent device answers again; where it does not, no more. */
+  probe: boolean
 }
 
 export interface FailedBody {
@@ -49,9 +64,10 @@ export const UNKNOWN_GROUP = 'device'
 export interface DeviceReader {
   /**
    * Reads every group that is due. Does not reject for what a device does wrong: that is a failed
-   * collection for each due group. `at` is the scheduled time, Unix ms.
+   * collection for each due group. A probe that is not answered gives none. `at` is the scheduled
+   * time, Unix ms.
    */
-  collect(at: number, signal: AbortSignal): Promise<Collected>
+  collect(at: number, signal: AbortSignal, options?: ReadOptions): Promise<Collected>
   /** The profiles changed on disk: rates and identity go on where they can. */
   setCatalogue(catalogue: Catalogue): void
   close(): Promise<void>

@@ -5,6 +5,8 @@ export interface PoolLimits {
   threadsMax: number
   /** Reads under way in one thread; more wait in its queue. */
   readsMax: number
+  /** Probes of silent devices under way in one thread, beside its reads. */
+  probesMax: number
   /** A thread that holds more, in heap and buffers, is replaced; checked every `guardMs`. */
   heapMbMax: number
   guardMs: number
@@ -21,6 +23,7 @@ export interface PoolLimits {
 
 export const POOL_LIMITS: Omit<PoolLimits, 'threadsMin' | 'threadsMax'> = {
   readsMax: 256,
+  probesMax: 1024,
   heapMbMax: 512,
   guardMs: 250,
   hangMs: 8000,

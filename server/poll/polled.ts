@@ -1,7 +1,8 @@
 // A device as the poller sees it: what is known of its reads, and what was told of it.
 
-import type { Target } from '../collectors/collector.ts'
+import { type Silence, type Target, UNKNOWN_GROUP } from '../collectors/collector.ts'
 import type { PooledDevice } from './device.ts'
+import type { CollectedMessage } from './protocol.ts'
 import type { Fingerprint } from './targets.ts'
 
 /** Groups of one device that gaps are reported for. */
@@ -11,6 +12,8 @@ export interface Polled extends PooledDevice {
   print: Fingerprint
   /** Groups of the last two reads that told any; what both have is read at every slot. */
   groups: [string[], string[]]
+  /** Why nothing answers; null: something did at the last read. */
+  silence: Silence | null
   /** The receipt `loaded` is due. */
   announce: boolean
   /** The receipt `first-good` was given since the last change. */
@@ -32,6 +35,7 @@ export function createPolled(target: Target, print: Fingerprint, everyMs: number
     load: 0,
     print,
     groups: [[], []],
+    silence: null,
     announce: true,
     good: false,
     told: null,
@@ -45,5 +49,10 @@ export function rememberGroups(device: Polled, groups: readonly string[]): void 
 /** The groups that a slot of this device usually reads. */
 export function usualGroups({ groups: [last, before] }: Polled): string[] {
   const both = last.filter(group => before.includes(group))
-  return both.length > 0 ? both : last
+  if (both.length > 0) return both
+  return last.length > 0 ? last : [UNKNOWN_GROUP]
+}
+
+export function silenceOf({ silent, reason, error }: CollectedMessage): Silence | null {
+  return silent && reason ? { reason, error: error ?? reason } : null
 }

@@ -11,7 +11,7 @@ import type { PooledDevice } from './device.ts'
 import { createLateness, type Lateness } from './lateness.ts'
 import { POOL_LIMITS, type PoolLimits } from './limits.ts'
 import { createOutlet, type OutletOptions } from './outlet.ts'
-import { createPolled, type Polled, rememberGroups } from './polled.ts'
+import { createPolled, type Polled, rememberGroups, silenceOf } from './polled.ts'
 import { createPool, type PoolCounters } from './pool.ts'
 import type { CollectedMessage, LoadedMessage } from './protocol.ts'
 import { createReloads } from './reloads.ts'
@@ -51,7 +51,8 @@ export interface PollerStats {
   threads: ThreadStats[]
   /** From a slot of the grid to the moment its read was handed to a thread, over the last reads. */
   lateness: Lateness
-  reads: { good: number; failed: number; nothing: number; lost: number }
+  /** `probed`: looks at silent devices that were not answered. */
+  reads: { good: number; failed: number; nothing: number; lost: number; probed: number }
   schedule: ScheduleCounters
   pool: PoolCounters
 }
@@ -76,7 +77,7 @@ export function createPoller(options: PollerOptions): Poller {
   const left = new Map<string, Fingerprint>()
   const schedule = createSchedule()
   const lateness = createLateness()
-  const reads = { good: 0, failed: 0, nothing: 0, lost: 0 }
+  const reads = { good: 0, failed: 0, nothing: 0, lost: 0, probed: 0 }
   const pool = createPool({
     workerUrl: options.workerUrl ?? new URL('./worker.ts', import.meta.url),
     catalogue: options.catalogue,
@@ -104,8 +105,8 @@ export function createPoller(options: PollerOptions): Poller {
     if (!device) return
     const deadline = deadlineMsOf(device.everyMs, device.target.identity !== null)
     if (pool.read(device, read, deadline, head)) return
-    schedule.finished(device.id, Date.now(), 'nothing')
-    outlet.gap(device, read.at, 'poller-down', 'no poll thread could be had')
+    schedule.finished(device.id, Date.now(), 'lost')
+    if (!read.probe) outlet.gap(device, read.at, 'poller-down', 'no poll thread could be had')
   }
 
   const checkClock = (now: number) => {
@@ -124,6 +125,10 @@ export function createPoller(options: PollerOptions): Poller {
     for (const { id, at } of due.overruns) {
       const device = polled.get(id)
       if (device) outlet.gap(device, at, 'overrun', 'the read before this one was not done in time')
+    }
+    for (const { id, at } of due.silent) {
+      const device = polled.get(id)
+      if (device?.silence) outlet.gap(device, at, device.silence.reason, device.silence.error)
     }
     for (const read of due.reads) dispatch(read, false)
     arm()
@@ -157,7 +162,8 @@ export function createPoller(options: PollerOptions): Poller {
   function collected({ id }: PooledDevice, message: CollectedMessage): void {
     const device = polled.get(id)
     if (!device) return
-    reads[message.outcome]++
+    device.silence = silenceOf(message)
+    reads[device.silence && message.bodies.length === 0 ? 'probed' : message.outcome]++
     for (const { group, channel, body } of message.bodies)
       outlet.collection(device, group, channel, body)
     const known = message.groups.filter(group => group !== UNKNOWN_GROUP)
@@ -173,7 +179,7 @@ export function createPoller(options: PollerOptions): Poller {
     } else if (message.outcome === 'failed') {
       outlet.failed(device, message.error ?? message.reason ?? 'the read gave nothing')
     }
-    schedule.finished(id, Date.now(), message.outcome)
+    schedule.finished(id, Date.now(), device.silence ? 'silent' : message.outcome)
     arm()
   }
 
@@ -201,7 +207,8 @@ export function createPoller(options: PollerOptions): Poller {
   const put = (target: Target, print: Fingerprint, everyMs: number, before: Polled | undefined) => {
     const { id } = target.config
     const device = before ?? createPolled(target, print, everyMs)
-    Object.assign(device, { target, print, everyMs, announce: true, good: false, told: null })
+    const fresh = { announce: true, good: false, told: null, silence: null }
+    Object.assign(device, { target, print, everyMs, ...fresh })
     polled.set(id, device)
     schedule.add(id, everyMs, Date.now())
     pool.assign(device)

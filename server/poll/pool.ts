@@ -227,7 +227,7 @@ export function createPool(options: PoolOptions): Pool {
   // ── reads ─────────────────────────────────────────────────────────────────────────────────────
 
   const pump = (slot: Slot) => {
-    if (!closing) startReads(slot, limits.readsMax, events.started)
+    if (!closing) startReads(slot, limits, events.started)
   }
 
   const collected = (slot: Slot, device: PooledDevice, message: CollectedMessage) => {
@@ -278,7 +278,8 @@ export function createPool(options: PoolOptions): Pool {
       if (!slot) return false
       if (slotOf(device) !== slot) place(device, slot)
       device.job = { read, deadlineMs, started: false }
-      if (head || device.deaths > 1) slot.queue.unshift(device)
+      if (read.probe) slot.probes.push(device)
+      else if (head || device.deaths > 1) slot.queue.unshift(device)
       else slot.queue.push(device)
       pump(slot)
       return true

@@ -25,7 +25,7 @@ export type ToThread =
   | { do: 'drop'; devices: { id: string; epoch: number }[] }
   | { do: 'catalogue'; sources: readonly ProfileSource[] }
   /** `at`: the scheduled time, Unix ms. `deadlineMs`: after so long the read is aborted. */
-  | { do: 'poll'; id: string; epoch: number; at: number; deadlineMs: number }
+  | { do: 'poll'; id: string; epoch: number; at: number; deadlineMs: number; probe: boolean }
   /** Reads under way may end within `drainMs`, then they are aborted; readers close; the thread ends. */
   | { do: 'close'; drainMs: number }
 
@@ -48,9 +48,11 @@ export interface CollectedMessage {
   is: 'collected'
   id: string
   epoch: number
+  /** Nothing answered, or nothing that knows us: outcome, reason and error say so too. */
+  silent: boolean
   /** good: some group gave something; failed: none did; nothing: no group was due. */
   outcome: 'good' | 'failed' | 'nothing'
-  /** Of the first group that failed, where the outcome is `failed`. */
+  /** Of the silence, or of the first group that failed, where the outcome is `failed`. */
   reason: GapReason | null
   error: string | null
   identity: DeviceIdentity | null

@@ -6,6 +6,7 @@ import {
   type Collector,
   type DeviceReader,
   type FailedBody,
+  type ReadOptions,
   type Surroundings,
   type Target,
   UNKNOWN_GROUP,
@@ -32,7 +33,7 @@ export interface DeviceReading {
   readonly reading: boolean
   /** @throws AppError what the collector says is wrong with the target */
   open(): void
-  read(at: number, deadlineMs: number): Promise<ReadResult>
+  read(at: number, deadlineMs: number, options: ReadOptions): Promise<ReadResult>
   /** The catalogue changed: in force with the next read. A reader that cannot take it is replaced. */
   setSurroundings(surroundings: Surroundings): void
   /** Aborts a read under way. Never rejects. */
@@ -94,7 +95,11 @@ export function createReading(
     if (named.length > 0) groups = named.slice(0, groupsMax)
   }
 
-  const collect = async (at: number, deadlineMs: number): Promise<ReadResult> => {
+  const collect = async (
+    at: number,
+    deadlineMs: number,
+    options: ReadOptions,
+  ): Promise<ReadResult> => {
     const startedAt = performance.now()
     const abort = new AbortController()
     underWay = abort
@@ -107,7 +112,7 @@ export function createReading(
     })
     const late = `the read did not end within ${Math.round(deadlineMs)} ms`
     try {
-      const result = await Promise.race([opened().collect(at, abort.signal), gaveUp])
+      const result = await Promise.race([opened().collect(at, abort.signal, options), gaveUp])
       if (result !== 'gave-up') {
         remember(result)
         return { collected: result, thrown: null, abandoned: false }

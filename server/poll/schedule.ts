@@ -1,14 +1,15 @@
 // When each device is read: a fixed grid per device, spread by a hash of its id, kept in a due heap.
+// A device that went silent is not read any more but probed beside its grid, until it answers.
 // Pure: the caller hands in the time and does the reading.
 
+import { backOffIntervals, hashId, slotAtOrAfter } from './grid.ts'
 import { createHeap, type HeapEntry } from './heap.ts'
 
 /** First reads a second when many devices start together; one alone starts at once. */
 export const startsPerSecondMax = 200
-/** Failed reads in a row before a device is read less often. */
-const failuresBeforeBackOff = 3
-const backOffIntervalsMax = 8
-export const backOffMsMax = 5 * 60_000
+/** A silent device is probed once an interval, at least this often, a tenth more or less. */
+export const probeMsMax = 60_000
+const probeJitter = 0.1
 /** A rate needs two reads: after the first good one the second comes this soon. */
 const secondReadMs = 5000
 
@@ -17,22 +18,36 @@ export interface ScheduledRead {
   /** Unix ms: the slot of the grid, or the moment for a read beside the grid. */
   at: number
   grid: boolean
+  /** Only a look whether it answers again; a full read follows where it does. */
+  probe: boolean
 }
 
 /** Slots that passed without a read: the last of them, and how many. */
-export interface Overrun {
+export interface MissedSlots {
   id: string
   at: number
   slots: number
 }
 
-export type ReadOutcome = 'good' | 'failed' | 'nothing'
+/** `silent`: nothing answered, or nothing that knows us; `lost`: the read did not take place. */
+export type ReadOutcome = 'good' | 'failed' | 'nothing' | 'silent' | 'lost'
 
 export interface ScheduleCounters {
   /** Slots that passed while the read before still ran, or while the process stood still. */
   overruns: number
   /** Slots left out on purpose for devices that fail. */
   backedOff: number
+  /** Slots of silent devices: each is a gap with the reason of the silence. */
+  silent: number
+  /** Probes of silent devices. */
+  probes: number
+}
+
+export interface Due {
+  reads: ScheduledRead[]
+  overruns: MissedSlots[]
+  /** Slots of devices that are silent. */
+  silent: MissedSlots[]
 }
 
 export interface Schedule {
@@ -41,13 +56,13 @@ export interface Schedule {
   /** A new device, or one whose config changed: read at once (spread when many come), back-off forgotten. */
   add(id: string, everyMs: number, now: number): void
   remove(id: string): void
-  /** As `add` for a device whose reader was lost with its state: it is read again soon. */
+  /** As `add` for a device whose reader was lost with its state: read, or probed, again soon. */
   again(id: string, now: number): void
   /** No read before then, but by `pollNow` or `add`. */
   hold(id: string, until: number): void
   /** Everything due; what it gives counts as running until `finished`. */
-  take(now: number): { reads: ScheduledRead[]; overruns: Overrun[] }
-  /** A read for the head of the queue; 'running' where one is under way, null for an unknown id. */
+  take(now: number): Due
+  /** A full read for the head of the queue; 'running' where one is under way, null for an unknown id. */
   pollNow(id: string, now: number): ScheduledRead | 'running' | null
   finished(id: string, now: number, outcome: ReadOutcome): void
   /** Unix ms of a device's next read; null for an unknown id. */
@@ -62,39 +77,17 @@ interface Entry extends HeapEntry {
   id: string
   everyMs: number
   phase: number
-  /** Whether `dueAt` is a slot of the grid. */
-  dueOnGrid: boolean
-  running: { grid: boolean } | null
+  /** The next read, and whether that is a slot of the grid. */
+  readAt: number
+  onGrid: boolean
+  /** The next probe of a silent device; null: it is not silent. */
+  probeAt: number | null
+  running: { grid: boolean; probe: boolean } | null
+  /** A full read was asked for while a probe ran. */
+  wantsFull: boolean
   failures: number
   /** A second read is still to come soon after the first good one. */
   wantsSecond: boolean
-}
-
-/** 32-bit FNV-1a with murmur3's finalizer, so that ids that differ by one digit lie far apart. */
-export function hashId(id: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
-}
-
-/** The first slot `phase + k × every` at or after `time`. */
-export function slotAtOrAfter(time: number, phase: number, everyMs: number): number {
-  return phase + Math.ceil((time - phase) / everyMs) * everyMs
-}
-
-/**
- * Intervals to the next read after this many failures in a row: 1, then 2, 4, at most 8, never
- * beyond 5 min. The jitter (up to a quarter) is in whole slots, so that reads stay on the grid.
- * @param random from 0 to below 1
- */
-export function backOffIntervals(failures: number, everyMs: number, random: number): number {
-  if (failures < failuresBeforeBackOff) return 1
-  const doubled = 2 ** Math.min(failures - failuresBeforeBackOff + 1, 10)
-  const allowed = Math.max(1, Math.floor(backOffMsMax / everyMs))
-  const most = Math.min(doubled, backOffIntervalsMax, allowed)
-  return most - Math.floor(random * (Math.floor(most / 4) + 1))
 }
 
 /** Slots this close after a read beside the grid are left to that read: a rate over less says little. */
@@ -104,14 +97,24 @@ const closeMs = (everyMs: number) => Math.min(everyMs, secondReadMs) / 2
 export function createSchedule(random: () => number = Math.random): Schedule {
   const entries = new Map<string, Entry>()
   const heap = createHeap<Entry>()
-  const counters: ScheduleCounters = { overruns: 0, backedOff: 0 }
+  const counters: ScheduleCounters = { overruns: 0, backedOff: 0, silent: 0, probes: 0 }
   let lastStart = Number.NEGATIVE_INFINITY
 
   const gridAfter = (entry: Entry, time: number) => slotAtOrAfter(time, entry.phase, entry.everyMs)
 
   const due = (entry: Entry, at: number, onGrid: boolean) => {
-    entry.dueOnGrid = onGrid
-    heap.update(entry, at)
+    entry.readAt = at
+    entry.onGrid = onGrid
+    wake(entry)
+  }
+
+  const wake = (entry: Entry) =>
+    heap.update(entry, Math.min(entry.readAt, entry.probeAt ?? Number.POSITIVE_INFINITY))
+
+  const probeAfter = (entry: Entry, now: number) => {
+    const part = 1 - probeJitter + 2 * probeJitter * random()
+    entry.probeAt = now + Math.min(entry.everyMs, probeMsMax) * part
+    wake(entry)
   }
 
   /** Next on the grid, but not so soon that it would follow a read of now. */
@@ -130,29 +133,48 @@ export function createSchedule(random: () => number = Math.random): Schedule {
     due(entry, start, false)
   }
 
-  /** What one due entry gives: a read, or an overrun where the read before still runs. */
-  const takeOne = (entry: Entry, now: number, reads: ScheduledRead[], overruns: Overrun[]) => {
-    const { id, everyMs } = entry
-    if (!entry.dueOnGrid) {
-      dueAfterExtra(entry, now)
-      if (entry.running) return
-      entry.running = { grid: false }
-      reads.push({ id, at: now, grid: false })
+  const start = (entry: Entry, at: number, read: { grid: boolean; probe: boolean }, all: Due) => {
+    entry.running = read
+    all.reads.push({ id: entry.id, at, ...read })
+  }
+
+  const takeProbe = (entry: Entry, now: number, all: Due) => {
+    probeAfter(entry, now)
+    if (entry.running) return
+    counters.probes++
+    start(entry, now, { grid: false, probe: true }, all)
+  }
+
+  const takeExtra = (entry: Entry, now: number, all: Due) => {
+    dueAfterExtra(entry, now)
+    if (!entry.running) start(entry, now, { grid: false, probe: false }, all)
+  }
+
+  /** A slot gives a read; an overrun where the read before still runs; a gap of a silent device. */
+  const takeSlot = (entry: Entry, now: number, all: Due) => {
+    const { id, everyMs, running } = entry
+    const passed = Math.floor((now - entry.readAt) / everyMs)
+    const at = entry.readAt + passed * everyMs
+    due(entry, at + everyMs, true)
+    // A slot that falls into a full read beside the grid is answered by that read.
+    if (running && !running.grid && !running.probe) return
+    if (entry.probeAt !== null) {
+      counters.silent += passed + 1
+      all.silent.push({ id, at, slots: passed + 1 })
       return
     }
-    const passed = Math.floor((now - entry.dueAt) / everyMs)
-    const at = entry.dueAt + passed * everyMs
-    due(entry, at + everyMs, true)
-    const lost = entry.running ? passed + 1 : passed
-    // A slot that falls into a read beside the grid is answered by that read.
-    if (entry.running && !entry.running.grid) return
+    const lost = running ? passed + 1 : passed
     if (lost > 0) {
       counters.overruns += lost
-      overruns.push({ id, at: entry.running ? at : at - everyMs, slots: lost })
+      all.overruns.push({ id, at: running ? at : at - everyMs, slots: lost })
     }
-    if (entry.running) return
-    entry.running = { grid: true }
-    reads.push({ id, at, grid: true })
+    if (!running) start(entry, at, { grid: true, probe: false }, all)
+  }
+
+  const takeOne = (entry: Entry, now: number, all: Due) => {
+    if (entry.probeAt !== null && entry.probeAt <= now) takeProbe(entry, now, all)
+    else if (entry.onGrid) takeSlot(entry, now, all)
+    else takeExtra(entry, now, all)
   }
 
   const afterGood = (entry: Entry, now: number) => {
@@ -160,16 +182,31 @@ export function createSchedule(random: () => number = Math.random): Schedule {
     if (!entry.wantsSecond) return
     entry.wantsSecond = false
     const soon = Math.min(entry.everyMs, secondReadMs)
-    if (entry.dueAt > now + 1.5 * soon) due(entry, now + soon, false)
+    if (entry.readAt > now + 1.5 * soon) due(entry, now + soon, false)
   }
 
   const afterFailed = (entry: Entry) => {
     entry.failures++
-    if (!entry.dueOnGrid) return
+    if (!entry.onGrid) return
     const skipped = backOffIntervals(entry.failures, entry.everyMs, random()) - 1
     if (skipped === 0) return
     counters.backedOff += skipped
-    due(entry, entry.dueAt + skipped * entry.everyMs, true)
+    due(entry, entry.readAt + skipped * entry.everyMs, true)
+  }
+
+  /** Its slots go on as gaps; probes begin, or go on as they are. */
+  const afterSilent = (entry: Entry, now: number) => {
+    entry.failures = 0
+    if (entry.probeAt === null) probeAfter(entry, now)
+    if (entry.wantsFull) due(entry, now, false)
+    entry.wantsFull = false
+  }
+
+  const answered = (entry: Entry, now: number) => {
+    entry.wantsFull = false
+    if (entry.probeAt === null) return
+    entry.probeAt = null
+    dueAfterExtra(entry, now)
   }
 
   return {
@@ -187,8 +224,11 @@ export function createSchedule(random: () => number = Math.random): Schedule {
         phase,
         dueAt: now,
         heapIndex: -1,
-        dueOnGrid: false,
+        readAt: now,
+        onGrid: false,
+        probeAt: null,
         running: null,
+        wantsFull: false,
         failures: 0,
         wantsSecond: true,
       }
@@ -204,35 +244,40 @@ export function createSchedule(random: () => number = Math.random): Schedule {
       const entry = entries.get(id)
       if (!entry) return
       entry.running = null
-      startSoon(entry, now)
+      if (entry.probeAt === null) startSoon(entry, now)
+      else probeAfter(entry, now)
     },
     hold(id, until) {
       const entry = entries.get(id)
       if (!entry) return
       entry.running = null
+      entry.probeAt = null
       due(entry, gridAfter(entry, until), true)
     },
     take(now) {
-      const reads: ScheduledRead[] = []
-      const overruns: Overrun[] = []
+      const all: Due = { reads: [], overruns: [], silent: [] }
       for (let entry = heap.peek(); entry && entry.dueAt <= now; entry = heap.peek()) {
-        takeOne(entry, now, reads, overruns)
+        takeOne(entry, now, all)
       }
-      return { reads, overruns }
+      return all
     },
     pollNow(id, now) {
       const entry = entries.get(id)
       if (!entry) return null
       entry.failures = 0
+      if (entry.running?.probe) entry.wantsFull = true
       if (entry.running) return 'running'
-      entry.running = { grid: false }
+      entry.running = { grid: false, probe: false }
       dueAfterExtra(entry, now)
-      return { id, at: now, grid: false }
+      return { id, at: now, grid: false, probe: false }
     },
     finished(id, now, outcome) {
       const entry = entries.get(id)
       if (!entry?.running) return
       entry.running = null
+      if (outcome === 'lost') return
+      if (outcome === 'silent') return afterSilent(entry, now)
+      answered(entry, now)
       if (outcome === 'good') afterGood(entry, now)
       else if (outcome === 'failed') afterFailed(entry)
     },
@@ -241,8 +286,9 @@ export function createSchedule(random: () => number = Math.random): Schedule {
     clockStepped(now, stepMs) {
       lastStart = Number.NEGATIVE_INFINITY
       for (const entry of entries.values()) {
-        const wait = entry.dueAt - (now - stepMs)
-        if (!entry.dueOnGrid) due(entry, now + Math.max(0, wait), false)
+        if (entry.probeAt !== null) entry.probeAt += stepMs
+        const wait = entry.readAt - (now - stepMs)
+        if (!entry.onGrid) due(entry, now + Math.max(0, wait), false)
         else due(entry, gridAfter(entry, now + Math.max(0, wait - entry.everyMs)), true)
       }
     },

@@ -72,11 +72,11 @@ export function serveThread({ port, init, collectors, buildCatalogue }: ThreadPa
     void reading.close()
   }
 
-  const poll = async (id: string, epoch: number, at: number, deadlineMs: number) => {
+  const poll = async ({ id, epoch, at, deadlineMs, probe }: Extract<ToThread, { do: 'poll' }>) => {
     const reading = readings.get(id)
     if (reading?.epoch !== epoch || reading.reading) return
     const startedAt = performance.now()
-    const result = await reading.read(at, deadlineMs)
+    const result = await reading.read(at, deadlineMs, { probe })
     if (result.abandoned) abandoned++
     if (result.thrown !== null) logError('a collector failed', id, result.thrown)
     const tookMs = performance.now() - startedAt
@@ -122,7 +122,7 @@ export function serveThread({ port, init, collectors, buildCatalogue }: ThreadPa
       case 'catalogue':
         return setCatalogue(message.sources)
       case 'poll':
-        return track(poll(message.id, message.epoch, message.at, message.deadlineMs))
+        return track(poll(message))
       case 'close':
         return void close(message.drainMs)
     }
@@ -151,9 +151,11 @@ function collectedMessage(
   const groups = collections.map(({ group }) => group)
   const failure = collections.map(({ body }) => body).find(body => !body.ok)
   const good = collections.some(({ body }) => body.ok)
-  const outcome = good ? 'good' : failure ? 'failed' : 'nothing'
-  const head = { is: 'collected' as const, id, epoch, identity, groups, tookMs }
-  const told = failure && !failure.ok ? failure : null
+  const silence = collected.silent ?? null
+  const outcome = good ? 'good' : failure || silence ? 'failed' : 'nothing'
+  const silent = silence !== null
+  const head = { is: 'collected' as const, id, epoch, identity, groups, tookMs, silent }
+  const told = silence ?? (failure && !failure.ok ? failure : null)
   try {
     const bodies: EncodedBody[] = encodeCollected(collected)
     return { ...head, outcome, reason: told?.reason ?? null, error: told?.error ?? null, bodies }

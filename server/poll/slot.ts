@@ -21,7 +21,11 @@ export interface Slot {
   role: SlotRole
   readonly devices: Map<string, PooledDevice>
   queue: PooledDevice[]
+  /** Probes that wait: they never stand before a read. */
+  probes: PooledDevice[]
   readonly reading: Set<PooledDevice>
+  /** Of those: probes of silent devices. They have bounds of their own, as they only wait. */
+  probing: number
   /** Reads that ended since the last heartbeat, with their weights: they share its busy time. */
   readonly finished: Map<PooledDevice, number>
   load: number
@@ -40,13 +44,13 @@ export interface ThreadStats {
   abandoned: number
 }
 
-export function statsOf({ thread, role, devices, queue, reading }: Slot): ThreadStats {
+export function statsOf({ thread, role, devices, queue, probes, reading }: Slot): ThreadStats {
   return {
     id: thread.id,
     devices: devices.size,
     busy: thread.utilisation,
     reading: reading.size,
-    queue: queue.length,
+    queue: queue.length + probes.length,
     heapMb: thread.heapMb,
     state: role,
     abandoned: thread.abandoned,
@@ -59,7 +63,9 @@ export function createSlot(thread: PollThread, role: SlotRole): Slot {
     role,
     devices: new Map(),
     queue: [],
+    probes: [],
     reading: new Set(),
+    probing: 0,
     finished: new Map(),
     load: 0,
   }
@@ -79,12 +85,13 @@ export function enter(slot: Slot, device: PooledDevice, epoch: number): void {
 }
 
 export function leave(slot: Slot, device: PooledDevice): void {
+  endReading(slot, device)
   device.thread = null
   device.job = null
   slot.devices.delete(device.id)
-  slot.reading.delete(device)
   slot.finished.delete(device)
   slot.queue = slot.queue.filter(other => other !== device)
+  slot.probes = slot.probes.filter(other => other !== device)
   slot.load -= device.load
   slot.thread.post({ do: 'drop', devices: [{ id: device.id, epoch: device.epoch }] })
 }
@@ -100,28 +107,48 @@ export function hasSuspects(slot: Slot): boolean {
 }
 
 export function toHead(slot: Slot, device: PooledDevice): void {
-  if (!device.job || device.job.started) return
+  if (!device.job || device.job.started || device.job.read.probe) return
   slot.queue = [device, ...slot.queue.filter(other => other !== device)]
 }
 
 /** Hands reads to the thread, as many as may be under way at once. */
 export function startReads(
   slot: Slot,
-  readsMax: number,
+  { readsMax, probesMax }: { readsMax: number; probesMax: number },
   started: (device: PooledDevice, read: ScheduledRead) => void,
 ): void {
-  if (slot.queue.length === 0) return
-  const width = slot.role === 'probation' ? probationWidth(slot) : readsMax
-  while (slot.reading.size < width) {
+  if (slot.queue.length === 0 && slot.probes.length === 0) return
+  const alone = slot.role === 'probation' ? probationWidth(slot) : Number.POSITIVE_INFINITY
+  const mayStart = (busy: number, max: number) => busy < max && slot.reading.size < alone
+  while (mayStart(slot.reading.size - slot.probing, readsMax)) {
     const device = slot.queue.shift()
     if (!device?.job) break
-    const { read, deadlineMs } = device.job
-    device.job.started = true
-    slot.reading.add(device)
-    const { id, epoch } = device
-    slot.thread.post({ do: 'poll', id, epoch, at: read.at, deadlineMs })
-    started(device, read)
+    startRead(slot, device, device.job, started)
   }
+  while (mayStart(slot.probing, probesMax)) {
+    const device = slot.probes.shift()
+    if (!device?.job) break
+    slot.probing++
+    startRead(slot, device, device.job, started)
+  }
+}
+
+function startRead(
+  slot: Slot,
+  device: PooledDevice,
+  job: NonNullable<PooledDevice['job']>,
+  started: (device: PooledDevice, read: ScheduledRead) => void,
+): void {
+  const { id, epoch } = device
+  const { read, deadlineMs } = job
+  job.started = true
+  slot.reading.add(device)
+  slot.thread.post({ do: 'poll', id, epoch, at: read.at, deadlineMs, probe: read.probe })
+  started(device, read)
+}
+
+function endReading(slot: Slot, device: PooledDevice): void {
+  if (slot.reading.delete(device) && device.job?.read.probe) slot.probing--
 }
 
 function probationWidth(slot: Slot): number {
@@ -131,7 +158,7 @@ function probationWidth(slot: Slot): number {
 }
 
 export function readEnded(slot: Slot, device: PooledDevice, bytes: number): void {
-  slot.reading.delete(device)
+  endReading(slot, device)
   device.job = null
   slot.finished.set(device, bytes + readOverheadBytes)
 }

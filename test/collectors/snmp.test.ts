@@ -313,6 +313,67 @@ t.test('a read never outlives its interval, and a signal ends it at once', async
   )
 })
 
+t.test('a silent device is probed by one request, and read in full once it answers', async t => {
+  const agent = await startHostileAgent(t, device())
+  const reader = open(target(agent.port, { timeout: '1s', retries: 2, every: '10s' }))
+  t.equal((await reader.collect(AT, never)).silent ?? null, null)
+
+  agent.answer = () => null
+  const silent = await reader.collect(AT + MINUTE, never)
+  t.match(silent.silent, { reason: 'timeout', error: /no answer/ })
+  t.ok(silent.collections.length > 0)
+  for (let i = 2; i < 4; i++) {
+    agent.requests.length = 0
+    const probed = await reader.collect(AT + i * MINUTE, never, { probe: true })
+    t.match(probed, { collections: [], rows: [], silent: { reason: 'timeout' } })
+    t.same(
+      agent.requests.map(({ type, oids }) => [type, oids]),
+      [['get', ['1.3.6.1.2.1.1.3.0']]],
+      'one try, one object',
+    )
+  }
+
+  agent.answer = device()
+  const back = await reader.collect(AT + 4 * MINUTE, never, { probe: true })
+  t.equal(back.silent ?? null, null)
+  t.same(back.collections.map(one => one.group).sort(), ['acme_cpu', 'interface', 'system'])
+  t.ok(
+    back.collections.every(({ body }) => body.ok),
+    'the full read follows at once',
+  )
+})
+
+t.test('other credentials are silence too; an error is an answer', async t => {
+  const agent = await startHostileAgent(t, device())
+  const reader = open(target(agent.port, FAST))
+  await reader.collect(AT, never)
+  agent.answer = request => ({ ...device()(request), community: 'other' })
+  const refused = await reader.collect(AT + MINUTE, never)
+  t.match(refused.silent, { reason: 'auth' })
+  const probed = await reader.collect(AT + 2 * MINUTE, never, { probe: true })
+  t.match(probed, { collections: [], silent: { reason: 'auth' } })
+
+  agent.answer = () => ({ status: 5, index: 1 })
+  const errors = await reader.collect(AT + 3 * MINUTE, never, { probe: true })
+  t.equal(errors.silent ?? null, null)
+  t.ok(errors.collections.length > 0 && errors.collections.every(({ body }) => !body.ok))
+
+  const forbidden = open(target(agent.port, { address: '8.8.8.8' }))
+  const nobody = await forbidden.collect(AT, never)
+  t.match(nobody.silent, { reason: 'unreachable' })
+  t.match(await forbidden.collect(AT, never, { probe: true }), { collections: [], silent: {} })
+})
+
+t.test('a probe never outlives its interval either', async t => {
+  const agent = await startHostileAgent(t, device())
+  const reader = open(target(agent.port, { every: '1s', timeout: '30s' }))
+  await reader.collect(AT, never)
+  agent.answer = () => null
+  t.match((await reader.collect(AT + 1000, never)).silent, { reason: 'timeout' })
+  const probed = await reader.collect(AT + 2000, never, { probe: true })
+  t.match(probed, { collections: [], silent: { reason: 'timeout', error: /within \d+ ms/ } })
+})
+
 t.test('check says what is wrong', async t => {
   const agent = await startHostileAgent(t)
   const cases: Record<string, [Target, string]> = {

@@ -10,6 +10,7 @@ import {
   type Collector,
   type DeviceReader,
   type FailedBody,
+  type ReadOptions,
   type Target,
   UNKNOWN_GROUP,
 } from '../../server/collectors/collector.ts'
@@ -36,6 +37,10 @@ export interface Behaviour {
   slowMs?: number
   ignoresAbort?: boolean
   cannotOpen?: boolean
+  /** Silent while this file exists. */
+  silentWhile?: string
+  /** How long it takes to find that out. */
+  silentMs?: number
 }
 
 /** Goes fast to 180 MB, then slowly on, and never back to the event loop. */
@@ -101,8 +106,26 @@ function open(target: Target, initial: Catalogue): DeviceReader {
   let reads = 0
   const groups = behaviour.groups ?? ['main']
 
-  const collect = async (at: number, signal: AbortSignal): Promise<Collected> => {
+  const silence = async (
+    { probe }: ReadOptions,
+    signal: AbortSignal,
+  ): Promise<Collected | null> => {
+    if (!behaviour.silentWhile || !existsSync(behaviour.silentWhile)) return null
+    await sleep(behaviour.silentMs ?? 1, undefined, { signal })
+    const silent = { reason: 'timeout', error: probe ? 'still silent' : 'went silent' } as const
+    const body: FailedBody = { at: Date.now(), took: 1, ok: false, ...silent }
+    const collections = probe ? [] : groups.map(group => ({ group, body }))
+    return { collections, rows: [], identity: null, silent }
+  }
+
+  const collect = async (
+    at: number,
+    signal: AbortSignal,
+    options: ReadOptions,
+  ): Promise<Collected> => {
     const startedAt = performance.now()
+    const silent = await silence(options, signal)
+    if (silent) return silent
     reads++
     if (behaviour.flag === undefined || existsSync(behaviour.flag)) die(behaviour)
     if (behaviour.bug === 'reject') throw new Error(`a bug with ${Object.values(target.secrets)}`)
@@ -123,9 +146,9 @@ function open(target: Target, initial: Catalogue): DeviceReader {
     }
   }
   return {
-    collect(at, signal) {
+    collect(at, signal, options = { probe: false }) {
       if (behaviour.bug === 'throw') throw new Error('a bug before the first await')
-      return collect(at, signal)
+      return collect(at, signal, options)
     },
     setCatalogue(next) {
       catalogue = next.version

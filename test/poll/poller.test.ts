@@ -2,7 +2,7 @@
 // reason, never as silence.
 
 import t from 'tap'
-import { hashId } from '../../server/poll/schedule.ts'
+import { hashId } from '../../server/poll/grid.ts'
 import { deadlineMsOf } from '../../server/poll/targets.ts'
 import { bench, catalogueOf, eventually, target } from './bench.ts'
 

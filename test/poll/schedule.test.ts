@@ -1,12 +1,13 @@
 // Goal: the schedule keeps its grid, spreads devices, skips what was missed and backs off, for any clock.
 
 import t from 'tap'
+import { backOffIntervals, backOffMsMax, hashId, slotAtOrAfter } from '../../server/poll/grid.ts'
 import {
-  backOffIntervals,
-  backOffMsMax,
   createSchedule,
-  hashId,
-  slotAtOrAfter,
+  probeMsMax,
+  type ReadOutcome,
+  type Schedule,
+  type ScheduledRead,
   startsPerSecondMax,
 } from '../../server/poll/schedule.ts'
 
@@ -50,7 +51,7 @@ t.test('a new device is read at once, again soon, and then on its grid for ever'
   t.ok(second >= 5000 && second < 6000, `second read after ${second} ms`)
   for (const at of times.slice(2)) t.equal((at - phase) % everyMs, 0)
   t.equal((times[49] ?? 0) - (times[2] ?? 0), 47 * everyMs)
-  t.same(schedule.counters, { overruns: 0, backedOff: 0 })
+  t.same(schedule.counters, { overruns: 0, backedOff: 0, silent: 0, probes: 0 })
 })
 
 t.test('no second read beside the grid when a slot comes soon anyway', async t => {
@@ -100,7 +101,7 @@ t.test('a stall: what was missed is skipped and counted, not made up', async t =
   const slot = schedule.nextAt('dev') ?? 0
   t.ok(slot >= now)
   const { reads, overruns } = schedule.take(slot + 35_000)
-  t.same(reads, [{ id: 'dev', at: slot + 30_000, grid: true }])
+  t.same(reads, [{ id: 'dev', at: slot + 30_000, grid: true, probe: false }])
   t.same(overruns, [{ id: 'dev', at: slot + 20_000, slots: 3 }])
   t.equal(schedule.counters.overruns, 3)
   t.equal(schedule.nextAt('dev'), slot + 40_000)
@@ -111,16 +112,16 @@ t.test('a read that still runs is not started again: overrun', async t => {
   const slot = schedule.nextAt('dev') ?? 0
   t.equal(schedule.take(slot).reads.length, 1)
   const second = schedule.take(slot + 10_000)
-  t.same(second, { reads: [], overruns: [{ id: 'dev', at: slot + 10_000, slots: 1 }] })
+  t.match(second, { reads: [], overruns: [{ id: 'dev', at: slot + 10_000, slots: 1 }] })
   schedule.finished('dev', slot + 12_000, 'good')
-  t.same(schedule.take(slot + 20_000).reads, [{ id: 'dev', at: slot + 20_000, grid: true }])
+  t.match(schedule.take(slot + 20_000).reads, [{ id: 'dev', at: slot + 20_000, grid: true }])
 })
 
 t.test('a slot that falls into a read beside the grid is answered by that read', async t => {
   const { schedule } = settled(10_000)
   const slot = schedule.nextAt('dev') ?? 0
-  t.same(schedule.pollNow('dev', slot - 6000), { id: 'dev', at: slot - 6000, grid: false })
-  t.same(schedule.take(slot), { reads: [], overruns: [] })
+  t.match(schedule.pollNow('dev', slot - 6000), { id: 'dev', at: slot - 6000, grid: false })
+  t.same(schedule.take(slot), { reads: [], overruns: [], silent: [] })
   t.equal(schedule.counters.overruns, 0)
 })
 
@@ -169,6 +170,128 @@ t.test('a steady failure, then good: the interval is the usual one again', async
   t.equal(schedule.nextAt('dev'), at + 10_000)
 })
 
+/** Runs a schedule for so long; `answer` says what becomes of each read, at once. */
+function run(
+  schedule: Schedule,
+  from: number,
+  forMs: number,
+  answer: (read: ScheduledRead, now: number) => ReadOutcome | null,
+) {
+  const reads: ScheduledRead[] = []
+  const gaps: number[] = []
+  let overruns = 0
+  for (let now = schedule.wakeAt() ?? from; now <= from + forMs; now = schedule.wakeAt() ?? now) {
+    const due = schedule.take(now)
+    reads.push(...due.reads)
+    gaps.push(...due.silent.map(({ at }) => at))
+    overruns += due.overruns.length
+    for (const read of due.reads) {
+      const outcome = answer(read, now)
+      if (outcome) schedule.finished(read.id, now, outcome)
+    }
+  }
+  return { reads, gaps, overruns }
+}
+
+t.test('a silent device: a gap at each slot, probes beside the grid, no full reads', async t => {
+  for (const [everyMs, probeMs] of [
+    [10_000, 10_000],
+    [300_000, probeMsMax],
+  ] as const) {
+    const schedule = createSchedule()
+    schedule.add('dev', everyMs, T0)
+    const hour = run(schedule, T0, 3_600_000, () => 'silent')
+    const [first, ...probes] = hour.reads
+    t.equal(first?.probe, false, 'the first is a full one')
+    t.ok(probes.every(one => one.probe && !one.grid))
+    const spaces = probes.slice(1).map((one, i) => one.at - (probes[i]?.at ?? 0))
+    t.ok(Math.min(...spaces) >= 0.9 * probeMs, `${Math.min(...spaces)} ms apart`)
+    t.ok(Math.max(...spaces) <= 1.1 * probeMs, `${Math.max(...spaces)} ms apart`)
+    t.ok(new Set(spaces).size > 5, 'with jitter')
+    t.same(
+      hour.gaps,
+      Array.from({ length: hour.gaps.length }, (_, i) => (hour.gaps[0] ?? 0) + i * everyMs),
+      'every slot of the grid',
+    )
+    t.ok(hour.gaps.length >= 3_600_000 / everyMs - 1)
+    t.equal((hour.gaps[0] ?? 0) % everyMs, hashId('dev') % everyMs)
+    t.equal(schedule.counters.silent, hour.gaps.length)
+    t.equal(schedule.counters.probes, probes.length)
+    t.equal(hour.overruns + schedule.counters.backedOff, 0)
+  }
+})
+
+t.test('a probe that waits longer than the interval: no second one, no overrun', async t => {
+  const { schedule } = settled(1000)
+  const slot = schedule.nextAt('dev') ?? 0
+  schedule.take(slot)
+  schedule.finished('dev', slot + 800, 'silent')
+  const stuck = run(schedule, slot + 800, 10_000, () => null)
+  t.equal(stuck.reads.length, 1)
+  t.equal(stuck.gaps.length, 10, 'each slot has its gap')
+  t.equal(stuck.overruns, 0)
+})
+
+t.test('an answer ends the silence: the grid again, but not at once', async t => {
+  for (const outcome of ['good', 'failed', 'nothing'] as const) {
+    const { schedule, now } = settled(10_000)
+    run(schedule, now, 60_000, () => 'silent')
+    let answeredAt = 0
+    const back = run(schedule, now + 60_000, 60_000, (_read, at) => {
+      answeredAt ||= at
+      return outcome
+    })
+    t.equal(back.reads[0]?.probe, true)
+    t.ok(back.reads.slice(1).every(one => one.grid && !one.probe))
+    t.ok((back.reads[1]?.at ?? 0) - answeredAt >= 2500, 'a rate over less would say little')
+    t.ok(back.gaps.every(at => at < answeredAt))
+  }
+})
+
+t.test('a probe that did not take place says nothing', async t => {
+  const { schedule, now } = settled(10_000)
+  run(schedule, now, 30_000, () => 'silent')
+  const { reads } = run(schedule, now + 30_000, 60_000, () => 'lost')
+  t.ok(reads.length >= 5 && reads.every(one => one.probe))
+})
+
+t.test('poll now of a silent device is a full read, also while a probe runs', async t => {
+  const { schedule, now } = settled(10_000)
+  run(schedule, now, 60_000, () => 'silent')
+  const later = now + 61_000
+  const read = schedule.pollNow('dev', later)
+  t.match(read, { grid: false, probe: false })
+  schedule.finished('dev', later, 'silent')
+  let at = schedule.wakeAt() ?? 0
+  while (schedule.take(at).reads.length === 0) at = schedule.wakeAt() ?? 0
+  t.equal(schedule.pollNow('dev', at), 'running')
+  schedule.finished('dev', at + 50, 'silent')
+  t.match(schedule.take(at + 50).reads, [{ grid: false, probe: false }])
+  schedule.finished('dev', at + 60, 'silent')
+  t.ok(run(schedule, at + 60, 60_000, () => 'silent').reads.every(one => one.probe))
+})
+
+t.test('silent, and its thread dies, the clock steps, it is held, its config changes', async t => {
+  const { schedule, now } = settled(10_000)
+  run(schedule, now, 30_000, () => 'silent')
+  const at = now + 30_000
+  schedule.again('dev', at)
+  t.ok(
+    run(schedule, at, 30_000, () => 'silent').reads.every(one => one.probe),
+    'again',
+  )
+  const there = at + 30_000 - 7_200_000
+  schedule.clockStepped(there, -7_200_000)
+  t.ok((schedule.nextAt('dev') ?? 0) <= there + 11_000, 'nobody waits longer')
+  const stepped = run(schedule, there, 30_000, () => 'silent')
+  t.ok(stepped.reads.length >= 2 && stepped.reads.every(one => one.probe), 'a step')
+  t.ok(stepped.gaps.length >= 2)
+  schedule.hold('dev', there + 600_000)
+  t.ok((schedule.nextAt('dev') ?? 0) >= there + 600_000, 'held: not even probed')
+  schedule.add('dev', 10_000, there + 40_000)
+  t.match(schedule.take(schedule.wakeAt() ?? 0).reads, [{ probe: false }], 'a changed config')
+})
+
 t.test('hold, add and remove', async t => {
   const { schedule, now } = settled(10_000)
   schedule.hold('dev', now + 600_000)
@@ -179,7 +302,7 @@ t.test('hold, add and remove', async t => {
   schedule.remove('dev')
   t.equal(schedule.wakeAt(), null)
   t.equal(schedule.pollNow('dev', now), null)
-  t.same(schedule.take(now + 1e6), { reads: [], overruns: [] })
+  t.same(schedule.take(now + 1e6), { reads: [], overruns: [], silent: [] })
   schedule.finished('dev', now, 'good')
   schedule.again('dev', now)
   t.equal(schedule.size, 0)

@@ -1,0 +1,273 @@
+// The reader of one SNMP device: asks who it is, reads what its profiles ask for, and keeps what later
+// reads need. A device that is silent is probed by one request before anything else is asked.
+
+import type { DeviceIdentity } from '../model/device.ts'
+import { parseDuration } from '../model/duration.ts'
+import { AppError } from '../model/errors.ts'
+import type { Reading } from '../model/raw.ts'
+import type { Catalogue } from '../profiles/catalogue.ts'
+import { createEvaluator } from '../profiles/evaluator.ts'
+import type { Evaluator, FetchRequest, Plan } from '../profiles/face.ts'
+import { openSession } from '../snmp/open.ts'
+import type { SessionOptions, SnmpSession } from '../snmp/session.ts'
+import {
+  type Collected,
+  type DeviceReader,
+  type ReadOptions,
+  type Silence,
+  type Surroundings,
+  type Target,
+  UNKNOWN_GROUP,
+} from './collector.ts'
+import { elapsedMs, failed } from './snmp-failures.ts'
+import {
+  type Heartbeat,
+  heartbeat,
+  identify,
+  identityAgeMaxMs,
+  identityHolds,
+  sameProfiles,
+} from './snmp-identify.ts'
+import { addressOf, sessionOptions } from './snmp-options.ts'
+import { asAppError, readGroups } from './snmp-read.ts'
+import { probe, silenceOf } from './snmp-silence.ts'
+
+/**
+ * The part of its interval that a read may take. It ends before the poller would end it: then it
+ * was a device that did not answer (`timeout`), not one that was read too often (`overrun`).
+ */
+const readShare = 0.8
+/** A first read finds out who answers: many requests, also on a short interval, ms. */
+const firstReadMs = 25_000
+
+export type PlanOf = (catalogue: Catalogue, profiles: readonly string[]) => Plan
+
+export class SnmpReader implements DeviceReader {
+  readonly #target: Target
+  readonly #planOf: PlanOf
+  readonly #everyMs: number
+  #surroundings: Surroundings
+  #session: SnmpSession | null = null
+  #address: string | null = null
+  #quirks: Plan['quirks'] = {}
+  #evaluator: Evaluator | null = null
+  #identity: DeviceIdentity | null = null
+  /** The catalogue that the evaluator's plan is of. */
+  #planned: Catalogue | null = null
+  #lastTicks: number | null = null
+  #resolveDue = true
+  #identifyDue = true
+  #closed = false
+
+  constructor(target: Target, surroundings: Surroundings, planOf: PlanOf) {
+    this.#target = target
+    this.#surroundings = surroundings
+    this.#planOf = planOf
+    this.#everyMs = parseDuration(target.config.every)
+    const { catalogue } = surroundings
+    if (identityHolds(target.identity, target.config.profiles, catalogue, Date.now())) {
+      this.#use(target.identity, planOf(catalogue, target.identity.profiles))
+      this.#identifyDue = false
+    }
+  }
+
+  async collect(at: number, signal: AbortSignal, options?: ReadOptions): Promise<Collected> {
+    const started = performance.now()
+    const deadline = new AbortController()
+    const usualMs = this.#everyMs * readShare
+    const readMs = this.#evaluator ? usualMs : Math.max(usualMs, firstReadMs)
+    const timer = setTimeout(() => deadline.abort(), readMs)
+    const within = AbortSignal.any([signal, deadline.signal])
+    /** An error before anything answered; a deadline is then the device's silence, not ours. */
+    const unanswered = (cause: unknown) =>
+      deadline.signal.aborted && !signal.aborted ? this.#late(started) : asAppError(cause)
+    try {
+      if (options?.probe) {
+        const silent = await this.#probe(within, cause => silenceOf(unanswered(cause), signal))
+        if (silent) return { collections: [], rows: [], identity: null, silent }
+      }
+      const beat = await this.#open()
+        .then(session => heartbeat(session, within))
+        .catch(cause => unanswered(cause))
+      if (beat instanceof AppError) {
+        this.#leaveSession()
+        return this.#failed(at, beat, started, signal, silenceOf(beat, signal))
+      }
+      return await this.#collect(at, beat, started, signal, within)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  setCatalogue(catalogue: Catalogue): void {
+    if (catalogue.version === this.#surroundings.catalogue.version) return
+    this.#surroundings = { ...this.#surroundings, catalogue }
+    this.#identifyDue = true
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#session?.close()
+    this.#session = null
+  }
+
+  /** One request by a session of its own, without a second try. Null: it answers. */
+  async #probe(
+    signal: AbortSignal,
+    silenceOf: (error: AppError) => Silence | null,
+  ): Promise<Silence | null> {
+    this.#leaveSession()
+    try {
+      return await probe(await this.#open({ retries: 0 }), signal, silenceOf)
+    } catch (cause) {
+      return silenceOf(asAppError(cause))
+    } finally {
+      this.#leaveSession()
+    }
+  }
+
+  /** What a device gives that answered the heartbeat. */
+  async #collect(
+    at: number,
+    beat: Heartbeat,
+    started: number,
+    signal: AbortSignal,
+    within: AbortSignal,
+  ): Promise<Collected> {
+    let due: FetchRequest[] | undefined
+    try {
+      const identity = await this.#identifyIfDue(await this.#open(), beat, within)
+      const evaluator = this.#evaluator
+      if (!evaluator) throw new AppError('E_SNMP_ERROR', 'no profile fits this device')
+      due = evaluator.due(at, this.#everyMs)
+      return { ...(await this.#read(evaluator, beat, due, started, within)), identity }
+    } catch (cause) {
+      return this.#failed(at, asAppError(cause), started, signal, null, due)
+    }
+  }
+
+  /** A failed collection for each group that is due. */
+  #failed(
+    at: number,
+    error: AppError,
+    started: number,
+    signal: AbortSignal,
+    silent: Silence | null,
+    due = this.#evaluator?.due(at, this.#everyMs) ?? [],
+  ): Collected {
+    this.#resolveDue = true
+    const groups = this.#ofPlan(due.map(({ group }) => group))
+    const under = groups.length > 0 ? groups : [UNKNOWN_GROUP]
+    return { collections: failed(under, error, started, signal), rows: [], identity: null, silent }
+  }
+
+  /** Not one answer until the read had to end; its own time limit is longer than the interval. */
+  #late(started: number): AppError {
+    const { port = 161 } = this.#target.config
+    return new AppError(
+      'E_SNMP_TIMEOUT',
+      `no answer from ${this.#address}:${port} within ${elapsedMs(started)} ms, a part of its interval`,
+      { passing: true },
+    )
+  }
+
+  /** Without the requests that serve no group of their own: those have no series to leave a gap in. */
+  #ofPlan(groups: readonly string[]): string[] {
+    const known = new Set(this.#evaluator?.plan.groups.map(({ id }) => id))
+    return groups.filter(group => known.has(group))
+  }
+
+  /** The name is resolved at first and again after a failure: the device may have moved. */
+  async #open(changes: Partial<SessionOptions> = {}): Promise<SnmpSession> {
+    if (this.#resolveDue || this.#address === null) {
+      const address = await this.#surroundings.addresses.resolve(addressOf(this.#target))
+      if (address !== this.#address) this.#leaveSession()
+      this.#address = address
+      this.#resolveDue = false
+    }
+    if (this.#closed) throw new AppError('E_ABORTED', 'the device is no longer polled')
+    this.#session ??= openSession({
+      ...sessionOptions(this.#target, this.#address, this.#quirks),
+      ...changes,
+    })
+    return this.#session
+  }
+
+  #leaveSession(): void {
+    this.#session?.close()
+    this.#session = null
+  }
+
+  #use(identity: DeviceIdentity, plan: Plan): void {
+    const { catalogue } = this.#surroundings
+    const unchanged =
+      this.#planned !== null &&
+      this.#identity?.profiles.join() === identity.profiles.join() &&
+      sameProfiles(this.#planned, catalogue, identity.profiles)
+    // The evaluator at work keeps its rates, where its profiles are the same.
+    if (!unchanged || this.#evaluator === null) this.#evaluator = createEvaluator(plan)
+    this.#planned = catalogue
+    this.#identity = identity
+    if (JSON.stringify(plan.quirks) !== JSON.stringify(this.#quirks)) {
+      this.#quirks = plan.quirks
+      this.#leaveSession()
+    }
+  }
+
+  /** Null where the identity stands. A device that is known is read on when identifying it fails. */
+  async #identifyIfDue(
+    session: SnmpSession,
+    beat: Heartbeat,
+    signal: AbortSignal,
+  ): Promise<DeviceIdentity | null> {
+    const last = this.#lastTicks
+    const restarted = last !== null && beat.upTicks !== null && beat.upTicks < last
+    this.#lastTicks = beat.upTicks
+    const changed = (this.#identity?.sysObjectID ?? '') !== beat.sysObjectID
+    const old = beat.at - (this.#identity?.at ?? 0) >= identityAgeMaxMs
+    if (restarted || changed || old) this.#identifyDue = true
+    if (!this.#identifyDue) return null
+    try {
+      const { identity, plan } = await identify(
+        {
+          session,
+          catalogue: this.#surroundings.catalogue,
+          wanted: this.#target.config.profiles,
+          planOf: this.#planOf,
+          withTables: true,
+        },
+        signal,
+      )
+      this.#identifyDue = false
+      this.#use(identity, plan)
+      return identity
+    } catch (error) {
+      if (this.#evaluator === null) throw error
+      return null
+    }
+  }
+
+  async #read(
+    evaluator: Evaluator,
+    beat: Heartbeat,
+    due: FetchRequest[],
+    started: number,
+    signal: AbortSignal,
+  ): Promise<Omit<Collected, 'identity'>> {
+    const { groups, failures } = await readGroups(await this.#open(), due, signal)
+    const { at, monotonicMs, upTicks } = beat
+    const reading: Reading = { at, monotonicMs, upTicks, groups }
+    const { collections, rows } = evaluator.evaluate(reading, elapsedMs(started))
+    if (failures.size > 0) this.#resolveDue = true
+    return {
+      collections: [
+        ...collections.filter(({ group }) => !failures.has(group)),
+        ...this.#ofPlan([...failures.keys()]).flatMap(group => {
+          const error = failures.get(group)
+          return error ? failed([group], error, started, null) : []
+        }),
+      ],
+      rows,
+    }
+  }
+}
