@@ -1,0 +1,246 @@
+// Columns of whole numbers as bits: what is left after the best of three predictions, in Rice codes
+// (R. F. Rice, 1979) whose parameter is chosen for every 64 numbers. Pure.
+//
+//   order (byte) · base (signed varint) · order 2: slope (signed varint) · bits, first bit highest
+//   for every 64 residues: parameter k (6 bits); each residue, zigzagged: its part above k bits in
+//   unary (ones, then a zero), then the k bits; from 24 ones on no zero but the number in 53 bits
+
+import { type ByteReader, type ByteWriter, unzigzag, zigzag } from './bytes.ts'
+
+/** The largest number that a column may have, of either sign: its differences stay exact. */
+export const wholeMax = 2 ** 50
+
+const CHUNK = 64
+const UNARY_MAX = 24
+const PARAMETER_BITS = 6
+const PARAMETER_MAX = 52
+const WHOLE_BITS = 53
+/** Bits handed over at once: the accumulator has 32, of which 7 may still be waiting. */
+const PIECE = 24
+
+let residues = new Float64Array(1024)
+
+export interface Plan {
+  order: 0 | 1 | 2
+  base: number
+}
+
+/** Which prediction leaves the least, and about how many bits that takes. */
+export function planWholes(values: Float64Array, count: number): Plan & { bits: number } {
+  let sum = 0
+  for (let i = 0; i < count; i++) sum += values[i] ?? 0
+  const mean = Math.round(sum / count)
+  let around = 0
+  let steps = 0
+  let bends = 0
+  let before = values[0] ?? 0
+  let step = 0
+  for (let i = 0; i < count; i++) {
+    const value = values[i] ?? 0
+    const next = value - before
+    around += Math.abs(value - mean)
+    steps += Math.abs(next)
+    bends += Math.abs(next - step)
+    before = value
+    step = next
+  }
+  const order = steps <= around ? (bends < steps ? 2 : 1) : bends < around ? 2 : 0
+  const least = Math.min(around, steps, bends)
+  const bits = count * (1.5 + Math.log2(1 + (1.4 * least) / count))
+  return { order, base: order === 0 ? mean : (values[0] ?? 0), bits }
+}
+
+/** Writes `count` whole numbers, at least one, none above `wholeMax`. */
+export function writeWholes(
+  out: ByteWriter,
+  values: Float64Array,
+  count: number,
+  { order, base }: Plan,
+): void {
+  out.byte(order)
+  out.signed(base)
+  if (order === 2) out.signed(count > 1 ? (values[1] ?? 0) - base : 0)
+  const left = residuesOf(values, count, order, base)
+  writeBits(out, left)
+}
+
+/** @returns how many residues lie in `residues` */
+function residuesOf(values: Float64Array, count: number, order: number, base: number): number {
+  if (residues.length < count) residues = new Float64Array(count * 2)
+  if (order === 0) {
+    for (let i = 0; i < count; i++) residues[i] = zigzag((values[i] ?? 0) - base)
+    return count
+  }
+  let before = base
+  let step = order === 2 ? (values[1] ?? 0) - base : 0
+  if (order === 2) before += step
+  for (let i = order; i < count; i++) {
+    const value = values[i] ?? 0
+    const next = value - before
+    residues[i - order] = zigzag(order === 2 ? next - step : next)
+    before = value
+    step = next
+  }
+  return Math.max(0, count - order)
+}
+
+/** The parameter that makes these residues shortest, near the one of their mean. */
+function parameterOf(from: number, to: number): number {
+  let sum = 0
+  for (let i = from; i < to; i++) sum += residues[i] ?? 0
+  const mean = sum / (to - from)
+  const guess = Math.min(PARAMETER_MAX, Math.max(0, Math.floor(Math.log2(0.7 * mean + 0.01)) + 1))
+  let best = 0
+  let least = Number.POSITIVE_INFINITY
+  for (let k = Math.max(0, guess - 1); k <= Math.min(PARAMETER_MAX, guess + 1); k++) {
+    const unit = 2 ** k
+    let bits = (to - from) * (k + 1)
+    for (let i = from; i < to; i++) {
+      const above = Math.floor((residues[i] ?? 0) / unit)
+      bits += above < UNARY_MAX ? above : UNARY_MAX + WHOLE_BITS - k - 1
+    }
+    if (bits < least) {
+      least = bits
+      best = k
+    }
+  }
+  return best
+}
+
+function writeBits(out: ByteWriter, count: number): void {
+  const bits = new BitWriter(out)
+  for (let from = 0; from < count; from += CHUNK) {
+    const to = Math.min(count, from + CHUNK)
+    // The longest code has 77 bits.
+    out.reserve((to - from) * 10 + 8)
+    const k = parameterOf(from, to)
+    bits.put(k, PARAMETER_BITS)
+    const unit = 2 ** k
+    for (let i = from; i < to; i++) {
+      const value = residues[i] ?? 0
+      const above = Math.floor(value / unit)
+      if (above < UNARY_MAX) {
+        bits.put(2 ** (above + 1) - 2, above + 1)
+        bits.putLong(value - above * unit, k)
+      } else {
+        bits.put(2 ** UNARY_MAX - 1, UNARY_MAX)
+        bits.putLong(value, WHOLE_BITS)
+      }
+    }
+  }
+  bits.end()
+}
+
+/** Reads `count` whole numbers into `into`. @throws RangeError for bytes that no writer made */
+export function readWholes(reader: ByteReader, into: Float64Array, count: number): void {
+  const order = reader.byte()
+  if (order > 2) throw new RangeError(`no prediction ${order}`)
+  const base = reader.signed()
+  let step = order === 2 ? reader.signed() : 0
+  let before = base
+  let first = 0
+  if (order >= 1) into[first++] = base
+  if (order === 2 && count > 1) {
+    before += step
+    into[first++] = before
+  }
+  const bits = new BitReader(reader)
+  for (let from = first; from < count; from += CHUNK) {
+    const to = Math.min(count, from + CHUNK)
+    const k = bits.get(PARAMETER_BITS)
+    if (k > PARAMETER_MAX) throw new RangeError(`no parameter ${k}`)
+    const unit = 2 ** k
+    for (let i = from; i < to; i++) {
+      const above = bits.unary(UNARY_MAX)
+      const left = unzigzag(
+        above === UNARY_MAX ? bits.getLong(WHOLE_BITS) : above * unit + bits.getLong(k),
+      )
+      if (order === 0) {
+        into[i] = base + left
+        continue
+      }
+      step = order === 2 ? step + left : left
+      before += step
+      into[i] = before
+    }
+  }
+  bits.end()
+}
+
+/** Bits into a ByteWriter that has room for them. */
+class BitWriter {
+  readonly #out: ByteWriter
+  #held = 0
+  #count = 0
+
+  constructor(out: ByteWriter) {
+    this.#out = out
+  }
+
+  /** @param size at most 25 bits */
+  put(value: number, size: number): void {
+    this.#held = (this.#held << size) | value
+    this.#count += size
+    while (this.#count >= 8) {
+      this.#count -= 8
+      this.#out.bytes[this.#out.at++] = this.#held >>> this.#count
+    }
+    this.#held &= (1 << this.#count) - 1
+  }
+
+  putLong(value: number, size: number): void {
+    if (size <= PIECE) {
+      this.put(value, size)
+      return
+    }
+    const low = size > 2 * PIECE ? 2 * PIECE : PIECE
+    const high = Math.floor(value / 2 ** low)
+    this.put(high, size - low)
+    this.putLong(value - high * 2 ** low, low)
+  }
+
+  end(): void {
+    if (this.#count > 0) this.put(0, 8 - this.#count)
+  }
+}
+
+class BitReader {
+  readonly #reader: ByteReader
+  #held = 0
+  #count = 0
+
+  constructor(reader: ByteReader) {
+    this.#reader = reader
+  }
+
+  /** @param size at most 24 bits */
+  get(size: number): number {
+    while (this.#count < size) {
+      this.#held = (this.#held << 8) | this.#reader.byte()
+      this.#count += 8
+    }
+    this.#count -= size
+    const value = this.#held >>> this.#count
+    this.#held &= (1 << this.#count) - 1
+    return value
+  }
+
+  getLong(size: number): number {
+    if (size <= PIECE) return this.get(size)
+    const low = size > 2 * PIECE ? 2 * PIECE : PIECE
+    const high = this.get(size - low)
+    return high * 2 ** low + this.getLong(low)
+  }
+
+  /** How many ones come before a zero; at `max` ones there is none. */
+  unary(max: number): number {
+    let ones = 0
+    while (this.get(1) === 1) if (++ones === max) break
+    return ones
+  }
+
+  /** The rest of the last byte is zeros. */
+  end(): void {
+    if (this.#held !== 0) throw new RangeError('bits left over')
+  }
+}
