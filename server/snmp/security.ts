@@ -48,4 +48,9 @@ export interface Security {
    * each time.
    */
   decode(message: Uint8Array, id: number): Verdict
+  /**
+   * Tells that no answer came within all tries, whatever was sent.
+   * @returns the error where it knows why: better than a timeout
+   */
+  silence?(): AppError | null
 }
