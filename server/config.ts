@@ -8,6 +8,8 @@ import { AppError, type FieldError, messageOf } from './model/errors.ts'
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 type LogLevel = (typeof LOG_LEVELS)[number]
+const SNMP_TRANSPORTS = ['dgram', 'batched'] as const
+export type SnmpTransport = (typeof SNMP_TRANSPORTS)[number]
 
 export interface ListenAddress {
   host: string
@@ -35,6 +37,7 @@ export interface Config {
   trustProxy: string[]
   insecureHttp: boolean
   allowNetworks: string[]
+  snmpTransport: SnmpTransport
 }
 
 interface Setting<K extends keyof Config> {
@@ -112,6 +115,12 @@ function logLevel(value: string): LogLevel {
   const level = LOG_LEVELS.find(l => l === value)
   if (!level) throw new Error(`must be one of ${LOG_LEVELS.join(', ')}`)
   return level
+}
+
+function snmpTransport(value: string): SnmpTransport {
+  const transport = SNMP_TRANSPORTS.find(t => t === value)
+  if (!transport) throw new Error(`must be one of ${SNMP_TRANSPORTS.join(', ')}`)
+  return transport
 }
 
 function databaseUrl(value: string): string {
@@ -261,6 +270,14 @@ export const SETTINGS: readonly Setting<keyof Config>[] = [
     fallback: '',
     read: networks,
     meaning: 'networks that may be polled beside the private ones, such as 127.0.0.0/8',
+  }),
+  setting({
+    name: 'POLLUX_SNMP_TRANSPORT',
+    key: 'snmpTransport',
+    fallback: 'dgram',
+    read: snmpTransport,
+    meaning:
+      'how SNMP datagrams are sent: `dgram`, or `batched` where thousands of devices are polled',
   }),
 ]
 
