@@ -3,7 +3,7 @@
 
 import type { AddressPolicy } from '../addresses.ts'
 import type { GoodCollection, RowsMessage } from '../model/collection.ts'
-import type { DeviceConfig, DeviceIdentity, DeviceKind } from '../model/device.ts'
+import type { DeviceConfig, DeviceIdentity, DeviceKind, DeviceTuning } from '../model/device.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 
@@ -15,6 +15,8 @@ export interface Target {
   secrets: Record<string, string>
   /** What was known of it before, so that a restart need not identify again. */
   identity: DeviceIdentity | null
+  /** What reading it taught before, so that it need not be learned again. */
+  tuning?: DeviceTuning | null
 }
 
 /** What "Test" shows: whether it answers, what it is, and which profiles fit. */
@@ -37,6 +39,8 @@ export interface Collected {
    * answers. A collector that never says so is read again and again.
    */
   silent?: Silence | null
+  /** Set when what was learned about the device changed in a way that matters; seldom. */
+  tuning?: DeviceTuning | null
 }
 
 export interface Silence {

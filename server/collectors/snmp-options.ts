@@ -30,6 +30,7 @@ export function sessionOptions(
   const { config } = target
   const { timeoutMs, retries, ...ofAgent } = quirks
   const timeoutIsDefault = config.timeout === DEVICE_DEFAULTS.timeout
+  const { repetitions, inFlight } = config.tuning ?? {}
   const retriesIsDefault = config.retries === DEVICE_DEFAULTS.retries
   return {
     address,
@@ -38,6 +39,10 @@ export function sessionOptions(
     timeoutMs: (timeoutIsDefault ? timeoutMs : undefined) ?? parseDuration(config.timeout),
     retries: (retriesIsDefault ? retries : undefined) ?? config.retries,
     quirks: ofAgent,
+    pinned: {
+      ...(repetitions !== undefined && { repetitions }),
+      ...(inFlight !== undefined && { inFlight }),
+    },
   }
 }
 

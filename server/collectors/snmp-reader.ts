@@ -1,7 +1,7 @@
 // The reader of one SNMP device: asks who it is, reads what its profiles ask for, and keeps what later
 // reads need. A device that is silent is probed by one request before anything else is asked.
 
-import type { DeviceIdentity } from '../model/device.ts'
+import type { DeviceIdentity, SnmpTuning } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
 import { AppError } from '../model/errors.ts'
 import type { Reading } from '../model/raw.ts'
@@ -31,6 +31,7 @@ import {
 import { addressOf, sessionOptions } from './snmp-options.ts'
 import { asAppError, readGroups } from './snmp-read.ts'
 import { probe, silenceOf } from './snmp-silence.ts'
+import { createTuningNews, KIND, type TuningNews } from './tuning.ts'
 
 /**
  * The part of its interval that a read may take. It ends before the poller would end it: then it
@@ -47,7 +48,10 @@ export class SnmpReader implements DeviceReader {
   readonly #planOf: PlanOf
   readonly #everyMs: number
   #surroundings: Surroundings
+  readonly #news: TuningNews
   #session: SnmpSession | null = null
+  /** What the last session learned: the next one begins with it. */
+  #learned: SnmpTuning | null
   #address: string | null = null
   #quirks: Plan['quirks'] = {}
   #evaluator: Evaluator | null = null
@@ -64,6 +68,8 @@ export class SnmpReader implements DeviceReader {
     this.#surroundings = surroundings
     this.#planOf = planOf
     this.#everyMs = parseDuration(target.config.every)
+    this.#learned = target.tuning?.snmp ?? null
+    this.#news = createTuningNews(target.tuning ?? null)
     const { catalogue } = surroundings
     if (identityHolds(target.identity, target.config.profiles, catalogue, Date.now())) {
       this.#use(target.identity, planOf(catalogue, target.identity.profiles))
@@ -122,7 +128,9 @@ export class SnmpReader implements DeviceReader {
     } catch (cause) {
       return silenceOf(asAppError(cause))
     } finally {
-      this.#leaveSession()
+      // What it learned is of no use: it had one try.
+      this.#session?.close()
+      this.#session = null
     }
   }
 
@@ -140,7 +148,9 @@ export class SnmpReader implements DeviceReader {
       const evaluator = this.#evaluator
       if (!evaluator) throw new AppError('E_SNMP_ERROR', 'no profile fits this device')
       due = evaluator.due(at, this.#everyMs)
-      return { ...(await this.#read(evaluator, beat, due, started, within)), identity }
+      const read = await this.#read(evaluator, beat, due, started, within)
+      const learned = this.#session?.tuning ?? null
+      return { ...read, identity, tuning: this.#news.tell(beat.at, learned, KIND) }
     } catch (cause) {
       return this.#failed(at, asAppError(cause), started, signal, null, due)
     }
@@ -188,12 +198,14 @@ export class SnmpReader implements DeviceReader {
     if (this.#closed) throw new AppError('E_ABORTED', 'the device is no longer polled')
     this.#session ??= openSession({
       ...sessionOptions(this.#target, this.#address, this.#quirks),
+      ...(this.#learned && { tuning: this.#learned }),
       ...changes,
     })
     return this.#session
   }
 
   #leaveSession(): void {
+    this.#learned = structuredClone(this.#session?.tuning ?? this.#learned)
     this.#session?.close()
     this.#session = null
   }

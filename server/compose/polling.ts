@@ -13,18 +13,21 @@ import type { Logger } from '../log.ts'
 import { Command, type Receipt } from '../model/collection.ts'
 import { messageOf } from '../model/errors.ts'
 import { createPoller, type Poller, type PollerOptions } from '../poll/poller.ts'
+import type { Store } from '../store/contract.ts'
 import { checker, parseJson } from '../validate.ts'
 import type { Base, Connect } from './base.ts'
 import type { Catalogues } from './catalogues.ts'
 import { obey } from './devices.ts'
 import { THIS_MACHINE } from './first-start.ts'
 import { superviseLocalAgent } from './local-agent.ts'
+import { createTuningKeeper } from './tuning.ts'
 
 const checkCommand = checker(Command)
 
 interface PollParts extends Base {
   connect: Connect
   directory: Directory
+  store: Pick<Store, 'devices'>
   vault: Vault
   catalogues: Catalogues
 }
@@ -32,7 +35,7 @@ interface PollParts extends Base {
 export async function startPolling(
   parts: PollParts,
 ): Promise<{ poller: Poller; sender: SpoolingSender }> {
-  const { config, log, life, connect, directory, vault, catalogues } = parts
+  const { config, log, life, connect, directory, store, vault, catalogues } = parts
   const { site } = config
   const bus = connect({
     username: 'poller',
@@ -52,6 +55,8 @@ export async function startPolling(
   })
   life.started('poll spool', () => sender.close())
   const onReceipt = receiptPublisher(bus, site, log)
+  const tunings = createTuningKeeper({ store: store.devices, directory, log })
+  life.started('tunings', () => tunings.close())
   const poller = createPoller({
     node: sender.src,
     targets: async () => {
@@ -62,6 +67,7 @@ export async function startPolling(
     networks: config.allowNetworks,
     onCollection: spoolCollections(sender, site),
     onReceipt,
+    onTuning: tunings.keep,
     log,
   })
   await poller.start()
@@ -104,11 +110,11 @@ async function openTargets(
   onReceipt: PublishReceipt,
 ): Promise<Target[]> {
   const targets: Target[] = []
-  for (const { config, version, identity } of directory.all()) {
+  for (const { config, version, identity, tuning } of directory.all()) {
     if (!(config.kind in collectors)) continue
     try {
       const secrets = config.enabled ? await vault.open(config) : {}
-      targets.push({ config, version, identity, secrets })
+      targets.push({ config, version, identity, tuning, secrets })
     } catch (error) {
       onReceipt(config.id, { stage: 'failed', at: Date.now(), version, error: messageOf(error) })
     }

@@ -81,7 +81,7 @@ async function startParts(base: Base): Promise<Program> {
     dataDir: config.dataDir,
   })
   const vault = createVault(store.secrets, createSecrets(key))
-  const polling = await startPolling({ ...base, connect, directory, vault, catalogues })
+  const polling = await startPolling({ ...base, connect, directory, store, vault, catalogues })
   const news = await createNews({
     bus,
     site: config.site,

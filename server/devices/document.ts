@@ -101,6 +101,8 @@ function contradictions(config: DeviceConfig): FieldError[] {
   if (POLLED.has(config.kind) && config.address === undefined)
     errors.push({ path: 'address', message: 'is missing' })
   if (config.kind === 'snmp') errors.push(...snmpErrors(config))
+  if (config.kind !== 'snmp' && config.tuning !== undefined)
+    errors.push({ path: 'tuning', message: 'is for SNMP devices' })
   if (config.kind === 'docker') errors.push(...dockerErrors(config))
   if (config.parents?.includes(config.id))
     errors.push({ path: 'parents', message: 'a device cannot be its own parent' })

@@ -4,9 +4,11 @@
 import type { FailedBody } from '../collectors/collector.ts'
 import type { Logger } from '../log.ts'
 import type { Receipt } from '../model/collection.ts'
+import type { DeviceTuning } from '../model/device.ts'
 import { messageOf } from '../model/errors.ts'
 import type { GapReason } from '../model/gap.ts'
 import { type Polled, usualGroups } from './polled.ts'
+import type { CollectedMessage } from './protocol.ts'
 
 const errorCharsMax = 1024
 
@@ -17,6 +19,8 @@ export interface OutletOptions {
     body: Uint8Array,
   ): void
   onReceipt(device: string, receipt: Receipt): void
+  /** What was learned of a device, to be given back as `Target.tuning` after a restart. */
+  onTuning?(device: string, tuning: DeviceTuning): void
   log: Logger
 }
 
@@ -24,7 +28,11 @@ export interface Outlet {
   receipt(device: Polled, rest: Pick<Receipt, 'stage'> & Partial<Receipt>): void
   /** The receipt of a read or a reader that failed; the same error is told once. */
   failed(device: Polled, error: string): void
+  /** The receipt of a read that ended, where it is news. */
+  outcome(device: Polled, message: CollectedMessage): void
   collection(device: Polled, group: string, channel: 'samples' | 'rows', body: Uint8Array): void
+  /** What was learned goes with the device from now on. */
+  tuning(device: Polled, tuning: DeviceTuning): void
   /** The gap of a slot without a read, for the groups that a slot usually reads. */
   gap(device: Polled, at: number, reason: GapReason, error: string): void
 }
@@ -47,12 +55,30 @@ export function createOutlet(options: OutletOptions): Outlet {
       device.told = error
       outlet.receipt(device, { stage: 'failed', error: error.slice(0, errorCharsMax) })
     },
+    outcome(device, { outcome, error, reason }) {
+      if (outcome === 'failed') {
+        outlet.failed(device, error ?? reason ?? 'the read gave nothing')
+      } else if (outcome === 'good') {
+        device.told = null
+        if (!device.good) outlet.receipt(device, { stage: 'first-good' })
+        device.good = true
+      }
+    },
     collection(device, group, channel, body) {
       try {
         options.onCollection({ device: device.id, group, channel }, body)
       } catch (error) {
         const told = { device: device.id, group, error: messageOf(error) }
         log.error(told, 'a collection could not be given on')
+      }
+    },
+    tuning(device, tuning) {
+      device.target.tuning = tuning
+      try {
+        options.onTuning?.(device.id, tuning)
+      } catch (error) {
+        const told = { device: device.id, error: messageOf(error) }
+        log.error(told, 'what was learned of a device could not be given on')
       }
     },
     gap(device, at, reason, error) {

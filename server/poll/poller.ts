@@ -4,7 +4,6 @@
 
 import { availableParallelism } from 'node:os'
 import { type Target, UNKNOWN_GROUP } from '../collectors/collector.ts'
-import type { DeviceIdentity } from '../model/device.ts'
 import { messageOf } from '../model/errors.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import type { PooledDevice } from './device.ts'
@@ -56,6 +55,8 @@ export interface PollerStats {
   schedule: ScheduleCounters
   pool: PoolCounters
 }
+
+type Known = Pick<Target, 'identity' | 'tuning'>
 
 export interface Poller {
   /** Never rejects for targets that cannot be read yet: that is logged and tried again. */
@@ -166,19 +167,14 @@ export function createPoller(options: PollerOptions): Poller {
     reads[device.silence && message.bodies.length === 0 ? 'probed' : message.outcome]++
     for (const { group, channel, body } of message.bodies)
       outlet.collection(device, group, channel, body)
+    if (message.tuning) outlet.tuning(device, message.tuning)
     const known = message.groups.filter(group => group !== UNKNOWN_GROUP)
     rememberGroups(device, known)
     if (message.identity) {
       device.target.identity = message.identity
       outlet.receipt(device, { stage: 'identified', identity: message.identity })
     }
-    if (message.outcome === 'good') {
-      device.told = null
-      if (!device.good) outlet.receipt(device, { stage: 'first-good' })
-      device.good = true
-    } else if (message.outcome === 'failed') {
-      outlet.failed(device, message.error ?? message.reason ?? 'the read gave nothing')
-    }
+    outlet.outcome(device, message)
     schedule.finished(id, Date.now(), device.silence ? 'silent' : message.outcome)
     arm()
   }
@@ -216,18 +212,20 @@ export function createPoller(options: PollerOptions): Poller {
 
   /** Only what people read of it changed: its reader goes on, and reads at once for the receipt. */
   const describe = (device: Polled, target: Target, print: Fingerprint) => {
-    const { identity } = device.target
+    const { identity, tuning = null } = device.target
     // Assigned again only when its thread dies, and then with the new document.
-    Object.assign(device, { target: { ...target, identity }, print, good: false, told: null })
+    const known = { ...target, identity, tuning }
+    Object.assign(device, { target: known, print, good: false, told: null })
     const nextPollAt = Date.now()
     outlet.receipt(device, { stage: 'loaded', nextPollAt })
     pollNow(device.id)
   }
 
   /** Who answered before says nothing of another address, and was not asked what other profiles ask. */
-  const known = ({ config, identity }: Target, print: Fingerprint): DeviceIdentity | null => {
+  const known = ({ config, identity, tuning = null }: Target, print: Fingerprint): Known => {
     const before = polled.get(config.id)?.print ?? left.get(config.id)
-    return before === undefined || before.identity === print.identity ? identity : null
+    const isSame = before === undefined || before.identity === print.identity
+    return isSame ? { identity, tuning } : { identity: null, tuning: null }
   }
 
   const applyOne = (target: Target) => {
@@ -236,9 +234,10 @@ export function createPoller(options: PollerOptions): Poller {
     const change = before ? changeBetween(before.print, print) : 'identity'
     if (change === 'same') return
     if (before && change === 'described') return describe(before, target, print)
-    const identity = change === 'reading' && before ? before.target.identity : known(target, print)
+    const { identity, tuning = null } =
+      change === 'reading' && before ? before.target : known(target, print)
     if (before && change === 'identity') before.groups = [[], []]
-    put({ ...target, identity }, print, everyMsOf(target), before)
+    put({ ...target, identity, tuning }, print, everyMsOf(target), before)
     left.delete(target.config.id)
   }
 

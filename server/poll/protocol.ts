@@ -2,7 +2,7 @@
 // so nothing is checked at run time. Secrets travel by these messages only and are never logged.
 
 import type { Target } from '../collectors/collector.ts'
-import type { DeviceIdentity } from '../model/device.ts'
+import type { DeviceIdentity, DeviceTuning } from '../model/device.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { ProfileSource } from '../profiles/catalogue.ts'
 
@@ -56,6 +56,8 @@ export interface CollectedMessage {
   reason: GapReason | null
   error: string | null
   identity: DeviceIdentity | null
+  /** What was learned of the device, where it is news. */
+  tuning: DeviceTuning | null
   /** Groups that this read gave or failed to give. */
   groups: string[]
   bodies: EncodedBody[]

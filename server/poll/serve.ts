@@ -147,14 +147,14 @@ function collectedMessage(
   collected: Collected,
   tookMs: number,
 ): CollectedMessage {
-  const { collections, identity } = collected
+  const { collections, identity, tuning = null } = collected
   const groups = collections.map(({ group }) => group)
   const failure = collections.map(({ body }) => body).find(body => !body.ok)
   const good = collections.some(({ body }) => body.ok)
   const silence = collected.silent ?? null
   const outcome = good ? 'good' : failure || silence ? 'failed' : 'nothing'
   const silent = silence !== null
-  const head = { is: 'collected' as const, id, epoch, identity, groups, tookMs, silent }
+  const head = { is: 'collected' as const, id, epoch, identity, tuning, groups, tookMs, silent }
   const told = silence ?? (failure && !failure.ok ? failure : null)
   try {
     const bodies: EncodedBody[] = encodeCollected(collected)

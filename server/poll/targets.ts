@@ -28,11 +28,12 @@ function canonical(value: unknown): string {
 const hashOf = (value: unknown) => createHash('sha256').update(canonical(value)).digest('base64')
 
 export function fingerprint({ config, version, secrets }: Target): Fingerprint {
-  const { kind, address, port, credentials, tls, profiles, every, timeout, retries } = config
+  const { kind, address, port, credentials, tls, profiles, every, timeout, retries, tuning } =
+    config
   const who = { kind, address, port, credentials, tls, profiles, secrets }
   return {
     all: hashOf({ config, version, secrets }),
-    reading: hashOf({ who, every, timeout, retries }),
+    reading: hashOf({ who, every, timeout, retries, tuning }),
     identity: hashOf(who),
   }
 }

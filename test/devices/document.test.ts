@@ -34,6 +34,17 @@ t.test('fills in what was left out', async t => {
   })
 })
 
+t.test('tuning: pins of an SNMP device, within bounds', async t => {
+  const tuning = { repetitions: 10, inFlight: 1, kindness: 'off' }
+  t.same(deviceConfig({ ...good, tuning }).tuning, tuning)
+  t.match(wrong({ ...good, tuning: { repetitions: 0 } })['tuning.repetitions'], />= 1/)
+  t.match(wrong({ ...good, tuning: { inFlight: 17 } })['tuning.inFlight'], /<= 16/)
+  t.ok(Object.keys(wrong({ ...good, tuning: { kindness: 'some' } })).length > 0)
+  t.ok(Object.keys(wrong({ ...good, tuning: { speed: 1 } })).length > 0)
+  const docker = { id: 'd', kind: 'docker', address: 'unix:///run/docker.sock', tuning }
+  t.match(wrong(docker), { tuning: 'is for SNMP devices' })
+})
+
 t.test('intervals: too short, none, and in parsecs', async t => {
   t.match(wrong({ ...good, every: '0s' }).every, /not a duration.*10s, 5m/)
   t.match(wrong({ ...good, every: '5 parsecs' }).every, /"5 parsecs" is not a duration/)

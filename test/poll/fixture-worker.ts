@@ -14,6 +14,7 @@ import {
   type Target,
   UNKNOWN_GROUP,
 } from '../../server/collectors/collector.ts'
+import type { DeviceTuning } from '../../server/model/device.ts'
 import type { GapReason } from '../../server/model/gap.ts'
 import { serveThread } from '../../server/poll/serve.ts'
 import type { Catalogue, ProfileSource } from '../../server/profiles/catalogue.ts'
@@ -41,6 +42,8 @@ export interface Behaviour {
   silentWhile?: string
   /** How long it takes to find that out. */
   silentMs?: number
+  /** Tells at its first read that it learned a timeout of so many ms. */
+  learns?: number
 }
 
 /** Goes fast to 180 MB, then slowly on, and never back to the event loop. */
@@ -86,13 +89,36 @@ async function wait(behaviour: Behaviour, reads: number, signal: AbortSignal): P
   await sleep(slow ? (behaviour.slowMs ?? usual) : usual, undefined, { signal })
 }
 
-function bodyOf(behaviour: Behaviour, reads: number, at: number, took: number, catalogue: string) {
+function learnedBy({ learns }: Behaviour, reads: number): DeviceTuning | null {
+  if (learns === undefined || reads > 1) return null
+  const snmp = {
+    srttMs: 1,
+    rttvarMs: 1,
+    timeoutMs: learns,
+    inFlight: 1,
+    messageBytes: 1472,
+    bulk: true,
+    oidsPerGet: 20,
+    columnsPerRequest: 10,
+    tables: {},
+  }
+  return { at: Date.now(), snmp, kindness: { factor: 1, reason: null, since: null } }
+}
+
+function bodyOf(
+  behaviour: Behaviour,
+  reads: number,
+  at: number,
+  took: number,
+  catalogue: string,
+  learned: number | null,
+) {
   const rows = behaviour.rows
   if (behaviour.fails) {
     const error = `made to fail: ${behaviour.fails}`
     return { at: Date.now(), took, ok: false, reason: behaviour.fails, error } satisfies FailedBody
   }
-  const facts = { reads, thread: threadId, scheduled: at, catalogue }
+  const facts = { reads, learned, thread: threadId, scheduled: at, catalogue }
   if (rows === undefined) return { at: Date.now(), took, ok: true as const, metrics: facts }
   const names = Array.from({ length: rows }, (_, i) => `row ${i}`)
   const values = names.map((_, i) => i)
@@ -103,6 +129,7 @@ function open(target: Target, initial: Catalogue): DeviceReader {
   const behaviour: Behaviour = JSON.parse(target.config.address ?? '{}')
   if (behaviour.cannotOpen) throw new Error(`cannot open with ${Object.values(target.secrets)}`)
   let catalogue = initial.version
+  const learned = target.tuning?.snmp?.timeoutMs ?? null
   let reads = 0
   const groups = behaviour.groups ?? ['main']
 
@@ -131,7 +158,7 @@ function open(target: Target, initial: Catalogue): DeviceReader {
     if (behaviour.bug === 'reject') throw new Error(`a bug with ${Object.values(target.secrets)}`)
     await wait(behaviour, reads, signal)
     spin(behaviour.spinMs ?? 0)
-    const body = bodyOf(behaviour, reads, at, performance.now() - startedAt, catalogue)
+    const body = bodyOf(behaviour, reads, at, performance.now() - startedAt, catalogue, learned)
     if (behaviour.bug === 'not-json') Object.assign(body, { at: 1n })
     const identity =
       reads === 1 && target.identity === null
@@ -143,6 +170,7 @@ function open(target: Target, initial: Catalogue): DeviceReader {
       collections: under.map(group => ({ group, body })),
       rows: reads === 1 && body.ok ? [{ group: 'main', body: info }] : [],
       identity,
+      tuning: learnedBy(behaviour, reads),
     }
   }
   return {
