@@ -65,6 +65,7 @@ export async function startPolling(
     },
     catalogue: catalogues.watch.catalogue,
     networks: config.allowNetworks,
+    snmpTransport: config.snmpTransport,
     onCollection: spoolCollections(sender, site),
     onReceipt,
     onTuning: tunings.keep,

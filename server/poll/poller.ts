@@ -4,6 +4,7 @@
 
 import { availableParallelism } from 'node:os'
 import { type Target, UNKNOWN_GROUP } from '../collectors/collector.ts'
+import type { SnmpTransport } from '../config.ts'
 import { messageOf } from '../model/errors.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import type { PooledDevice } from './device.ts'
@@ -36,6 +37,8 @@ export interface PollerOptions extends OutletOptions {
   catalogue: Catalogue
   /** Networks that may be polled beside the private ones. */
   networks: readonly string[]
+  /** Default: dgram. */
+  snmpTransport?: SnmpTransport
   threadsMin?: number
   /** Default: the number of cores. */
   threadsMax?: number
@@ -83,6 +86,7 @@ export function createPoller(options: PollerOptions): Poller {
     workerUrl: options.workerUrl ?? new URL('./worker.ts', import.meta.url),
     catalogue: options.catalogue,
     networks: options.networks,
+    snmpTransport: options.snmpTransport ?? 'dgram',
     limits: {
       threadsMin: options.threadsMin ?? 1,
       threadsMax: Math.max(options.threadsMin ?? 1, options.threadsMax ?? availableParallelism()),

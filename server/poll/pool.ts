@@ -2,6 +2,7 @@
 // is full, too busy or idle. When to read is schedule.ts; what comes of a read is poller.ts. At 300 lines:
 // its handlers share one set of slots and would only pass it around.
 
+import type { SnmpTransport } from '../config.ts'
 import type { Logger } from '../log.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import { createBalancer } from './balance.ts'
@@ -80,6 +81,7 @@ export interface PoolOptions {
   workerUrl: URL
   catalogue: Catalogue
   networks: readonly string[]
+  snmpTransport: SnmpTransport
   limits: PoolLimits
   log: Logger
   events: PoolEvents
@@ -111,7 +113,12 @@ export function createPool(options: PoolOptions): Pool {
     if (role === 'probation' && stuck.tooMany) return null
     const id = ++lastThread
     const thread = startThread({
-      init: { thread: id, sources, networks: options.networks },
+      init: {
+        thread: id,
+        sources,
+        networks: options.networks,
+        snmpTransport: options.snmpTransport,
+      },
       workerUrl: options.workerUrl,
       heapMbMax: limits.heapMbMax,
       onMessage: message => received(id, message),

@@ -2,6 +2,7 @@
 // so nothing is checked at run time. Secrets travel by these messages only and are never logged.
 
 import type { Target } from '../collectors/collector.ts'
+import type { SnmpTransport } from '../config.ts'
 import type { DeviceIdentity, DeviceTuning } from '../model/device.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { ProfileSource } from '../profiles/catalogue.ts'
@@ -12,6 +13,7 @@ export interface ThreadInit {
   sources: readonly ProfileSource[]
   /** For the address policy: what may be polled beside the private networks. */
   networks: readonly string[]
+  snmpTransport: SnmpTransport
 }
 
 /** `epoch` names one assignment: what a device's earlier assignment still sends is told apart by it. */
