@@ -60,14 +60,21 @@ export function reportError(where: string, credentials: UsmCredentials, oid: str
   return new AppError('E_SNMP_AUTH', `${where} ${what}`, { hint })
 }
 
-/** Agents say nothing where decryption gave them no sense, so silence after a good digest means it. */
-export function silentAfterDigest(where: string, { user }: UsmCredentials): AppError {
+/**
+ * Agents say nothing where decryption gave no sense or the context is not theirs, so silence after
+ * a good digest means that. Null where it means nothing.
+ */
+export function silentAfterDigest(where: string, credentials: UsmCredentials): AppError | null {
+  const { user, level, context = '' } = credentials
+  const suspects = [
+    ...(level === 'authPriv' ? ['credentials.priv (protocol or key)'] : []),
+    ...(context === '' ? [] : [`credentials.context ("${context}")`]),
+  ]
+  if (suspects.length === 0) return null
   return new AppError(
     'E_SNMP_AUTH',
-    `${where} accepted the user "${user}" and its authentication key, but does not answer its encrypted requests`,
-    {
-      hint: 'credentials.priv: protocol or key is probably not the one that the device has for this user',
-    },
+    `${where} accepted the user "${user}" and its authentication key, but answers none of its requests`,
+    { hint: `${suspects.join(' or ')} is probably not what the device has for this user` },
   )
 }
 

@@ -245,10 +245,10 @@ export function usmSecurity(
     encode,
     decode,
     silence() {
-      const isPrivacy = awaitsAnswer && level === LEVELS.authPriv
+      const told = awaitsAnswer ? silentAfterDigest(where, credentials) : null
       probes = level !== LEVELS.noAuthNoPriv
       awaitsAnswer = false
-      return isPrivacy ? silentAfterDigest(where, credentials) : null
+      return told
     },
   }
 }
