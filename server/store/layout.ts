@@ -26,17 +26,13 @@ export interface StreamLayout {
   series: SeriesEntry[]
 }
 
-export interface Place {
-  stream: StreamLayout
-  slot: number
-}
-
-/** The streams of one group of one device. Not changed after it was built. */
+/** The streams of one group of one device. What it says is not changed after it was built. */
 export class GroupLayout {
   readonly streams: readonly StreamLayout[]
   readonly seriesCount: number
   /** Metric → row → stream index · slotsPerStreamMax + slot. */
   readonly #places = new Map<string, Map<string | null, number>>()
+  #last: Placement | null = null
 
   constructor(streams: readonly StreamLayout[]) {
     this.streams = streams
@@ -55,15 +51,49 @@ export class GroupLayout {
     return this.#places.get(metric)?.has(row) ?? false
   }
 
-  /** Where each row of a metric lies; asked once per metric, as the rows are many. */
-  rowsOf(metric: string): ReadonlyMap<string | null, number> | undefined {
-    return this.#places.get(metric)
+  /** Where the values of a collection with these rows (null: scalars) go. */
+  placement(rows: readonly string[] | null): Placement {
+    if (this.#last === null || !sameRows(this.#last.rows, rows))
+      this.#last = new Placement(rows, this.#places)
+    return this.#last
+  }
+}
+
+/** A text that is not well-formed Unicode would come back from the database as another one. */
+export const wellFormed = (text: string) => (text.isWellFormed() ? text : text.toWellFormed())
+
+/** A device sends the same rows again and again: where they lie is looked up once. */
+export class Placement {
+  readonly rows: readonly string[] | null
+  /** Rows as they are stored. */
+  readonly keys: readonly (string | null)[]
+  readonly #places: ReadonlyMap<string, ReadonlyMap<string | null, number>>
+  readonly #byMetric = new Map<string, Int32Array>()
+
+  constructor(
+    rows: readonly string[] | null,
+    places: ReadonlyMap<string, ReadonlyMap<string | null, number>>,
+  ) {
+    this.rows = rows
+    this.keys = rows === null ? [null] : rows.map(wellFormed)
+    this.#places = places
   }
 
-  place(number: number): Place | undefined {
-    const stream = this.streams[Math.floor(number / slotsPerStreamMax)]
-    return stream && { stream, slot: number % slotsPerStreamMax }
+  /** By row: stream index · slotsPerStreamMax + slot; -1 where the series has no place yet. */
+  of(metric: string): Int32Array {
+    const known = this.#byMetric.get(metric)
+    if (known) return known
+    const rows = this.#places.get(metric)
+    const places = Int32Array.from(this.keys, key => rows?.get(key) ?? -1)
+    this.#byMetric.set(metric, places)
+    return places
   }
+}
+
+function sameRows(a: readonly string[] | null, b: readonly string[] | null): boolean {
+  if (a === null || b === null || a.length !== b.length) return a === b
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
 }
 
 export interface GroupName {

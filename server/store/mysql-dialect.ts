@@ -11,7 +11,13 @@ import {
   MysqlQueryCompiler,
   type QueryResult,
 } from 'kysely'
-import { createPool, type Pool, type PoolConnection, type PoolOptions } from 'mysql2'
+import {
+  createPool,
+  type Pool,
+  type PoolConnection,
+  type PoolOptions,
+  type QueryError,
+} from 'mysql2'
 import type { AppError } from '../model/errors.ts'
 import { storeFailure } from './failures.ts'
 
@@ -154,14 +160,18 @@ class MysqlPoolConnection implements DatabaseConnection {
         reject(timedOut('PROTOCOL_SEQUENCE_TIMEOUT', 'the server did not answer in time'))
       }, statementTimeoutMs + statementGraceMs)
       timer.unref()
-      this.#connection.query(sql, [...parameters], (error, result) => {
+      const done = (error: QueryError | null, result: unknown) => {
         clearTimeout(timer)
         if (!error) resolve(resultOf<R>(result))
         else {
           if (error.fatal) this.#broken = true
           reject(storeFailure(error))
         }
-      })
+      }
+      // Bytes go as they are in a prepared statement; as text they would be escaped to twice their size.
+      const isBinary = parameters.some(value => value instanceof Uint8Array)
+      if (isBinary) this.#connection.execute(sql, parameters.map(bound), done)
+      else this.#connection.query(sql, [...parameters], done)
     })
   }
 
@@ -181,6 +191,18 @@ class MysqlPoolConnection implements DatabaseConnection {
     if (this.#broken) this.#connection.destroy()
     else this.#connection.release()
   }
+}
+
+type Bound = string | number | bigint | boolean | Date | null | Buffer
+
+/** A parameter as mysql2 binds it. @throws TypeError for what the store never binds */
+function bound(value: unknown): Bound {
+  if (value instanceof Uint8Array)
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  if (value === null || value === undefined) return null
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint')
+    return value
+  throw new TypeError(`a ${typeof value} cannot be bound`)
 }
 
 function resultOf<R>(result: unknown): QueryResult<R> {

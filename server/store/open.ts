@@ -11,6 +11,7 @@ import { readLatest } from './latest.ts'
 import { LayoutCache } from './layout.ts'
 import { migrate } from './migrate.ts'
 import { auditStore, secretStore, settingStore } from './named.ts'
+import { NewestCache } from './newest.ts'
 import { resumePurges } from './purge.ts'
 import { readSamples } from './read.ts'
 import { readRows, writeRows } from './rows.ts'
@@ -69,7 +70,7 @@ function buildStore(database: Database, log: Logger): Store {
 
 function sampleStore(database: Database, log: Logger): SampleStore {
   const { db } = database
-  const caches = { layouts: new LayoutCache(), texts: new TextCache() }
+  const caches = { layouts: new LayoutCache(), texts: new TextCache(), newest: new NewestCache() }
   let connects = database.connects()
   return {
     write(batch) {
@@ -78,6 +79,7 @@ function sampleStore(database: Database, log: Logger): SampleStore {
       if (connects !== database.connects()) {
         caches.layouts.clear()
         caches.texts.clear()
+        caches.newest.clear()
         connects = database.connects()
       }
       return writeBatch(database, caches, batch)

@@ -1,7 +1,7 @@
 // The table `poll` as the readers and the writer want it: single rows by their keys, a stream's rows
 // page by page, and its newest ones.
 
-import { type RawBuilder, sql } from 'kysely'
+import { CompiledQuery, type RawBuilder, sql } from 'kysely'
 import type { Logger } from '../log.ts'
 import { messageOf } from '../model/errors.ts'
 import { decodePoll, type Poll } from './codec.ts'
@@ -9,6 +9,14 @@ import type { Db } from './database.ts'
 
 /** Keys in one SELECT. */
 const keysPerSelectMax = 200
+/** Rows in one INSERT: powers of two, so that few statements are ever prepared. */
+const insertSizes = [128, 64, 32, 16, 8, 4, 2, 1]
+const insertTexts = new Map(
+  insertSizes.map(size => [
+    size,
+    `insert into poll (stream_id, ts, data) values ${Array(size).fill('(?, ?, ?)').join(', ')}`,
+  ]),
+)
 
 export interface PollRow {
   stream_id: number
@@ -36,6 +44,19 @@ export async function readPolls(
     found.push(...rows)
   }
   return found
+}
+
+/** The same text each time: building a statement of many rows costs more than running it. */
+export async function insertPolls(db: Db, rows: readonly PollRow[]): Promise<void> {
+  let from = 0
+  for (const size of insertSizes) {
+    const text = insertTexts.get(size) ?? ''
+    for (; rows.length - from >= size; from += size) {
+      const some = rows.slice(from, from + size)
+      const values = some.flatMap(({ stream_id, ts, data }) => [stream_id, ts, data])
+      await db.executeQuery(CompiledQuery.raw(text, values))
+    }
+  }
 }
 
 /** Up to `limit` rows of a stream with `from` <= ts <= `to`, oldest first. */

@@ -15,24 +15,26 @@ import {
   TEXT,
 } from './codec.ts'
 import type { WriteOutcome } from './contract.ts'
-import { type Database, rowsPerInsertMax, type Tx } from './database.ts'
+import type { Database, Tx } from './database.ts'
 import { livingDevices } from './devices.ts'
 import {
-  type GroupLayout,
+  GroupLayout,
   groupKey,
   type LayoutCache,
   loadLayouts,
   type SeriesName,
   slotsPerStreamMax,
+  wellFormed,
 } from './layout.ts'
-import { getOrInsert } from './maps.ts'
-import { pollKey, readPolls } from './polls.ts'
+import type { NewestCache } from './newest.ts'
+import { insertPolls, pollKey, readPolls } from './polls.ts'
 import { registerSeries } from './register.ts'
 import { type TextCache, TextWriter } from './texts.ts'
 
 export interface WriteCaches {
   layouts: LayoutCache
   texts: TextCache
+  newest: NewestCache
 }
 
 /** What one collection puts into one stream. */
@@ -65,10 +67,17 @@ export async function writeBatch(
   batch: readonly AcceptedCollection[],
 ): Promise<WriteOutcome[]> {
   const prepared = await prepareBatch(database, caches, batch)
-  const { outcomes, texts } = await database.transaction(tx =>
-    storeBatch(database, tx, caches.texts, prepared),
-  )
+  let attempts = 0
+  const { outcomes, texts } = await database.transaction(tx => {
+    // Where another process stored the same poll meanwhile, the second attempt looks and merges.
+    const newest = attempts++ === 0 ? caches.newest : null
+    return storeBatch(database, tx, caches.texts, newest, prepared)
+  })
   caches.texts.merge(texts.learned)
+  for (const one of prepared) {
+    if (!('refused' in one))
+      for (const { streamId } of one.parts) caches.newest.note(streamId, one.at)
+  }
   return outcomes
 }
 
@@ -106,26 +115,19 @@ async function prepareBatch(
   return prepared
 }
 
-/** A text that is not well-formed Unicode would come back from the database as another one. */
-const wellFormed = (text: string) => (text.isWellFormed() ? text : text.toWellFormed())
-
-const rowOf = (collection: AcceptedCollection, index: number): string | null => {
-  const row = collection.rows?.[index]
-  return row === undefined ? null : wellFormed(row)
-}
-
 function missingSeries(
-  collection: AcceptedCollection,
+  { rows, metrics, failed }: AcceptedCollection,
   layout: GroupLayout | undefined,
 ): SeriesName[] {
   const missing: SeriesName[] = []
-  if (collection.failed !== null) return missing
-  for (const [metric, values] of collection.metrics) {
-    const rows = layout?.rowsOf(metric)
-    for (let index = 0; index < values.length; index++) {
-      const row = rowOf(collection, index)
-      if (!rows?.has(row)) missing.push({ metric, row })
-    }
+  if (failed !== null) return missing
+  const placement = (layout ?? new GroupLayout([])).placement(rows)
+  for (const metric of metrics.keys()) {
+    const places = placement.of(metric)
+    if (!places.includes(-1)) continue
+    placement.keys.forEach((row, index) => {
+      if (places[index] === -1) missing.push({ metric, row })
+    })
   }
   return missing
 }
@@ -153,23 +155,26 @@ function failedParts(layout: GroupLayout, reason: GapReason): StreamPart[] {
   })
 }
 
-function goodParts(collection: AcceptedCollection, layout: GroupLayout): StreamPart[] {
-  const parts = new Map<number, StreamPart>()
-  for (const [metric, values] of collection.metrics) {
-    const rows = layout.rowsOf(metric)
-    const gaps = collection.gaps.get(metric)
-    values.forEach((value, index) => {
-      const place = layout.place(rows?.get(rowOf(collection, index)) ?? -1)
-      if (!place) return
-      const part = getOrInsert(parts, place.stream.id, () => ({
-        streamId: place.stream.id,
-        poll: emptyPoll(slotsPerStreamMax),
-        texts: new Map<number, string>(),
-      }))
-      putValue(part, place.slot, value, gaps?.[index] ?? null)
-    })
+function goodParts({ rows, metrics, gaps }: AcceptedCollection, layout: GroupLayout): StreamPart[] {
+  const parts: (StreamPart | undefined)[] = []
+  const placement = layout.placement(rows)
+  for (const [metric, values] of metrics) {
+    const places = placement.of(metric)
+    const reasons = gaps.get(metric)
+    for (let index = 0; index < values.length; index++) {
+      const place = places[index] ?? -1
+      if (place < 0) continue
+      const stream = Math.floor(place / slotsPerStreamMax)
+      const part = parts[stream] ?? emptyPart(layout.streams[stream]?.id ?? 0)
+      parts[stream] = part
+      putValue(part, place % slotsPerStreamMax, values[index] ?? null, reasons?.[index] ?? null)
+    }
   }
-  return [...parts.values()]
+  return parts.filter(part => part !== undefined)
+}
+
+function emptyPart(streamId: number): StreamPart {
+  return { streamId, poll: emptyPoll(slotsPerStreamMax), texts: new Map() }
 }
 
 /** Accept lets no null without a reason and no infinite number pass; if one comes, it is `decode`. */
@@ -188,6 +193,7 @@ async function storeBatch(
   database: Database,
   tx: Tx,
   cache: TextCache,
+  newest: NewestCache | null,
   prepared: readonly (Prepared | { refused: string })[],
 ): Promise<{ outcomes: WriteOutcome[]; texts: TextWriter }> {
   const good = prepared.filter((one): one is Prepared => !('refused' in one))
@@ -197,7 +203,7 @@ async function storeBatch(
     good.map(one => one.deviceUid),
   )
   const kept = good.filter(one => alive.has(one.deviceUid))
-  const pending = await loadPending(tx, kept)
+  const pending = await loadPending(tx, newest, kept)
   const texts = new TextWriter(cache)
   await texts.load(
     tx,
@@ -214,7 +220,12 @@ async function storeBatch(
   return { outcomes, texts }
 }
 
-async function loadPending(tx: Tx, kept: readonly Prepared[]): Promise<Map<string, Pending>> {
+/** @param newest what is newer than that cannot be stored yet; null: look for all */
+async function loadPending(
+  tx: Tx,
+  newest: NewestCache | null,
+  kept: readonly Prepared[],
+): Promise<Map<string, Pending>> {
   const pending = new Map<string, Pending>()
   for (const { at, parts } of kept) {
     for (const { streamId } of parts) {
@@ -223,7 +234,10 @@ async function loadPending(tx: Tx, kept: readonly Prepared[]): Promise<Map<strin
       pending.set(pollKey(streamId, at), fresh)
     }
   }
-  for (const { stream_id, ts, data } of await readPolls(tx, [...pending.values()])) {
+  const perhapsThere = [...pending.values()].filter(
+    ({ streamId, ts }) => newest === null || !newest.isNewer(streamId, ts),
+  )
+  for (const { stream_id, ts, data } of await readPolls(tx, perhapsThere)) {
     const known = pending.get(pollKey(stream_id, ts))
     if (!known) continue
     known.inDatabase = true
@@ -269,12 +283,7 @@ async function writePolls(tx: Tx, pending: readonly Pending[]): Promise<void> {
     .map(({ streamId, ts, poll }) => ({ stream_id: streamId, ts, data: encodePoll(poll) }))
   // A plain INSERT: if another process stored a part of the same poll meanwhile, the transaction
   // runs again and merges; ON DUPLICATE KEY UPDATE ts=ts would lose ours and call it stored.
-  for (let from = 0; from < rows.length; from += rowsPerInsertMax) {
-    await tx
-      .insertInto('poll')
-      .values(rows.slice(from, from + rowsPerInsertMax))
-      .execute()
-  }
+  await insertPolls(tx, rows)
   for (const { streamId, ts, poll } of changed.filter(one => one.inDatabase)) {
     await tx
       .updateTable('poll')

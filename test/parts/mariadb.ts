@@ -23,6 +23,8 @@ export interface MariaDb {
 /** A private server can be killed and started again; an outside one cannot. */
 export interface PrivateMariaDb extends MariaDb {
   port: number
+  /** Of the server as it runs now. */
+  readonly pid: number
   /** Ends the server by its process id; SIGKILL is a crash. */
   stop(signal?: NodeJS.Signals): Promise<void>
   start(): Promise<void>
@@ -78,6 +80,9 @@ export async function startMariaDb(
   await connection.end()
   return {
     port,
+    get pid() {
+      return server?.child.pid ?? 0
+    },
     stop,
     start,
     async createDatabase() {
