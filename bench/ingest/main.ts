@@ -9,6 +9,7 @@ import { createStatusJudge } from '../../server/alarms/status.ts'
 import { connectBus } from '../../server/bus/client.ts'
 import { accept } from '../../server/ingest/accept.ts'
 import { createIngest } from '../../server/ingest/ingest.ts'
+import { acceptOnce } from '../../server/ingest/once.ts'
 import { createMemoryLive } from '../../server/live/memory.ts'
 import type { KnownDevice } from '../../server/model/accepted.ts'
 import { openStore } from '../../server/store/open.ts'
@@ -51,9 +52,11 @@ for (let i = 0; i < DEVICES; i++) {
 const devices = { get: (id: string) => known.get(id), all: () => known.values() }
 const bus = connectBus({ url, clientId: 'ingest', log })
 const live = createMemoryLive()
-const ingest = createIngest({ bus, site: SITE, store, live, devices, consumers: [], log })
+const gate = acceptOnce(accept)
+const common = { bus, site: SITE, store, devices, log, accept: gate }
+const ingest = createIngest({ ...common, live, consumers: [] })
 await ingest.start()
-const judge = createStatusJudge({ bus, site: SITE, devices, store, accept, log })
+const judge = createStatusJudge(common)
 await judge.start()
 
 const publish = (collections: number) =>

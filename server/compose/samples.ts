@@ -7,6 +7,7 @@ import type { Directory } from '../devices/directory.ts'
 import { accept } from '../ingest/accept.ts'
 import type { Ingest } from '../ingest/contract.ts'
 import { createIngest } from '../ingest/ingest.ts'
+import { acceptOnce } from '../ingest/once.ts'
 import type { Live } from '../live/contract.ts'
 import { fillLive } from '../live/fill.ts'
 import { createMemoryLive } from '../live/memory.ts'
@@ -54,28 +55,36 @@ export async function startIngest(
 ): Promise<Ingest> {
   const { config, log, life, bus, store, live, directory } = parts
   const devices = deviceLookup(directory)
-  const ingest = createIngest({ bus, site: config.site, store, live, devices, consumers: [], log })
+  const { site } = config
+  const gate = acceptOnce(accept)
+  const ingest = createIngest({
+    ...{ bus, site, store, live, devices, consumers: [], log },
+    accept: gate,
+  })
   await ingest.start()
   life.started('ingest', () => ingest.close())
-  const judge = createStatusJudge({ bus, site: config.site, devices, store, accept, log })
+  const judge = createStatusJudge({ bus, site, devices, store, accept: gate, log })
   await judge.start()
   life.started('judge', () => judge.close())
   return ingest
 }
 
+/** Asked for each message: what a config says is worked out once. */
 function deviceLookup(directory: Directory): DeviceLookup {
-  const known = (device: Device): KnownDevice => ({
-    id: device.config.id,
-    uid: device.uid,
-    everyMs: parseDuration(device.config.every),
-    enabled: device.config.enabled,
-    kind: device.config.kind,
-  })
+  const known = new WeakMap<Device, KnownDevice>()
+  const knownOf = (device: Device): KnownDevice => {
+    const before = known.get(device)
+    if (before) return before
+    const { id, every, enabled, kind } = device.config
+    const made = { id, uid: device.uid, everyMs: parseDuration(every), enabled, kind }
+    known.set(device, made)
+    return made
+  }
   return {
     get(id) {
       const device = directory.get(id)
-      return device && known(device)
+      return device && knownOf(device)
     },
-    all: () => directory.all().map(known),
+    all: () => directory.all().map(knownOf),
   }
 }

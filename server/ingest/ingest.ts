@@ -6,10 +6,10 @@ import type { Bus, BusMessage } from '../bus/contract.ts'
 import { rowsFilter, samplesFilter } from '../bus/topics.ts'
 import type { Live } from '../live/contract.ts'
 import type { Logger } from '../log.ts'
-import type { AcceptContext, Accepted, DeviceLookup, Refused } from '../model/accepted.ts'
+import type { Accept, AcceptContext, Accepted, DeviceLookup, Refused } from '../model/accepted.ts'
 import { messageOf } from '../model/errors.ts'
 import type { SampleStore } from '../store/contract.ts'
-import { accept, acceptRows } from './accept.ts'
+import { acceptRows, accept as acceptSamples } from './accept.ts'
 import { createAcks } from './acks.ts'
 import type { Consumer, Ingest } from './contract.ts'
 import { createLedger } from './ledger.ts'
@@ -35,6 +35,8 @@ export interface IngestOptions {
   devices: DeviceLookup
   consumers: readonly Consumer[]
   log: Logger
+  /** Another form of the gate, for a process that sends each message through it twice. */
+  accept?: Accept
   /** How far back a collection may lie, ms. */
   retentionMs?: number
   /** Collections that wait for the store before no more are taken. */
@@ -43,7 +45,7 @@ export interface IngestOptions {
 }
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { bus, site, devices, log, now = Date.now } = options
+  const { bus, site, devices, log, now = Date.now, accept = acceptSamples } = options
   const ledger = createLedger()
   const acks = createAcks({ bus, site, log })
   const settler = createSettler({ acks, ledger, log, now })
