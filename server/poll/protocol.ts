@@ -22,6 +22,7 @@ export interface Assignment {
   target: Target
 }
 
+/** What goes over is always an array of these, all that one turn of the event loop said (gather.ts). */
 export type ToThread =
   | { do: 'assign'; devices: Assignment[] }
   | { do: 'drop'; devices: { id: string; epoch: number }[] }
@@ -31,7 +32,10 @@ export type ToThread =
   /** Reads under way may end within `drainMs`, then they are aborted; readers close; the thread ends. */
   | { do: 'close'; drainMs: number }
 
-/** One message for MQTT: JSON text without the sender's numbers; its buffer is transferred. */
+/**
+ * One message for MQTT: JSON text without the sender's numbers. All bodies that go over together lie
+ * in one buffer, which is transferred.
+ */
 export interface EncodedBody {
   channel: 'samples' | 'rows'
   group: string

@@ -8,6 +8,7 @@ import type { Collected, Collector, Surroundings } from '../collectors/collector
 import { messageOf } from '../model/errors.ts'
 import type { Catalogue, ProfileSource } from '../profiles/catalogue.ts'
 import { encodeCollected } from './encode.ts'
+import { createGatherer, intoOneBuffer } from './gather.ts'
 import type {
   Assignment,
   CollectedMessage,
@@ -39,8 +40,11 @@ export function serveThread({ port, init, collectors, buildCatalogue }: ThreadPa
   let logsLeft = logsPerBeatMax
   let logsDropped = 0
 
-  const post = (message: FromThread, transfer: ArrayBuffer[] = []) =>
-    port.postMessage(message, transfer)
+  const outbox = createGatherer<FromThread>(messages => {
+    const buffer = intoOneBuffer(messages)
+    port.postMessage(messages, buffer ? [buffer] : [])
+  }, setImmediate)
+  const post = (message: FromThread) => outbox.say(message)
 
   const logError = (message: string, device: string | null, error: string) => {
     if (logsLeft === 0) {
@@ -81,9 +85,9 @@ export function serveThread({ port, init, collectors, buildCatalogue }: ThreadPa
     if (result.thrown !== null) logError('a collector failed', id, result.thrown)
     const tookMs = performance.now() - startedAt
     const message = collectedMessage(id, epoch, result.collected, tookMs)
-    post(
+    outbox.say(
       message,
-      message.bodies.map(({ body }) => body.buffer),
+      message.bodies.reduce((sum, { body }) => sum + body.length, 0),
     )
   }
 
@@ -108,6 +112,7 @@ export function serveThread({ port, init, collectors, buildCatalogue }: ThreadPa
     await Promise.allSettled([...underWay])
     clearInterval(beat)
     post({ is: 'closed' })
+    outbox.flush()
     port.close()
   }
 
@@ -136,7 +141,7 @@ export function serveThread({ port, init, collectors, buildCatalogue }: ThreadPa
     logsLeft = logsPerBeatMax
     post({ is: 'heartbeat', utilisation: utilization, activeMs: active, abandoned })
   }, heartbeatMs)
-  port.on('message', handle)
+  port.on('message', (messages: ToThread[]) => messages.forEach(handle))
   post({ is: 'heartbeat', utilisation: 0, activeMs: 0, abandoned: 0 })
 }
 

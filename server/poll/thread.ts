@@ -4,6 +4,7 @@
 
 import { Worker } from 'node:worker_threads'
 import { messageOf } from '../model/errors.ts'
+import { createGatherer } from './gather.ts'
 import type { FromThread, ThreadInit, ToThread } from './protocol.ts'
 
 /**
@@ -92,7 +93,7 @@ export function startThread(options: ThreadOptions): PollThread {
     failure = messageOf(error)
   })
   worker.on('exit', code => died(failure ?? `it ended with code ${code}`))
-  worker.on('message', (message: FromThread) => {
+  const receive = (message: FromThread) => {
     if (message.is === 'heartbeat') {
       utilisation = ready ? utilisation + smoothing * (message.utilisation - utilisation) : 0
       abandoned = message.abandoned
@@ -100,7 +101,9 @@ export function startThread(options: ThreadOptions): PollThread {
       beatAt = performance.now()
     }
     options.onMessage(message)
-  })
+  }
+  worker.on('message', (messages: FromThread[]) => messages.forEach(receive))
+  const outbox = createGatherer<ToThread>(messages => worker.postMessage(messages), queueMicrotask)
 
   const kill = () => {
     over = true
@@ -151,14 +154,14 @@ export function startThread(options: ThreadOptions): PollThread {
     get ready() {
       return ready
     },
-    post: message => worker.postMessage(message),
+    post: message => outbox.say(message),
     measure: () => void measure(),
     kill,
     gone,
     ended,
     async close(drainMs, hardMs) {
       over = true
-      worker.postMessage({ do: 'close', drainMs } satisfies ToThread)
+      outbox.say({ do: 'close', drainMs })
       await ended(hardMs)
     },
   }
