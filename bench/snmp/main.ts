@@ -15,7 +15,7 @@ import { findPeers } from './peers.ts'
 import type { RoleJob } from './role.ts'
 import { type Fleet, startFleet } from './simulator.ts'
 
-const PARTS = ['engine', 'role', 'paced', 'net-snmp', 'peers'] as const
+const PARTS = ['engine', 'role', 'paced', 'given', 'net-snmp', 'peers'] as const
 const SITE = 'bench'
 const USER = { username: 'bench', password: 'bench', publish: ['#'], subscribe: ['#'] }
 
@@ -96,13 +96,16 @@ async function ours(t: Teardown, wanted: Wanted, fleet: Fleet, security: Securit
   if (parts.has('engine')) {
     await row(`engine ${security}`, () => measure('engine.ts', job, profileDir))
   }
-  if (!parts.has('role') && !parts.has('paced')) return
+  if (!(['role', 'paced', 'given'] as const).some(part => parts.has(part))) return
   if (!(await which('mosquitto'))) return say('(poll role left out: no Mosquitto here)')
-  const role = async (every: string | null, warmSeconds: number) => {
-    const roleJob: RoleJob = { ...job, ...(await startReceivers(t)), every, warmSeconds }
+  const role = async (every: string | null, warmSeconds: number, given = false) => {
+    const roleJob: RoleJob = { ...job, ...(await startReceivers(t)), every, warmSeconds, given }
     return measure('role.ts', roleJob, profileDir)
   }
   if (parts.has('role')) await row(`poll role ${security}, flat out`, () => role(null, 3))
+  if (parts.has('given') && security === 'v2c') {
+    await row('poll role without reading', () => role(null, 3, true))
+  }
   if (parts.has('paced')) {
     await row(`poll role ${security}, each 10 s`, () => role('10s', 10))
   }

@@ -21,6 +21,8 @@ export interface RoleJob extends Job {
   dir: string
   /** Interval of each device; null: each is polled again as soon as it was. */
   every: string | null
+  /** True: devices that answer at once, so that all but the reading is measured. */
+  given: boolean
   /** From the second read of all to the measuring. */
   warmSeconds: number
 }
@@ -28,7 +30,7 @@ export interface RoleJob extends Job {
 /** For all devices to be read twice, before measuring begins all the same. */
 const warmMsMax = 180_000
 /** Messages that may wait in the spool before flat-out polling holds back. */
-const waitingMax = 2000
+const waitingMax = 500
 
 const job = jobOf<RoleJob>()
 const { fleet, broker } = job
@@ -58,6 +60,7 @@ const poller = createPoller({
     if (job.every === null && parts.channel === 'samples') resting.push(parts.device)
   },
   onReceipt: () => {},
+  ...(job.given ? { workerUrl: new URL('./given-worker.ts', import.meta.url) } : {}),
   log,
 })
 
