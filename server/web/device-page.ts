@@ -11,6 +11,7 @@ import type { WebContext } from './context.ts'
 import { type DeviceView, loadDevice } from './device-data.ts'
 import { type ReadLine, readsOf } from './reads.ts'
 import { type TableView, tableOf } from './tables.ts'
+import { type TuningView, tuningView } from './tuning.ts'
 import type { TimeWindow } from './window.ts'
 import { plainText, type StatusView, statusView } from './words.ts'
 
@@ -58,6 +59,7 @@ export interface DevicePage extends Record<string, unknown> {
   facts: { title: string; value: string }[]
   chosenBecause: string[]
   reads: ReadLine[]
+  tuning: TuningView | null
   sections: SectionView[]
   /** Empty where there is nothing new to tell. */
   steps: Step[]
@@ -87,6 +89,7 @@ export async function devicePageData(
     facts: factsOf(identity?.facts ?? {}, [header.name, header.location]),
     chosenBecause: (identity?.chosenBecause ?? []).map(text => plainText(text, 400)),
     reads: readsOf(web, view),
+    tuning: tuningView(web, view),
     sections,
     steps,
     waiting: sections.length > 0 ? '' : waitingText(view, header, web.devices.receipts(id)),

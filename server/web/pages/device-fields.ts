@@ -61,6 +61,9 @@ export function valuesOf({ config, version }: Device): Values {
     location: plainText(config.location),
     tags: (config.tags ?? []).map(tag => plainText(tag)).join(' '),
     enabled: config.enabled ? 'on' : '',
+    'tuning.repetitions': String(config.tuning?.repetitions ?? ''),
+    'tuning.inFlight': String(config.tuning?.inFlight ?? ''),
+    'tuning.kindness': config.tuning?.kindness ?? 'on',
   }
   if (credentials) values['credentials.version'] = credentials.version
   if (credentials?.version === '3') {
@@ -99,12 +102,24 @@ export function documentOf(values: Values, stored: Device | null): Record<string
   if (kind === 'snmp') {
     document.port = text('port') === '' ? undefined : numberOr(text('port'))
     document.credentials = credentialsOf(text, stored?.config.credentials)
+    document.tuning = tuningOf(text)
   }
   if (kind === 'agent') delete document.address
   return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== undefined))
 }
 
 type Text = (name: string) => string
+
+/** Only what is fixed; the rest is learned. */
+function tuningOf(text: Text): Record<string, unknown> | undefined {
+  const fixed = (name: string) => (text(name) === '' ? undefined : numberOr(text(name)))
+  const pins = defined({
+    repetitions: fixed('tuning.repetitions'),
+    inFlight: fixed('tuning.inFlight'),
+    kindness: text('tuning.kindness') === 'off' ? 'off' : undefined,
+  })
+  return Object.keys(pins).length > 0 ? pins : undefined
+}
 
 function credentialsOf(text: Text, stored: DeviceConfig['credentials']): Record<string, unknown> {
   const version = text('credentials.version')
@@ -180,6 +195,9 @@ const LABELS: Record<string, string> = {
   every: 'Poll every',
   timeout: 'Timeout',
   retries: 'Retries',
+  'tuning.repetitions': 'Rows in one request',
+  'tuning.inFlight': 'Requests at once',
+  'tuning.kindness': 'When it is slowed down by polling',
   profiles: 'Profiles',
   location: 'Location',
   tags: 'Tags',
