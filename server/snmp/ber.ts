@@ -27,7 +27,7 @@ const lengthOctetsMax = 4
 const integerOctetsMax = 5
 /** Octets of one sub-identifier: 32 bits by seven. */
 const subIdOctetsMax = 5
-/** Sub-identifiers of one OID (RFC 3416, section 4.1). */
+/** Sub-identifiers of one OID (RFC 3416, section 4.1); the first two are one on the wire. */
 const subIdsMax = 128
 
 /** A place in octets that steps from element to element; `end` bounds every step. */
@@ -99,7 +99,7 @@ export function readInteger(bytes: Uint8Array, at: number, end: number): number 
 
 /** Dotted text; null for what is no OID: empty, unfinished, too long or beyond 32 bits. */
 export function readOid(bytes: Uint8Array, at: number, end: number): string | null {
-  const ids = readSubIds(bytes, at, end)
+  const ids = readSubIds(bytes, at, end, subIdsMax - 1)
   if (ids === null) return null
   // The first two share one: 40 × first + second, where only under 0 and 1 the second is below 40.
   const dot = ids.indexOf('.')
@@ -109,7 +109,12 @@ export function readOid(bytes: Uint8Array, at: number, end: number): string | nu
 }
 
 /** Sub-identifiers just as they stand, dotted, as an index below a column; null as readOid. */
-export function readSubIds(bytes: Uint8Array, at: number, end: number): string | null {
+export function readSubIds(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  countMax = subIdsMax,
+): string | null {
   let text = ''
   let value = 0
   let octets = 0
@@ -119,7 +124,7 @@ export function readSubIds(bytes: Uint8Array, at: number, end: number): string |
     value = value * 128 + (octet & 0x7f)
     if (++octets > subIdOctetsMax || value > 0xffff_ffff) return null
     if (octet > 0x7f) continue
-    if (++count > subIdsMax) return null
+    if (++count > countMax) return null
     text = count === 1 ? `${value}` : `${text}.${value}`
     value = 0
     octets = 0
