@@ -39,6 +39,8 @@ import {
 
 /** Engines that answered with the user's keys: a pair of supervisors takes turns, spoofers do not. */
 const enginesMax = 4
+/** Ids that are remembered as spent: more than one session has on the way for one try each. */
+const spentMax = 32
 const LEVELS = { noAuthNoPriv: 0, authNoPriv: FLAG.auth, authPriv: FLAG.auth | FLAG.priv } as const
 const LEVEL_BITS = FLAG.auth | FLAG.priv
 const NO_OCTETS = new Uint8Array(0)
@@ -68,8 +70,10 @@ export function usmSecurity(
   /** The engine that a report without a digest named last, and whether it is asked next. */
   let candidate: Engine | null = null
   let asksCandidate = false
-  /** The id of the message that went to a candidate: one more such report for it is not heeded. */
-  let candidateId = -1
+  /** Ids whose report without a digest is not heeded: one was, or they were sent for a report. */
+  const spent: number[] = []
+  /** The next message is sent for a report. */
+  let resends = false
   /** A clock behind the known one, as an authentic report told it: its answer must confirm it. */
   let earlier: { engine: Engine; clock: Clock } | null = null
   /** An authentic report came, and no answer after it. */
@@ -90,10 +94,16 @@ export function usmSecurity(
     engines.length = Math.min(engines.length, enginesMax)
   }
 
+  const spend = (id: number) => {
+    spent.push(id)
+    if (spent.length > spentMax) spent.shift()
+  }
+
   const encode = (pdu: Uint8Array, id: number): Uint8Array => {
     const engine = asksCandidate ? candidate : (engines[0] ?? null)
-    if (asksCandidate) candidateId = id
     asksCandidate = false
+    if (resends) spend(id)
+    resends = false
     return engine === null ? discovery(id) : request(engine, pdu, id)
   }
 
@@ -158,10 +168,11 @@ export function usmSecurity(
   }
 
   const rediscovered = (engineId: Uint8Array, engine: Engine | null, id: number): Verdict => {
-    if (engineId.length === 0 || id === candidateId) return WEAK
+    if (engineId.length === 0 || spent.includes(id)) return WEAK
+    spend(id)
     candidate = engine ?? createEngine(engineId, credentials)
     asksCandidate = true
-    return RESEND
+    return resend()
   }
 
   /** It says that it comes from this engine. Digest, then time, then the text (section 3.2). */
@@ -199,7 +210,7 @@ export function usmSecurity(
     awaitsAnswer = true
     probes = false
     prefer(engine)
-    return RESEND
+    return resend()
   }
 
   /** Whether it fits the engine's clock, or the earlier one that it confirms. */
@@ -231,7 +242,13 @@ export function usmSecurity(
     }
     prefer(engine)
     awaitsAnswer = false
+    asksCandidate = false
     return { kind: 'pdu', bytes: data, at: scoped.at, end: scoped.end }
+  }
+
+  const resend = (): Verdict => {
+    resends = true
+    return RESEND
   }
 
   const failed = (report: string): Verdict => ({
@@ -248,6 +265,7 @@ export function usmSecurity(
       const told = awaitsAnswer ? silentAfterDigest(where, credentials) : null
       probes = level !== LEVELS.noAuthNoPriv
       awaitsAnswer = false
+      asksCandidate = false
       return told
     },
   }

@@ -11,11 +11,16 @@ const run = promisify(execFile)
 
 export interface SnmpdUser {
   name: string
-  auth: 'MD5' | 'SHA' | 'SHA-224' | 'SHA-256' | 'SHA-384' | 'SHA-512'
-  authKey: string
-  priv: 'DES' | 'AES'
-  privKey: string
+  /** None: the user has no keys. */
+  auth?: 'MD5' | 'SHA' | 'SHA-224' | 'SHA-256' | 'SHA-384' | 'SHA-512'
+  authKey?: string
+  /** With -C the key is lengthened as Cisco does it. */
+  priv?: 'DES' | 'AES' | 'AES-192' | 'AES-192-C' | 'AES-256' | 'AES-256-C'
+  privKey?: string
+  /** The lowest level that the agent serves the user at. */
   level?: 'noauth' | 'auth' | 'priv'
+  /** Serves the user in all contexts, not only in the nameless one. */
+  anyContext?: boolean
 }
 
 export interface SnmpdOptions {
@@ -23,6 +28,8 @@ export interface SnmpdOptions {
   users?: readonly SnmpdUser[]
   /** The same port again, after a stop. */
   port?: number
+  /** What an agent before it kept, its engineID and engineBoots among that: an agent restarted. */
+  stateDir?: string
   /** More lines of snmpd.conf. */
   extraConf?: string
 }
@@ -31,6 +38,7 @@ export interface Snmpd {
   address: string
   port: number
   community: string
+  stateDir: string
   stop(signal?: NodeJS.Signals): Promise<void>
   /** Debian's snmpget and its like with numeric output: `.OID = TYPE: value` lines. */
   client(command: 'snmpget' | 'snmpbulkwalk', args: readonly string[]): Promise<string[]>
@@ -56,13 +64,14 @@ export async function startSnmpd(t: Teardown, options: SnmpdOptions = {}): Promi
       'sysName pollux-test',
       'sysLocation rack 7',
       'sysServices 72',
-      ...users.map(u => `createUser ${u.name} ${u.auth} ${u.authKey} ${u.priv} ${u.privKey}`),
-      ...users.map(u => `rouser ${u.name} ${u.level ?? 'priv'}`),
+      'view everything included .1',
+      ...users.flatMap(userLines),
       options.extraConf ?? '',
       '',
     ].join('\n'),
   )
-  const env = { SNMP_PERSISTENT_DIR: path.join(dir, 'per'), MIBS: '' }
+  const stateDir = options.stateDir ?? path.join(dir, 'per')
+  const env = { SNMP_PERSISTENT_DIR: stateDir, MIBS: '' }
   const client: Snmpd['client'] = (command, args) => {
     const oids = args.filter(arg => /^\.?1\./.test(arg))
     const rest = args.filter(arg => !oids.includes(arg))
@@ -99,5 +108,14 @@ export async function startSnmpd(t: Teardown, options: SnmpdOptions = {}): Promi
     { env },
   )
   t.teardown(() => part.stop())
-  return { address: '127.0.0.1', port, community, stop: part.stop, client }
+  return { address: '127.0.0.1', port, community, stateDir, stop: part.stop, client }
+}
+
+function userLines(user: SnmpdUser): string[] {
+  const keys = [user.auth, user.authKey, user.priv, user.privKey].filter(one => one !== undefined)
+  const served = `rouser ${user.name} ${user.level ?? 'priv'}`
+  return [
+    ['createUser', user.name, ...keys].join(' '),
+    user.anyContext ? `${served} -V everything *` : served,
+  ]
 }

@@ -110,8 +110,16 @@ const report = (number: number) =>
     varbinds(`1.3.6.1.6.3.15.1.1.${number}.0`, Uint8Array.of(TAG.counter32, 1, 1)),
   )
 
-/** After discovery, at boots 3 and time 1000. */
+/** After discovery and one answer, at boots 3 and time 1000. */
 function acquainted(credentials: UsmCredentials = OPS) {
+  const met = introduced(credentials)
+  met.say(OURS, credentials.level === 'authNoPriv' ? { level: 1 } : {})
+  met.ask()
+  return met
+}
+
+/** After discovery: the first request is on the way. */
+function introduced(credentials: UsmCredentials = OPS) {
   const met = meet(credentials)
   met.ask()
   met.say(OURS, { report: 'engine' })
@@ -242,7 +250,7 @@ t.test('refusals, each in its words', async t => {
 })
 
 t.test('silence after a good digest', async t => {
-  const met = acquainted()
+  const met = introduced()
   t.match(met.silence()?.message, /accepted the user "ops" and its authentication key/)
   t.match(met.ask(), { boots: 0, time: 0 }, 'asks for a sign of life')
   t.equal(met.silence(), null, 'no sign: it may be down')
