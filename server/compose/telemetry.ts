@@ -107,19 +107,10 @@ export function statusSections({
           value: taken.storeError ?? store.dialect,
           meaning: 'where samples are kept',
         },
-        ...Object.entries(senders).map(([name, { ledger }]) => ({
-          name: `Sender “${name}”`,
-          value: `${number(ledger.sent)} sent = ${number(ledger.stored)} stored + ${number(ledger.refused)} refused + ${number(ledger.dropped)} dropped + ${number(ledger.waiting)} waiting`,
-          meaning:
-            'collections and row lists, since this data folder was made or the program started',
-        })),
-        {
-          name: 'Ingest',
-          value: `${number(taken.stored)} stored, ${number(taken.duplicate)} sent twice, ${number(refusedOf(ingest))} refused, ${number(taken.waiting)} waiting`,
-          meaning: 'since the start, from every sender',
-        },
+        ...Object.entries(senders).flatMap(([name, sender]) => senderRows(name, sender)),
       ],
     },
+    { title: 'Ingest', rows: ingestRows(ingest) },
     {
       title: 'Polling',
       rows: [
@@ -156,6 +147,64 @@ export function statusSections({
     })
   }
   return sections
+}
+
+type Row = StatusSection['rows'][number]
+
+const count = (value: number): string => Math.round(value).toLocaleString('en')
+
+function senderRows(name: string, { ledger, stats }: SpoolingSender): Row[] {
+  const { sent, stored, refused, dropped, waiting } = ledger
+  const { bytes, files, diskError, lost } = stats.spool
+  return [
+    {
+      name: `Sender “${name}”`,
+      value: `${count(sent)} sent = ${count(stored)} stored + ${count(refused)} refused + ${count(dropped)} dropped + ${count(waiting)} waiting`,
+      meaning: 'collections and row lists, since this data folder was made or the program started',
+    },
+    {
+      name: `Spool “${name}”`,
+      value:
+        diskError ??
+        `${(bytes / 2 ** 20).toFixed(1)} MB in ${count(files)} files${lost > 0 ? `, ${count(lost)} records lost to a damaged disk` : ''}`,
+      meaning: 'kept on disk until the database has them',
+    },
+  ]
+}
+
+function ingestRows(ingest: Ingest): Row[] {
+  const taken = ingest.stats()
+  const { recent } = taken
+  const percent = (share: number) => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`
+  const slowest =
+    recent.commitShare > recent.acceptShare ? 'writing to the store' : 'reading messages'
+  return [
+    {
+      name: 'Rate',
+      value: `${count(recent.messagesPerSecond)} messages/s, ${count(recent.samplesPerSecond)} samples/s`,
+      meaning: 'over the last minute',
+    },
+    {
+      name: 'Waiting',
+      value: `${count(taken.queued)} for the store, ${count(taken.partsHeld)} parts for the others of their collection`,
+      meaning: 'senders keep what is not acknowledged',
+    },
+    {
+      name: 'Slowest step',
+      value: `${slowest}: ${percent(Math.max(recent.commitShare, recent.acceptShare))} of the time${recent.commitMs === null ? '' : `, ${recent.commitMs.toFixed(1)} ms a batch`}`,
+      meaning: 'at 100 % senders are slowed down',
+    },
+    {
+      name: 'Taken',
+      value: `${count(taken.stored)} stored, ${count(taken.duplicate)} sent twice, ${count(refusedOf(ingest))} refused, ${count(taken.dropped)} dropped`,
+      meaning: 'since the start, from every sender',
+    },
+    {
+      name: 'Lost on the way',
+      value: `${count(taken.acksLost)} acknowledgements, ${count(taken.partsIncomplete)} parts, ${count(taken.liveErrors)} live values`,
+      meaning: 'acknowledgements are repeated, live values filled again',
+    },
+  ]
 }
 
 function refusedOf(ingest: Ingest): number {

@@ -2,6 +2,7 @@
 
 import type { AcceptedCollection } from '../model/accepted.ts'
 import type { LedgerCounts } from './ledger.ts'
+import type { RecentSummary } from './recent.ts'
 
 /** Hears of every accepted collection at once, before it is committed; a resend comes again. */
 export interface Consumer {
@@ -21,6 +22,8 @@ export interface IngestStats extends LedgerCounts {
   consumerErrors: number
   /** Null while the store takes what it is given. */
   storeError: string | null
+  /** The last minute. */
+  recent: RecentSummary
 }
 
 export interface Ingest {

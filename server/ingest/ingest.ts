@@ -6,7 +6,14 @@ import type { Bus, BusMessage } from '../bus/contract.ts'
 import { rowsFilter, samplesFilter } from '../bus/topics.ts'
 import type { Live } from '../live/contract.ts'
 import type { Logger } from '../log.ts'
-import type { Accept, AcceptContext, Accepted, DeviceLookup, Refused } from '../model/accepted.ts'
+import type {
+  Accept,
+  AcceptContext,
+  Accepted,
+  AcceptedCollection,
+  DeviceLookup,
+  Refused,
+} from '../model/accepted.ts'
 import { messageOf } from '../model/errors.ts'
 import type { SampleStore } from '../store/contract.ts'
 import { acceptRows, accept as acceptSamples } from './accept.ts'
@@ -14,6 +21,7 @@ import { createAcks } from './acks.ts'
 import type { Consumer, Ingest } from './contract.ts'
 import { createLedger } from './ledger.ts'
 import { createAssembler, type PartOutcome } from './parts.ts'
+import { createRecent } from './recent.ts'
 import { Refusal } from './refusal.ts'
 import { createSettler, type Settler } from './settle.ts'
 import { createTeller, type Teller } from './tell.ts'
@@ -47,6 +55,7 @@ export interface IngestOptions {
 export function createIngest(options: IngestOptions): Ingest {
   const { bus, site, devices, log, now = Date.now, accept = acceptSamples } = options
   const ledger = createLedger()
+  const recent = createRecent()
   const acks = createAcks({ bus, site, log })
   const settler = createSettler({ acks, ledger, log, now })
   const teller = createTeller(options.live, options.consumers, log)
@@ -55,7 +64,11 @@ export function createIngest(options: IngestOptions): Ingest {
     log,
     queueMax: options.queueMax,
     onSettled: settler.settle,
-    onAttempt: () => void acks.flush(),
+    onAttempt: ms => {
+      recent.add('commitMs', ms)
+      recent.add('batches', 1)
+      void acks.flush()
+    },
   })
   const parts = createPartsIntake({ settler, teller, writer, now })
   const stops: (() => Promise<void>)[] = []
@@ -71,11 +84,15 @@ export function createIngest(options: IngestOptions): Ingest {
   const onSamples = async ({ topic, payload }: BusMessage) => {
     if (closed) return
     ledger.received()
+    const begin = performance.now()
     const accepted = accept({ topic, payload }, context())
+    recent.add('acceptMs', performance.now() - begin)
+    recent.add('messages', 1)
     if (accepted.refused !== null) return refuse(accepted)
     if (!settler.isNew(accepted.number)) return
     if (accepted.part) return parts.take(accepted, accepted.part, payload.length)
     const { collection, number } = accepted
+    recent.add('samples', valuesOf(collection))
     teller.tell(collection)
     const rest = { ...fromOne(number), bytes: payload.length, refusedAt: null }
     return writer.offer({ kind: 'samples', collection, ...rest })
@@ -124,6 +141,7 @@ export function createIngest(options: IngestOptions): Ingest {
       liveErrors: teller.errors.live,
       consumerErrors: teller.errors.consumer,
       storeError: writer.storeError,
+      recent: recent.summary(),
     }),
     close: () => {
       closed ??= close()
@@ -175,6 +193,10 @@ function createPartsIntake({ settler, teller, writer, now }: PartsIntakeOptions)
     /** What is here goes to the writer at once. */
     end: () => void takeAll(assembler.drain()),
   }
+}
+
+function valuesOf({ metrics, rows }: AcceptedCollection): number {
+  return metrics.size * (rows?.length ?? 1)
 }
 
 function fromOne(number: Accepted['number']) {

@@ -24,8 +24,8 @@ export interface WriterOptions {
   log: Logger
   /** Called once for each entry that was offered. */
   onSettled: (entry: Entry, outcome: Settled) => void
-  /** Called after each attempt, when its entries are settled. */
-  onAttempt: () => void
+  /** Called after each attempt, when its entries are settled, with the ms that the store took. */
+  onAttempt: (ms: number) => void
   queueMax?: number | undefined
 }
 
@@ -58,7 +58,9 @@ export function createWriter({
   let closed = false
 
   const attempt = async () => {
+    const begin = performance.now()
     const result = await writeBatch(queue.take(), store, state.taken)
+    const took = performance.now() - begin
     for (const [entry, outcome] of result.settled) {
       if (queue.settle(entry)) onSettled(entry, outcome)
     }
@@ -74,7 +76,7 @@ export function createWriter({
     state.failures = error === null ? 0 : state.failures + 1
     state.error = error
     state.away = result.left.length > 0
-    onAttempt()
+    onAttempt(took)
   }
   const pause = async () => {
     if (closing.signal.aborted) return state.failures > 0 ? delay(closingPauseMs) : undefined
