@@ -277,7 +277,7 @@ export const SETTINGS: readonly Setting<keyof Config>[] = [
     fallback: 'dgram',
     read: snmpTransport,
     meaning:
-      'how SNMP datagrams are sent: `dgram`, or `batched` where thousands of devices are polled',
+      'how SNMP datagrams are sent: `dgram`, or `batched` for thousands of requests a second',
   }),
 ]
 

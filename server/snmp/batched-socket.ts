@@ -78,6 +78,8 @@ export function growReceiveBuffer(libc: c.Libc, fd: number, octets: number): num
   return value[0] ?? 0
 }
 
+const isGone = (errno: number) => errno === EBADF || errno === ENOTSOCK
+
 export class BatchedSocket {
   readonly #parts: SocketParts
   readonly #fd: number
@@ -86,6 +88,8 @@ export class BatchedSocket {
   readonly #peers: Peer[] = []
   readonly #addresses: Uint8Array[] = []
   #failed = false
+  /** Whether the descriptor is ours to close: its number may be another's by now. */
+  #owned = true
 
   constructor(parts: SocketParts, fd: number, names: Names) {
     this.#parts = parts
@@ -97,7 +101,7 @@ export class BatchedSocket {
     return this.#peers.length
   }
 
-  /** True from the first error on after which the descriptor is of no use. */
+  /** True once it is closed, or after an error of the whole socket. */
   get failed(): boolean {
     return this.#failed
   }
@@ -149,7 +153,7 @@ export class BatchedSocket {
         counters.sent += sent
       } else if (errno === EAGAIN) {
         break
-      } else if (errno === EBADF || errno === ENOTSOCK) {
+      } else if (isGone(errno)) {
         this.#fail(errno, 'send')
         break
       } else if (errno !== EINTR) {
@@ -201,16 +205,14 @@ export class BatchedSocket {
 
   #fail(errno: number, call: string): void {
     this.#failed = true
+    if (isGone(errno)) this.#owned = false
     this.#parts.fault(systemError(call, errno, null), null)
   }
 
-  /** What still waits is dropped. */
+  /** What still waits is dropped. May be called twice. */
   close(): void {
     this.#failed = true
-    try {
-      closeSync(this.#fd)
-    } catch {
-      // Somebody else has closed it: that is what made it fail.
-    }
+    if (this.#owned) closeSync(this.#fd)
+    this.#owned = false
   }
 }
