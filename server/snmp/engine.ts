@@ -1,23 +1,17 @@
-// One SNMP request after the other over npm net-snmp, with everything that it gets wrong kept away:
-// the rest of this folder asks an Engine, and another codec can stand in its place.
+// Questions to one device and their answers, as the reads of scalars and of tables ask them.
 
-import { AppError, messageOf } from '../model/errors.ts'
-import { type CreateSocket, createGuard } from './guard.ts'
-import { codeOf, isVerdict, type NativeSession, openNative, send, verdictOf } from './native.ts'
-import {
-  aborted,
-  authError,
-  closedError,
-  decodeError,
-  timeoutError,
-  unreachableError,
-} from './problems.ts'
-import type { SessionCounters, SessionOptions, VarBind } from './session.ts'
-import { createTurns } from './turns.ts'
-import { decodeValue } from './values.ts'
+import { AppError } from '../model/errors.ts'
+import { encodeOid } from './ber.ts'
+import { type Client, type Exchange, type Reply, SnmpRequest } from './exchange.ts'
+import { Lane } from './lane.ts'
+import { encodePdu, type PduHead, readVarBinds } from './message.ts'
+import { aborted, closedError } from './problems.ts'
+import type { SessionCounters, VarBind } from './session.ts'
 
-/** Requests waiting for their turn in one session; one is on the way at a time. */
+/** Requests waiting for their turn in one session. */
 const waitingMax = 64
+/** GET requests that are kept encoded in one thread: most devices are asked for the same. */
+const encodedGetsMax = 2000
 
 /** One request of RFC 3416, section 4.2. */
 export type Question =
@@ -36,130 +30,155 @@ export interface Engine {
   close(): void
 }
 
-/** net-snmp's ResponseInvalidCode: EAuthFailure, ENotInTimeWindow. */
-const AUTH_FAILURE = 5
-const OUTSIDE_TIME_WINDOW = 14
-/** Its words for the two reports that a new discovery cures: the device's engine was restarted. */
-const RESYNC_TEXT = /Not In Time Window|Unknown Engine ID/
+/** An engine that takes requests as they are on the wire, too. */
+export interface WireEngine extends Engine {
+  readonly client: Client
+  /**
+   * Puts a request in the session's order; its reply hears all that becomes of it.
+   * @throws AppError where the session is closed or too many wait
+   */
+  put(request: SnmpRequest): void
+  /** The reply hears nothing more. */
+  take(request: SnmpRequest): void
+}
 
-/** An engine for one device; its UDP socket is opened at the first question. */
-export function createEngine(options: SessionOptions, createSocket: CreateSocket): Engine {
-  const counters = { requests: 0, retries: 0, timeouts: 0, varbinds: 0, dropped: 0 }
-  let failCurrent: ((error: Error) => void) | null = null
-  let native: NativeSession | null = null
+/** RFC 3416, section 3. */
+const STATUS_TEXTS = [
+  'noError',
+  'tooBig',
+  'noSuchName',
+  'badValue',
+  'readOnly',
+  'genErr',
+  'noAccess',
+  'wrongType',
+  'wrongLength',
+  'wrongEncoding',
+  'wrongValue',
+  'noCreation',
+  'inconsistentValue',
+  'resourceUnavailable',
+  'commitFailed',
+  'undoFailed',
+  'authorizationError',
+  'notWritable',
+  'inconsistentName',
+]
+
+export function statusText(status: number): string {
+  return STATUS_TEXTS[status] ?? `error-status ${status}`
+}
+
+const encodedGets = new Map<string, Uint8Array>()
+
+function encodeQuestion(question: Question): Uint8Array {
+  const { type, oids } = question
+  if (type === 'bulk') {
+    const { repetitions } = question
+    return encodePdu(type, oids.map(encodeOid), { nonRepeaters: 0, repetitions })
+  }
+  if (type === 'next') return encodePdu(type, oids.map(encodeOid))
+  const key = oids.join(' ')
+  const known = encodedGets.get(key)
+  if (known) return known
+  if (encodedGets.size >= encodedGetsMax) encodedGets.clear()
+  const pdu = encodePdu(type, oids.map(encodeOid))
+  encodedGets.set(key, pdu)
+  return pdu
+}
+
+/** @param inFlight requests of this session on the way at once */
+export function createEngine(
+  session: Omit<Client, 'ended' | 'silent'>,
+  exchange: Exchange,
+  inFlight: number,
+): WireEngine {
+  const { counters, options } = session
+  const lane = new Lane(exchange, inFlight, waitingMax)
+  const pending = new Set<SnmpRequest>()
   let closed = false
 
-  const guard = createGuard({
-    session: options,
-    counters,
-    createSocket,
-    onFault: error => failCurrent?.(unreachableError(options, error)),
-  })
-  const turns = createTurns(
-    waitingMax,
-    () =>
-      new AppError('E_SNMP_ERROR', `${waitingMax} requests wait for ${options.address} already`),
-    aborted,
-  )
-
-  const forget = () => {
-    const old = native
-    native = null
-    old?.cancelRequests(new Error('the session was left'))
+  const client: Client = {
+    ...session,
+    silent: false,
+    ended(request) {
+      pending.delete(request)
+      lane.ended(request)
+    },
   }
 
-  const decode = (oid: string, type: number | undefined, value: unknown, bad: boolean): VarBind => {
-    const decoded = bad ? null : decodeValue(type, value)
-    if (decoded === null) counters.dropped++
-    return { oid, value: decoded ?? { type: 'none' } }
+  const put = (request: SnmpRequest) => {
+    if (closed) throw closedError(options)
+    if (!lane.add(request)) {
+      const text = `${waitingMax} requests wait for ${options.address} already`
+      throw new AppError('E_SNMP_ERROR', text)
+    }
+    if (request.state !== 'over') pending.add(request)
   }
 
-  /** One question, once: settles exactly once, whatever net-snmp does afterwards. */
-  const attempt = (question: Question, signal?: AbortSignal): Promise<Answer> =>
+  const take = (request: SnmpRequest) => {
+    pending.delete(request)
+    lane.remove(request)
+  }
+
+  const ask = (question: Question, signal?: AbortSignal): Promise<Answer> =>
     new Promise((resolve, reject) => {
-      let settled = false
-      const settle = (act: () => void) => {
-        if (settled) return
-        settled = true
-        failCurrent = null
-        signal?.removeEventListener('abort', onAbort)
-        guard.end()
-        act()
+      if (signal?.aborted) return reject(aborted(signal))
+      const onAbort = () => {
+        take(request)
+        reject(aborted(signal))
       }
-      const fail = (error: Error) => {
-        settle(() => reject(error))
-        forget()
+      const reply: Reply = {
+        answered(bytes, head) {
+          const answer = readAnswer(question, bytes, head, counters)
+          if (answer !== null) resolve(answer)
+          return answer !== null
+        },
+        failed: reject,
+        ended: () => signal?.removeEventListener('abort', onAbort),
       }
-      const onAbort = () => fail(aborted(signal))
-      failCurrent = fail
-      guard.begin()
+      const request = new SnmpRequest(client, encodeQuestion(question), reply)
       signal?.addEventListener('abort', onAbort, { once: true })
-      counters.requests++
       try {
-        native ??= openNative(options, guard.dgramModule)
-        send(native, question, (error, varbinds) => {
-          if (settled) return
-          if (isVerdict(error)) return settle(() => resolve(verdictOf(error, question.oids)))
-          if (error) return settle(() => reject(error))
-          const decoded = varbinds.map((varbind, i) =>
-            decode(varbind.oid, varbind.type, varbind.value, guard.unreadable.has(i)),
-          )
-          counters.varbinds += decoded.length
-          settle(() => resolve({ status: 0, varbinds: decoded }))
-        })
+        put(request)
       } catch (error) {
-        fail(new AppError('E_SNMP_ERROR', `the request could not be made: ${messageOf(error)}`))
+        reply.ended()
+        reject(error)
       }
     })
 
-  const explain = (error: unknown): Error => {
-    if (error instanceof AppError) return error
-    const wasTimeout = error instanceof Error && error.name === 'RequestTimedOutError'
-    if (wasTimeout) {
-      counters.timeouts++
-      guard.connect()
-    }
-    // After a timeout or a report, net-snmp's view of a v3 engine may be the fault: discover again.
-    if (!wasTimeout || options.credentials.version === '3') forget()
-    if (wasTimeout) return timeoutError(options, guard.evidence)
-    if (codeOf(error) === AUTH_FAILURE || needsResync(error)) {
-      return authError(options, messageOf(error))
-    }
-    return decodeError(options, `the answer is not as asked for: ${messageOf(error)}`)
-  }
-
-  const run = async (question: Question, signal?: AbortSignal): Promise<Answer> => {
-    try {
-      return await attempt(question, signal).catch(error => {
-        if (!needsResync(error) || closed) throw error
-        forget()
-        return attempt(question, signal)
-      })
-    } catch (error) {
-      throw explain(error)
-    }
-  }
-
   return {
+    client,
     counters,
-    ask(question, signal) {
-      if (closed) return Promise.reject(closedError(options))
-      return turns.take(() => run(question, signal), signal)
-    },
+    put,
+    take,
+    ask,
     close() {
       if (closed) return
       closed = true
-      turns.refuseAll(closedError(options))
-      failCurrent?.(closedError(options))
-      forget()
-      guard.close()
+      for (const request of [...pending]) {
+        take(request)
+        request.reply.failed(closedError(options))
+        request.reply.ended()
+      }
     },
   }
 }
 
-function needsResync(error: unknown): boolean {
-  return (
-    codeOf(error) === OUTSIDE_TIME_WINDOW ||
-    (codeOf(error) === AUTH_FAILURE && RESYNC_TEXT.test(messageOf(error)))
-  )
+/** Null: it is malformed. */
+function readAnswer(
+  question: Question,
+  bytes: Uint8Array,
+  { status, index, listAt, listEnd }: PduHead,
+  counters: SessionCounters,
+): Answer | null {
+  const read = readVarBinds(bytes, listAt, listEnd)
+  if (read === null) return null
+  if (status !== 0) {
+    const blamed = question.oids[index - 1] ?? null
+    return { status, varbinds: null, blamed, text: statusText(status) }
+  }
+  counters.dropped += read.unreadable
+  counters.varbinds += read.varbinds.length
+  return { status: 0, varbinds: read.varbinds }
 }

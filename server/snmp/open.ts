@@ -1,18 +1,37 @@
-// Opens a session with one device: the seam of session.ts, put together from the engine (requests),
-// reading.ts (scalars) and walk.ts (tables), with what was learned about the agent kept between calls.
+// Opens a session with one device: the seam of session.ts, put together from the exchange that all
+// sessions of a thread share, reading.ts (scalars), walk.ts and table.ts (tables), with what was
+// learned about the agent kept between calls.
 
-import { createSocket as udpSocket } from 'node:dgram'
 import { AppError } from '../model/errors.ts'
+import { communitySecurity } from './community.ts'
 import { createEngine } from './engine.ts'
-import type { CreateSocket } from './guard.ts'
-import { initialLimits, readScalars } from './reading.ts'
+import { createExchange, type Exchange } from './exchange.ts'
+import { initialLimits, tuningOf } from './limits.ts'
+import { Pace } from './pace.ts'
+import { peerOf } from './peer.ts'
+import { readScalars } from './reading.ts'
 import type { SessionOptions, SnmpSession } from './session.ts'
 import { tableOfWalks } from './table.ts'
-import { initialWalkLimits, walkColumns } from './walk.ts'
+import type { OpenTransport } from './transport.ts'
+import { openUdp } from './udp.ts'
+import { usmSecurity } from './v3.ts'
+import { walkColumns } from './walk.ts'
 
-export interface SessionDeps {
-  /** Where UDP sockets come from. */
-  createSocket: CreateSocket
+/** Requests of one session on the way at once, where an admin says nothing. */
+const inFlightUsual = 1
+
+let transportOfThread: OpenTransport = openUdp
+let exchangeOfThread: Exchange | null = null
+
+/** The transport of all sessions of this thread; to be called before the first is opened. */
+export function useTransport(transport: OpenTransport): void {
+  transportOfThread = transport
+}
+
+/** What all sessions of this thread share; opened when it is first asked for. */
+export function threadExchange(): Exchange {
+  exchangeOfThread ??= createExchange(transportOfThread)
+  return exchangeOfThread
 }
 
 /**
@@ -21,21 +40,45 @@ export interface SessionDeps {
  */
 export function openSession(
   options: SessionOptions,
-  deps: SessionDeps = { createSocket: udpSocket },
+  exchange: Exchange = threadExchange(),
 ): SnmpSession {
   checkCredentials(options)
-  const engine = createEngine(options, deps.createSocket)
+  const { credentials, pinned, tuning } = options
   const limits = initialLimits(options)
-  const walkLimits = initialWalkLimits(options)
+  const timeoutMs = pinned?.timeoutMs ?? options.timeoutMs
+  const inFlight = pinned?.inFlight ?? inFlightUsual
+  const pace = new Pace(
+    timeoutMs,
+    pinned?.timeoutMs !== undefined,
+    tuning?.srttMs ?? null,
+    tuning?.rttvarMs ?? null,
+  )
+  const engine = createEngine(
+    {
+      options: { ...options, timeoutMs },
+      peer: peerOf(options.address, options.port, exchange.socketsPerFamily),
+      security:
+        credentials.version === '3'
+          ? usmSecurity(credentials, `${options.address}:${options.port}`)
+          : communitySecurity(credentials),
+      pace,
+      counters: { requests: 0, retries: 0, timeouts: 0, varbinds: 0, dropped: 0 },
+      evidence: { malformed: 0, weak: 0, otherSource: null },
+    },
+    exchange,
+    inFlight,
+  )
   return {
     get: (oids, signal) => readScalars(engine, options, limits, 'get', oids, signal),
     getNext: (oids, signal) => readScalars(engine, options, limits, 'next', oids, signal),
     walk: (columns, rowsMax, signal) =>
-      walkColumns(engine, options, walkLimits, columns, rowsMax, signal),
+      walkColumns(engine, options, limits, columns, rowsMax, signal),
     readTable: async (columns, rowsMax, signal) =>
-      tableOfWalks(await walkColumns(engine, options, walkLimits, columns, rowsMax, signal)),
+      tableOfWalks(await walkColumns(engine, options, limits, columns, rowsMax, signal)),
     counters: engine.counters,
-    tuning: null,
+    get tuning() {
+      return tuningOf(limits, pace, inFlight)
+    },
     close: () => engine.close(),
   }
 }

@@ -1,8 +1,17 @@
 // The errors of a session as people read them: one function for each code of the contract.
 
 import { AppError, messageOf } from '../model/errors.ts'
-import type { Evidence } from './guard.ts'
 import type { SessionOptions } from './session.ts'
+
+/** What was refused since the question was asked. */
+export interface Evidence {
+  /** Datagrams from the device that are no SNMP, or broken. */
+  malformed: number
+  /** Answers below the security level, or with another community or user. */
+  weak: number
+  /** Who else answered with our request id: `192.0.2.9:161`. */
+  otherSource: string | null
+}
 
 const where = (options: SessionOptions) => `${options.address}:${options.port}`
 
@@ -71,17 +80,20 @@ function errorCode(error: unknown): string | null {
     : null
 }
 
-/** A USM report (RFC 3414, section 3.2): the agent said no. */
-export function authError(options: SessionOptions, text: string): AppError {
-  return new AppError('E_SNMP_AUTH', `${where(options)} refused the credentials: ${text}`, {
-    hint: 'user, level, protocols and keys must be those set on the device',
+/** The agent knows who we are, and says no all the same (RFC 3415). */
+function accessError(options: SessionOptions, text: string): AppError {
+  return new AppError('E_SNMP_AUTH', `${where(options)} refused access: ${text}`, {
+    hint:
+      options.credentials.version === '3'
+        ? 'the device serves this user only at a higher level (credentials.level), or not this part of its tree'
+        : 'the community may not read this part of the tree',
   })
 }
 
 /** The agent's error-status, where there is no way round it. */
 export function statusError(options: SessionOptions, status: number, text: string): AppError {
   // noAccess and authorizationError (RFC 3416, section 3).
-  if (status === 6 || status === 16) return authError(options, text)
+  if (status === 6 || status === 16) return accessError(options, text)
   return new AppError('E_SNMP_ERROR', `${where(options)} answered with an error: ${text}`, {
     hint: 'the agent cannot serve this object; leave out the profile that asks for it, or look at the log of the device',
   })

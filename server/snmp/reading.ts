@@ -3,12 +3,11 @@
 
 import type { RawValue } from '../model/raw.ts'
 import type { Answer, Engine } from './engine.ts'
+import type { Limits } from './limits.ts'
 import { compareOids, isOid } from './oid.ts'
 import { decodeError, statusError } from './problems.ts'
 import type { SessionOptions, VarBind } from './session.ts'
 
-/** OIDs in one GET where no profile says less: about 1,000 octets of request. */
-const oidsPerRequestMax = 40
 /** OIDs of one call; a plan that asks for more is wrong. */
 const oidsPerCallMax = 20_000
 
@@ -18,27 +17,6 @@ const absentMs = 300_000
 
 const TOO_BIG = 1
 const NO_SUCH_NAME = 2
-
-/** What a session learned about its agent; kept while the session lives. */
-export interface Limits {
-  /** OIDs in one GET or GETNEXT. */
-  oidsPerRequest: number
-  /**
-   * OID → performance.now() until which it is not asked again. In v1 a missing object fails the whole
-   * GET (RFC 1157, section 4.1.2), so asking for it each time costs a round trip each time.
-   */
-  absent: Map<string, number>
-}
-
-export function initialLimits(options: SessionOptions): Limits {
-  return {
-    oidsPerRequest: Math.max(
-      1,
-      Math.min(options.quirks?.maxOidsPerGet ?? oidsPerRequestMax, oidsPerRequestMax),
-    ),
-    absent: new Map(),
-  }
-}
 
 /** Scalars in the order asked; an object that the agent has not, or fails on, is `none`. */
 export async function readScalars(
@@ -121,6 +99,11 @@ function take(
   varbinds: readonly VarBind[],
   found: Map<string, VarBind>,
 ): void {
+  if (varbinds.length !== asked.length) {
+    engine.counters.dropped++
+    const text = `the answer holds ${varbinds.length} objects where ${asked.length} were asked for`
+    throw decodeError(options, text)
+  }
   if (type === 'next') {
     asked.forEach((oid, i) => {
       found.set(oid, successor(engine, oid, varbinds[i]))

@@ -147,7 +147,7 @@ function octetsLine(oid: string, bytes: Uint8Array): string {
 
 const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
-/** As net-snmp wraps a float or a double (values.ts). */
+/** As net-snmp wraps a float or a double (value.ts). */
 function opaqueNumber(value: number): Uint8Array {
   const isFloat = Math.fround(value) === value
   const bytes = Buffer.alloc(isFloat ? 7 : 11)

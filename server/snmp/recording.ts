@@ -5,7 +5,7 @@
 import { ObjectType } from 'net-snmp'
 import type { RawValue } from '../model/raw.ts'
 import { compareOids, isOid } from './oid.ts'
-import { decodeValue } from './values.ts'
+import { decodeValue } from './value.ts'
 
 /** Instances kept of one recording; the largest known one has 60,000. */
 const instancesMax = 2_000_000
@@ -179,5 +179,5 @@ function opaqueValue(tag: string, text: string): RawValue | null {
     return Number.isFinite(value) ? { type: 'number', value } : null
   }
   const bytes = octets(tag, text)
-  return bytes && decodeValue(ObjectType.Opaque, bytes)
+  return bytes && decodeValue(bytes, ObjectType.Opaque, 0, bytes.length)
 }

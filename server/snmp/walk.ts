@@ -6,49 +6,22 @@
 import { AppError } from '../model/errors.ts'
 import type { RawValue } from '../model/raw.ts'
 import type { Answer, Engine, Question } from './engine.ts'
+import { type Limits, rememberTable } from './limits.ts'
 import { compareOids, indexUnder } from './oid.ts'
 import { decodeError, statusError } from './problems.ts'
 import { checkOids } from './reading.ts'
 import type { ColumnWalk, SessionOptions, VarBind } from './session.ts'
 
-/** Rows asked for in one GETBULK where no profile says less. */
-const repetitionsMax = 50
 /** Rows in the first request of a table that was not walked before. */
 const repetitionsFirst = 10
-/** Columns in one request. */
-const columnsPerRequestMax = 40
 /** Values asked for in one request: agents build the whole answer before they cut it. */
 const valuesPerRequestMax = 1000
-/** Tables whose length is remembered in one session. */
-const tablesRememberedMax = 256
 /** Rows of any table, whatever the caller says. */
 const rowsOfTableMax = 50_000
 
 const TOO_BIG = 1
 const NO_SUCH_NAME = 2
 const GENERAL_ERROR = 5
-
-/** What a session learned about its agent's walks; kept while the session lives. */
-export interface WalkLimits {
-  /** False from the first GETBULK on that the agent could not do. */
-  bulk: boolean
-  repetitions: number
-  columnsPerRequest: number
-  /** First column → rows at the last walk: the last request asks for no more than there is. */
-  rows: Map<string, number>
-}
-
-export function initialWalkLimits({ credentials, quirks }: SessionOptions): WalkLimits {
-  return {
-    bulk: credentials.version !== '1' && quirks?.bulk !== false,
-    repetitions: Math.max(1, Math.min(quirks?.maxRepetitions ?? repetitionsMax, repetitionsMax)),
-    columnsPerRequest: Math.max(
-      1,
-      Math.min(quirks?.maxOidsPerGet ?? columnsPerRequestMax, columnsPerRequestMax),
-    ),
-    rows: new Map(),
-  }
-}
 
 interface Place {
   readonly column: string
@@ -62,7 +35,7 @@ interface Place {
 interface Walk {
   engine: Engine
   options: SessionOptions
-  limits: WalkLimits
+  limits: Limits
   rowsMax: number
   /** Rows at the last walk of this table. */
   rowsKnown: number | null
@@ -78,7 +51,7 @@ type Failure = Exclude<Answer, { status: 0 }>
 export async function walkColumns(
   engine: Engine,
   options: SessionOptions,
-  limits: WalkLimits,
+  limits: Limits,
   columns: readonly string[],
   rowsMax: number,
   signal?: AbortSignal,
@@ -91,8 +64,8 @@ export async function walkColumns(
     options,
     limits,
     rowsMax: Math.min(rowsMax, rowsOfTableMax),
-    rowsKnown: limits.rows.get(first) ?? null,
-    fitting: limits.rows.has(first) ? limits.repetitions : repetitionsFirst,
+    rowsKnown: limits.tables.get(first)?.rows ?? null,
+    fitting: limits.tables.has(first) ? limits.repetitions : repetitionsFirst,
     timedOut: false,
     failure: null,
   }
@@ -105,7 +78,8 @@ export async function walkColumns(
   if (walk.failure && walked.every(place => place.stopped === 'error' && place.values.size === 0)) {
     throw statusError(options, walk.failure.status, walk.failure.text)
   }
-  remember(limits, first, Math.max(0, ...walked.map(place => place.values.size)))
+  const rows = Math.max(0, ...walked.map(place => place.values.size))
+  rememberTable(limits, first, { repetitions: Math.min(walk.fitting, limits.repetitions), rows })
   return columns.map(column => {
     const place = places.get(column) ?? newPlace(column)
     return { column, values: place.values, stopped: place.stopped }
@@ -114,11 +88,6 @@ export async function walkColumns(
 
 function newPlace(column: string): Place {
   return { column, values: new Map(), last: column, ended: false, stopped: null }
-}
-
-function remember(limits: WalkLimits, first: string, rows: number): void {
-  if (limits.rows.size >= tablesRememberedMax && !limits.rows.has(first)) limits.rows.clear()
-  limits.rows.set(first, rows)
 }
 
 /** One request for these places, and what follows from its answer. */
@@ -148,7 +117,9 @@ async function step(walk: Walk, asked: readonly Place[], signal?: AbortSignal): 
 function rowsToAsk(walk: Walk, asked: readonly Place[]): number {
   const have = Math.min(...asked.map(place => place.values.size))
   const left =
-    walk.rowsKnown !== null && walk.rowsKnown >= have ? walk.rowsKnown - have + 1 : repetitionsMax
+    walk.rowsKnown !== null && walk.rowsKnown >= have
+      ? walk.rowsKnown - have + 1
+      : walk.limits.repetitions
   const byValues = Math.floor(valuesPerRequestMax / asked.length)
   return Math.max(1, Math.min(walk.fitting, walk.limits.repetitions, byValues, left))
 }

@@ -1,0 +1,106 @@
+// What a session learned about its agent: how much it can be asked at once, and how large its tables
+// and its answers are. Kept while the session lives, and longer as its tuning.
+
+import { tunedTablesMax } from '../model/device.ts'
+import { datagramBytesMax } from './message.ts'
+import type { Pace } from './pace.ts'
+import type { SessionOptions, SessionTuning } from './session.ts'
+
+/** OIDs in one GET where no profile says less: about 1,000 octets of request. */
+const oidsPerRequestMax = 40
+/** Columns in one request. */
+const columnsPerRequestMax = 40
+/** Rows asked for in one GETBULK of a walk where no profile says less. */
+const repetitionsMax = 50
+/** An answer of this size fits into any frame on its way; the first ones are asked for so. */
+export const messageBytesUsual = 1472
+/** The least that every agent must be able to send (RFC 3417, section 3.2). */
+export const messageBytesMin = 484
+/** An agent that could not answer larger is asked again after this long, ms. */
+const enlargeAfterMs = 3_600_000
+
+export interface TableLimits {
+  /** Rows asked for in one request at the last read. */
+  repetitions: number
+  /** Rows at the last read: the last request asks for no more than there is. */
+  rows: number
+}
+
+export interface Limits {
+  /** OIDs in one GET or GETNEXT. */
+  oidsPerRequest: number
+  /**
+   * OID → performance.now() until which it is not asked again. In v1 a missing object fails the whole
+   * GET (RFC 1157, section 4.1.2), so asking for it each time costs a round trip each time.
+   */
+  absent: Map<string, number>
+  /** False from the first GETBULK on that the agent could not do. */
+  bulk: boolean
+  /** A bound on the rows of one request, from a profile or learned. */
+  repetitions: number
+  columnsPerRequest: number
+  /** Octets of answer that are asked for. */
+  messageBytes: number
+  /** The largest that may be asked for, and when (performance.now()) that was learned. */
+  messageBytesMax: number
+  messageBytesAt: number
+  /** By the table's first column. */
+  tables: Map<string, TableLimits>
+}
+
+export function initialLimits({ credentials, quirks, tuning }: SessionOptions): Limits {
+  const asked = (quirk: number | undefined, most: number, learned: number | undefined) =>
+    Math.max(1, Math.min(quirk ?? most, most, learned ?? most))
+  return {
+    oidsPerRequest: asked(quirks?.maxOidsPerGet, oidsPerRequestMax, tuning?.oidsPerGet),
+    absent: new Map(),
+    bulk: credentials.version !== '1' && quirks?.bulk !== false && tuning?.bulk !== false,
+    repetitions: asked(quirks?.maxRepetitions, repetitionsMax, undefined),
+    columnsPerRequest: asked(
+      quirks?.maxOidsPerGet,
+      columnsPerRequestMax,
+      tuning?.columnsPerRequest,
+    ),
+    messageBytes: Math.max(
+      messageBytesMin,
+      Math.min(tuning?.messageBytes ?? messageBytesUsual, datagramBytesMax),
+    ),
+    messageBytesMax: datagramBytesMax,
+    messageBytesAt: 0,
+    tables: new Map(
+      Object.entries(tuning?.tables ?? {}).map(([key, table]) => [key, { ...table }]),
+    ),
+  }
+}
+
+export function rememberTable(limits: Limits, first: string, table: TableLimits): void {
+  if (limits.tables.size >= tunedTablesMax && !limits.tables.has(first)) limits.tables.clear()
+  limits.tables.set(first, table)
+}
+
+/** A full answer came at the present size: perhaps the agent gives more. */
+export function enlarge(limits: Limits, now: number): void {
+  if (now - limits.messageBytesAt > enlargeAfterMs) limits.messageBytesMax = datagramBytesMax
+  limits.messageBytes = Math.min(limits.messageBytes * 2, limits.messageBytesMax)
+}
+
+/** The agent, or the way to it, gives no more than this. */
+export function restrict(limits: Limits, bytes: number, now: number): void {
+  limits.messageBytes = Math.max(messageBytesMin, Math.min(limits.messageBytes, Math.floor(bytes)))
+  limits.messageBytesMax = limits.messageBytes
+  limits.messageBytesAt = now
+}
+
+export function tuningOf(limits: Limits, pace: Pace, inFlight: number): SessionTuning {
+  return {
+    srttMs: pace.srttMs,
+    rttvarMs: pace.rttvarMs,
+    timeoutMs: pace.waitMs,
+    inFlight,
+    messageBytes: limits.messageBytes,
+    bulk: limits.bulk,
+    oidsPerGet: limits.oidsPerRequest,
+    columnsPerRequest: limits.columnsPerRequest,
+    tables: Object.fromEntries(limits.tables),
+  }
+}
