@@ -1,7 +1,7 @@
 // Goal: the batched transport carries every datagram whole and in order, tells each failure with its
 // peer, leaves nothing behind, and gives way to node:dgram where it cannot work.
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
-import { readdirSync, readlinkSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs'
 import { SocketAddress } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -356,6 +356,15 @@ t.test('a descriptor that is gone is one fault of the whole socket', async t => 
     faults.map(f => f.peer),
     [null],
   )
+})
+
+t.test('a descriptor is closed once: its number may be of another file by then', async t => {
+  const { socket, fd } = await bentSocket(t, () => ({}))
+  socket.close()
+  const other = openSync('/dev/null', 'r')
+  t.equal(other, fd, 'the number is used again')
+  socket.close()
+  closeSync(other)
 })
 
 t.test('a datagram that is longer than its slot is dropped and counted', async t => {
