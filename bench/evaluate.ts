@@ -5,6 +5,7 @@
 
 import { readFileSync } from 'node:fs'
 import type { RawValue, Reading } from '../server/model/raw.ts'
+import { RAW_CODE, type RawTable, tableOf } from '../server/model/rawtable.ts'
 import { encodeCollected } from '../server/poll/encode.ts'
 import { buildCatalogue } from '../server/profiles/build.ts'
 import { createEvaluator } from '../server/profiles/evaluator.ts'
@@ -79,47 +80,63 @@ const octets = (text: string): RawValue => ({ type: 'octets', value: Buffer.from
 /** A device that answers what it is asked, and whose counters go on. */
 class Device {
   readonly evaluator: Evaluator
-  private readonly columns = new Map<string, { raw: RawValue; step: number }[]>()
+  private readonly sources: ReadonlyMap<string, PlanSource>
+  /** By what was asked: rows stay the same, so does their list. */
+  private readonly tables = new Map<string, RawTable>()
 
   constructor(evaluator: Evaluator, sources: readonly PlanSource[]) {
     this.evaluator = evaluator
-    for (const { source, table } of sources) {
-      if (!table) this.columns.set(source, [{ raw: { type: 'ticks', value: 0 }, step: 0 }])
-      else {
-        const column = Array.from({ length: rows }, (_, row) => firstValue(source, row))
-        this.columns.set(source, column)
-      }
-    }
-  }
-
-  private tick(): void {
-    for (const column of this.columns.values()) {
-      for (const { raw, step } of column) {
-        if (step === 0) continue
-        const more = Math.floor(Math.random() * step)
-        if (raw.type === 'counter64') raw.value += BigInt(more)
-        else if (raw.type === 'counter32') raw.value = (raw.value + more) >>> 0
-      }
-    }
+    this.sources = new Map(sources.map(source => [source.source, source]))
   }
 
   read(round: number): Reading {
-    this.tick()
     const at = start + round * everyMs
     const groups: Reading['groups'] = new Map()
     for (const { group, sources } of this.evaluator.due(at, everyMs)) {
-      const cells = new Map<string, Map<string, RawValue>>()
-      for (const source of sources) {
-        for (const [row, { raw }] of (this.columns.get(source) ?? []).entries()) {
-          const index = String(row + 1)
-          const own = cells.get(index) ?? new Map<string, RawValue>()
-          cells.set(index, own.set(source, raw))
-        }
-      }
-      groups.set(group, { rows: cells, partial: false })
+      const key = sources.join()
+      const table = this.tables.get(key)
+      const next = table ? later(table) : this.table(sources)
+      this.tables.set(key, next)
+      groups.set(group, { table: next, partial: false })
     }
     return { at, monotonicMs: round * everyMs, upTicks: 100_000 + round * 6000, groups }
   }
+
+  private table(sources: readonly string[]): RawTable {
+    const isTable = sources.some(source => this.sources.get(source)?.table)
+    const columns = sources.map(source => {
+      const values = isTable
+        ? INDEXES.map((index, row) => [index, firstValue(source, row).raw] as const)
+        : [['', { type: 'ticks', value: 0 }] as const]
+      return [source, new Map(values)] as const
+    })
+    return tableOf(isTable ? INDEXES : [''], new Map(columns))
+  }
+}
+
+const INDEXES = Array.from({ length: rows }, (_, row) => String(row + 1))
+
+/** The same rows, read again: a table of its own, as every read gives. */
+function later(table: RawTable): RawTable {
+  const { indexes, sources, types, others } = table
+  const next = {
+    indexes,
+    sources,
+    types: types.slice(),
+    hi: table.hi.slice(),
+    lo: table.lo.slice(),
+  }
+  for (const [column, source] of sources.entries()) {
+    const { step } = firstValue(source, 0)
+    for (let row = 0; row < indexes.length && step > 0; row++) {
+      const cell = column * indexes.length + row
+      const before = (next.hi[cell] ?? 0) * 2 ** 32 + (next.lo[cell] ?? 0)
+      const now = before + Math.floor(Math.random() * step)
+      next.lo[cell] = now
+      if (next.types[cell] === RAW_CODE.counter64) next.hi[cell] = Math.floor(now / 2 ** 32)
+    }
+  }
+  return { ...next, others }
 }
 
 function run(name: string, text: string): void {

@@ -3,11 +3,18 @@
 
 import { AppError, messageOf } from '../model/errors.ts'
 import type { GroupReading, RawValue } from '../model/raw.ts'
+import { SCALAR_INDEXES, type TableColumn, tableOf } from '../model/rawtable.ts'
 import type { FetchRequest } from '../profiles/face.ts'
-import type { ColumnWalk, SnmpSession } from '../snmp/session.ts'
+import type { SnmpSession } from '../snmp/session.ts'
+import { joinColumns } from './snmp-join.ts'
 
 /** Groups in a row that may time out before the device counts as gone for this read. */
 const timeoutsInARowMax = 2
+
+/** One column of a table that was read. */
+interface WalkedColumn extends TableColumn {
+  isCut: boolean
+}
 
 export interface GroupsRead {
   groups: Map<string, GroupReading>
@@ -23,7 +30,7 @@ export async function readGroups(
   const read: GroupsRead = { groups: new Map(), failures: new Map() }
   const scalars = requests.filter(request => !request.table)
   const tables = requests.filter(request => request.table)
-  const walked = new Map<string, ColumnWalk>()
+  const walked = new Map<string, WalkedColumn>()
   const steps = [
     { requests: scalars, run: () => readScalars(session, scalars, read, signal) },
     ...tables.map(table => ({
@@ -90,20 +97,22 @@ async function readScalars(
   }
 }
 
+const NONE: RawValue = { type: 'none' }
+
 function scalarReading(
   { sources }: FetchRequest,
   values: ReadonlyMap<string, RawValue>,
 ): GroupReading {
-  const row = new Map<string, RawValue>()
-  for (const source of sources) row.set(source, values.get(source) ?? { type: 'none' })
-  return { rows: new Map([['', row]]), partial: false }
+  const columns = new Map<string, Map<string, RawValue>>()
+  for (const source of sources) columns.set(source, new Map([['', values.get(source) ?? NONE]]))
+  return { table: tableOf(SCALAR_INDEXES, columns), partial: false }
 }
 
 async function readTable(
   session: SnmpSession,
   request: FetchRequest,
   tables: readonly FetchRequest[],
-  walked: Map<string, ColumnWalk>,
+  walked: Map<string, WalkedColumn>,
   read: GroupsRead,
   signal: AbortSignal,
 ): Promise<void> {
@@ -112,29 +121,28 @@ async function readTable(
     // A column that another group needs longer is read as long as that group needs it.
     const sharing = tables.filter(table => table.sources.some(source => missing.includes(source)))
     const rowsMax = Math.max(...sharing.map(table => table.rowsMax))
-    for (const column of await session.walk(missing, rowsMax, signal)) {
-      walked.set(column.column, column)
+    const { table, stopped } = await session.readTable(missing, rowsMax, signal)
+    for (const [column, source] of table.sources.entries()) {
+      walked.set(source, { table, column, isCut: stopped[column] !== null })
     }
   }
   read.groups.set(request.group, tableReading(request, walked))
 }
 
+/** A group's columns; as they were read, where one walk was for it alone. */
 function tableReading(
   { sources, rowsMax }: FetchRequest,
-  walked: ReadonlyMap<string, ColumnWalk>,
+  walked: ReadonlyMap<string, WalkedColumn>,
 ): GroupReading {
-  const rows = new Map<string, Map<string, RawValue>>()
-  let partial = false
-  for (const source of sources) {
-    const column = walked.get(source)
-    if (column === undefined) continue
-    if (column.stopped !== null) partial = true
-    for (const [index, value] of column.values) {
-      const row = rows.get(index)
-      if (row) row.set(source, value)
-      else if (rows.size < rowsMax) rows.set(index, new Map([[source, value]]))
-      else partial = true
-    }
-  }
-  return { rows, partial }
+  const columns = sources.flatMap(source => walked.get(source) ?? [])
+  const partial = columns.some(({ isCut }) => isCut)
+  const [first] = columns
+  const isWhole =
+    first !== undefined &&
+    first.table.sources.length === columns.length &&
+    first.table.indexes.length <= rowsMax &&
+    columns.every(({ table, column }, i) => table === first.table && column === i)
+  if (isWhole) return { table: first.table, partial }
+  const joined = joinColumns(columns, rowsMax)
+  return { table: joined.table, partial: partial || joined.isCut }
 }

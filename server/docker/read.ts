@@ -3,6 +3,7 @@
 
 import { AppError } from '../model/errors.ts'
 import type { GroupReading, RawValue } from '../model/raw.ts'
+import { type RawTable, tableOf } from '../model/rawtable.ts'
 import type { Engine } from './engine.ts'
 import { knowsOneShot } from './engine.ts'
 import type { ListedContainer, VersionAnswer } from './schema.ts'
@@ -48,18 +49,33 @@ export async function readEngine(
     engine.info(signal),
     withContainers ? engine.containers(signal) : null,
   ])
-  const scalars = { rows: new Map([['', engineValues(info, version)]]), partial: false }
+  const scalars = {
+    table: tableOfRows(new Map([['', engineValues(info, version)]])),
+    partial: false,
+  }
   if (listed === null) return { scalars, containers: null }
 
   const nowMs = timeMs(info.SystemTime) ?? Date.now()
   const oneShot = knowsOneShot(version.ApiVersion)
-  const containers: GroupReading = { rows: new Map(), partial: false }
+  const rows = new Map<string, Values>()
+  let isPartial = false
   await eachBounded(listed, async container => {
     const { values, partial } = await readContainer(engine, container, { nowMs, oneShot, signal })
-    if (partial) containers.partial = true
-    if (values) containers.rows.set(shortId(container), values)
+    if (partial) isPartial = true
+    if (values) rows.set(shortId(container), values)
   })
-  return { scalars, containers }
+  return { scalars, containers: { table: tableOfRows(rows), partial: isPartial } }
+}
+
+function tableOfRows(rows: ReadonlyMap<string, Values>): RawTable {
+  const columns = new Map<string, Map<string, RawValue>>()
+  for (const [index, values] of rows) {
+    for (const [path, value] of values) {
+      const column = columns.get(path) ?? new Map<string, RawValue>()
+      columns.set(path, column.set(index, value))
+    }
+  }
+  return tableOf([...rows.keys()], columns)
 }
 
 interface ContainerTurn {

@@ -1,5 +1,7 @@
 // A value exactly as a device sent it, before any profile decoded it.
 
+import type { RawTable } from './rawtable.ts'
+
 /**
  * 64-bit counters are bigint, all other numbers number; octets are the raw bytes; an OID or an IP
  * address is its dotted text. `number` and `text` come from sources that speak JSON (Docker, the
@@ -25,10 +27,9 @@ export interface Reading {
   groups: Map<string, GroupReading>
 }
 
-/** Scalars have one row, of index ''. */
 export interface GroupReading {
-  /** Index → source (an OID without index, or a path) → value. A source not read is absent. */
-  rows: Map<string, Map<string, RawValue>>
+  /** A source that was not read is no column. Scalars have one row, of index ''. */
+  table: RawTable
   /** Set where only a part came: what is missing has this reason. */
   partial: boolean
 }

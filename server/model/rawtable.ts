@@ -43,6 +43,18 @@ export interface RawTable {
   readonly others: readonly (RawOther | undefined)[] | null
 }
 
+/** One column of a table. */
+export interface TableColumn {
+  table: RawTable
+  column: number
+}
+
+/** The rows of scalars. */
+export const SCALAR_INDEXES: readonly string[] = ['']
+
+/** No rows: of a source that was asked for and did not come. */
+export const EMPTY_TABLE: RawTable = tableOf([], new Map())
+
 const NONE: RawValue = { type: 'none' }
 
 /** One cell as a value of its own: for what is not read often. */
@@ -64,6 +76,13 @@ export function rawValue(table: RawTable, column: number, row: number): RawValue
     default:
       return otherValue(type, table.others?.[cell])
   }
+}
+
+/** Whether a column has anything. */
+export function hasValues({ indexes, types }: RawTable, column: number): boolean {
+  const end = (column + 1) * indexes.length
+  for (let cell = column * indexes.length; cell < end; cell++) if (types[cell] !== 0) return true
+  return false
 }
 
 function otherValue(

@@ -2,12 +2,16 @@
 
 import type { GapReason } from '../model/gap.ts'
 import type { Reading } from '../model/raw.ts'
+import { cellOf, GAP_CODE, gapOf, NO_CELLS } from './cells.ts'
 import type { GroupRun } from './compute.ts'
+import { rounded } from './decimal.ts'
+import type { Evaluation } from './evaluation.ts'
 import type { Evaluated } from './face.ts'
-import type { GroupMemory } from './memory.ts'
+import type { Memory } from './memory.ts'
 import { type Scalar, truth } from './operators.ts'
-import type { MetricPlan, PlanSource } from './plan.ts'
+import type { MetricPlan } from './plan.ts'
 import { rowInfo } from './rows.ts'
+import { sameTexts } from './rowset.ts'
 
 /** Characters of a text metric (as the collection allows). */
 const textMax = 4096
@@ -22,14 +26,14 @@ export interface Emission {
 }
 
 export interface AnswerOptions {
-  memory: GroupMemory
+  memory: Memory
+  evaluation: Evaluation
   reading: Reading
   tookMs: number
-  /** Rows that wait for their names. */
-  isHeld: (index: string) => boolean
+  /** Rows that wait for their names; null: none does. */
+  isHeld: ((index: string) => boolean) | null
   /** All values are missing for this reason. */
   blank: GapReason | null
-  isFresh: (source: PlanSource) => boolean
 }
 
 interface Column {
@@ -42,7 +46,8 @@ interface Column {
 /** The answer of a computed run. Metrics that the device never had are left out. */
 export function answerOf(run: GroupRun, options: AnswerOptions): Emission {
   const { group } = run.plan
-  const { memory, reading, tookMs } = options
+  const { reading, tookMs } = options
+  const memory = options.memory.of(run.plan)
   const rows = shownRows(run, options)
   const { metrics, gaps, hasValues } = columnsOf(run, rows, options)
   const hasGaps = Object.keys(gaps).length > 0
@@ -67,23 +72,24 @@ export function answerOf(run: GroupRun, options: AnswerOptions): Emission {
 function columnsOf(
   run: GroupRun,
   rows: readonly number[],
-  { memory, blank, isFresh }: AnswerOptions,
+  { memory, evaluation, blank }: AnswerOptions,
 ): {
   metrics: CollectionBody['metrics']
   gaps: NonNullable<CollectionBody['gaps']>
   hasValues: boolean
 } {
   const { group } = run.plan
+  const { seen } = memory.of(run.plan)
   const result: ReturnType<typeof columnsOf> = { metrics: {}, gaps: {}, hasValues: false }
   for (const metric of run.plan.metrics) {
-    if (metric.sources.length > 0 && !metric.sources.some(isFresh)) continue
+    if (metric.sources.length > 0 && !evaluation.isFresh(metric.sources)) continue
     const id = metric.slot.name
     const column = columnOf(metric, run, rows, blank)
     if (column.hasValues || (blank === null && column.gaps.some(isPassing))) {
       result.hasValues = true
-      memory.seen.add(id)
+      seen.add(id)
     }
-    if (!memory.seen.has(id)) continue
+    if (!seen.has(id)) continue
     result.metrics[id] = group.table ? column.values : (column.values[0] ?? null)
     if (column.hasGaps) result.gaps[id] = group.table ? column.gaps : (column.gaps[0] ?? null)
   }
@@ -97,14 +103,15 @@ function isPassing(gap: GapReason | null): boolean {
 
 /** Rows that the group's `where` and at least one metric's own `where` let through. */
 function shownRows(run: GroupRun, { isHeld }: AnswerOptions): number[] {
-  const { group, metrics } = run.plan
+  const { group, metrics, isAllConditional } = run.plan
   const rows: number[] = []
   for (let row = 0; row < run.indexes.length; row++) {
-    if (isHeld(run.indexes[row] ?? '')) continue
+    if (isHeld?.(run.indexes[row] ?? '')) continue
     run.frame.row = row
     if (group.where && !truth(group.where.evaluate(run.frame))) continue
     const isExcluded =
-      metrics.length > 0 && metrics.every(({ place }) => run.excluded[place]?.[row] === true)
+      isAllConditional &&
+      metrics.every(({ place }) => run.frame.columns[place]?.gaps[row] === GAP_CODE.excluded)
     if (!isExcluded) rows.push(row)
   }
   return rows
@@ -117,11 +124,11 @@ function columnOf(
   blank: GapReason | null,
 ): Column {
   const column: Column = { values: [], gaps: [], hasGaps: false, hasValues: false }
-  const values = run.frame.columns[place]
+  const cells = run.frame.columns[place] ?? NO_CELLS
   for (const row of rows) {
-    const value = blank ? null : published(values?.[row] ?? null, digits)
+    const value = blank ? null : published(cellOf(cells, row), digits)
     column.values.push(value)
-    column.gaps.push(value === null ? (blank ?? run.gaps[place]?.[row] ?? 'decode') : null)
+    column.gaps.push(value === null ? (blank ?? gapOf(cells, row) ?? 'decode') : null)
     if (value === null) column.hasGaps = true
     else column.hasValues = true
   }
@@ -134,35 +141,42 @@ function published(value: Scalar, digits: number): number | string | null {
   if (typeof value === 'boolean') return Number(value)
   if (value === null || !Number.isFinite(value)) return null
   if (digits > 5 && Number.isInteger(value)) return value
-  return Number(value.toPrecision(digits))
+  return rounded(value, digits)
 }
 
+/**
+ * The rows message, where it is another than the last. While rows go by the names that they had and
+ * the same ones are shown, it is the same.
+ */
 function changedRows(
   run: GroupRun,
   rows: readonly number[],
-  { memory, reading, isFresh }: AnswerOptions,
+  { memory, evaluation, reading }: AnswerOptions,
 ): RowsBody | null {
-  const { group, metrics, namingSources } = run.plan
-  const keys = rows.map(row => run.keys[row] ?? '')
-  const isSame =
-    keys.length === memory.sentKeys.length && keys.every((key, i) => key === memory.sentKeys[i])
-  if (memory.sentRows !== null && isSame && !namingSources.some(isFresh)) return null
+  const { group, metrics, namingSteps } = run.plan
+  const own = memory.of(run.plan)
   if (group.hidden && metrics.length === 0) return null
+  const keys = rows.map(row => run.keys[row] ?? '')
+  const isSame = own.sentRows !== null && sameTexts(keys, own.sentKeys)
+  if (isSame && own.sentNames !== null && own.sentNames === own.named) return null
+  evaluation.compute(namingSteps)
   const units: Record<string, string> = {}
   for (const { slot } of metrics) if (slot.metric) units[slot.metric.id] = slot.metric.unit
-  const infos = group.table
-    ? rows.map(row => {
-        const cell = (column: string) => {
-          const place = group.slotOf.get(column)
-          return place === undefined ? null : (run.frame.columns[place]?.[row] ?? null)
-        }
-        return rowInfo(group, run.indexes[row] ?? '', run.keys[row] ?? '', cell)
-      })
-    : []
-  if (group.table && infos.length === 0 && memory.sentRows === null) return null
+  const infos = group.table ? rows.map(row => infoOf(run, row)) : []
+  if (group.table && infos.length === 0 && own.sentRows === null) return null
+  own.sentNames = own.named
   const text = JSON.stringify([units, infos])
-  if (text === memory.sentRows) return null
-  memory.sentRows = text
-  memory.sentKeys = keys
+  if (text === own.sentRows) return null
+  own.sentRows = text
+  own.sentKeys = keys
   return { at: reading.at, units, rows: infos }
+}
+
+function infoOf(run: GroupRun, row: number): RowsBody['rows'][number] {
+  const { group } = run.plan
+  const cell = (column: string): Scalar => {
+    const cells = run.frame.columns[group.slotOf.get(column) ?? -1]
+    return cells ? cellOf(cells, row) : null
+  }
+  return rowInfo(group, run.indexes[row] ?? '', run.keys[row] ?? '', cell)
 }

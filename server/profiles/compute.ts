@@ -1,116 +1,116 @@
 // Computes fields: for each row the first usable source, its decoding, its rate, its place among the
-// group's columns. What is missing gets its reason. It remembers nothing; rates are kept by the
-// evaluator and asked for through the context.
+// group's columns. What is missing gets its reason. It remembers nothing: what is kept between reads
+// comes through the context. Plain numbers are computed by whole columns, in columnread.ts.
 
 import type { GapReason } from '../model/gap.ts'
 import type { RawValue } from '../model/raw.ts'
+import { rawValue, type TableColumn } from '../model/rawtable.ts'
+import { type Cells, GAP_CODE, gapOf, NO_CELLS, setCell } from './cells.ts'
+import { readColumn } from './columnread.ts'
+import type { Counters } from './counters.ts'
 import type { Decoded, Field, Frame, Metric } from './definition.ts'
 import { finish, type Hit } from './hit.ts'
 import { lookUp } from './lookup.ts'
-import { type Scalar, truth } from './operators.ts'
-import type { GroupPlan, Step } from './plan.ts'
-import type { Rate } from './rate.ts'
+import { truth } from './operators.ts'
+import type { GroupPlan, PlanSource, Step } from './plan.ts'
 import { takeRate } from './ratefield.ts'
 import { parseIndex } from './rows.ts'
+import type { RowSet } from './rowset.ts'
 import { storedValue } from './stored.ts'
 
 /** One group during one evaluation. */
 export interface GroupRun {
   plan: GroupPlan
+  rows: RowSet
   indexes: readonly string[]
-  /** Index → row. */
-  rowOf: ReadonlyMap<string, number>
   frame: Frame
-  /** By slot, then by row: why there is no value. */
-  gaps: GapReason[][]
-  /** By slot, then by row: which fallback gave the value. */
-  served: number[][]
-  /** Cells that a metric's own `where` leaves out, by slot. */
-  excluded: boolean[][]
-  /** By column, for lookups: text → row, or null where rows with one text differ. */
+  /** By column, for lookups: text → row, or -1 where rows with one text differ. */
   finds: Map<string, Map<string, number>>
   keys: readonly string[]
 }
 
-export interface RateQuestion {
-  run: GroupRun
-  row: number
-  place: number
-  value: number | bigint
-  wraps: boolean
-  served: number
-  resetOn: Scalar
+/** A source as it was last read. */
+export interface ReadColumn extends TableColumn {
+  /** Only a part of it came. */
+  isPartial: boolean
 }
 
 export interface ComputeContext {
-  column(table: boolean, source: string): ReadonlyMap<string, RawValue> | undefined
-  /** Whether only a part of this source came. */
-  isPartial(table: boolean, source: string): boolean
+  column(source: PlanSource): ReadColumn | undefined
+  columnNamed(table: boolean, source: string): ReadColumn | undefined
   run(group: string): GroupRun | undefined
-  /** Gives keys to a run before its first rate. */
-  key(run: GroupRun): void
-  rate(question: RateQuestion): Rate
-  /** Whether a rate above its `max` is believed. */
-  believes(question: RateQuestion, isOver: boolean): boolean
+  /** Cells for a step's values. `isDone`: they hold them, because nothing is new since. */
+  cells(step: Step, run: GroupRun): { cells: Cells; isDone: boolean }
+  /** Whether any of these was read this time. */
+  isFresh(sources: readonly PlanSource[]): boolean
+  /** The baselines of a run's rates, in the order of its rows. */
+  counters(run: GroupRun): Counters
+  /** Why no rates are taken in this run; null: they are. */
+  unsure(run: GroupRun): 'first' | 'reset' | 'partial' | null
+  /** Monotonic ms of the reading. */
+  atMs: number
 }
 
-/** A run with its index parts filled in; rows whose index does not fit are left out. */
-export function startRun(
-  plan: GroupPlan,
-  indexes: readonly string[],
-): { run: GroupRun; skipped: number } {
-  const { group } = plan
-  const columns: Scalar[][] = group.slots.map(() => [])
-  const fitting: string[] = []
-  for (const index of indexes) {
-    const parts = parseIndex(group.index, index, group.source === 'snmp')
-    if (parts === null) continue
-    const row = fitting.push(index) - 1
-    const given = [...parts, index, row + 1]
-    for (const [place, value] of given.entries()) {
-      const column = columns[place]
-      if (column) column[row] = value
-    }
-  }
-  const run: GroupRun = {
+/** A run of which nothing is computed yet. */
+export function startRun(plan: GroupPlan, rows: RowSet): GroupRun {
+  return {
     plan,
-    indexes: fitting,
-    rowOf: new Map(fitting.map((index, row) => [index, row])),
-    frame: { row: 0, columns },
-    gaps: group.slots.map(() => []),
-    served: group.slots.map(() => []),
-    excluded: group.slots.map(() => []),
+    rows,
+    indexes: rows.indexes,
+    frame: { row: 0, columns: plan.group.slots.map(() => NO_CELLS) },
     finds: new Map(),
     keys: [],
   }
-  return { run, skipped: indexes.length - fitting.length }
 }
 
 /** Computes one field for all rows of its group. */
 export function computeStep(step: Step, context: ComputeContext): void {
   const run = context.run(step.group.group.id)
+  if (!run) return
   const { slot, place } = step
-  if (!run || slot.source.kind === 'given') return
-  const column = run.frame.columns[place]
-  const gaps = run.gaps[place]
-  const served = run.served[place]
-  const excluded = run.excluded[place]
-  if (!column || !gaps || !served || !excluded) return
+  const { cells, isDone } = context.cells(step, run)
+  run.frame.columns[place] = cells
+  if (isDone) return
+  if (slot.source.kind === 'given') {
+    fillGiven(run, place, cells)
+    return
+  }
   const hit: Hit = { value: null, gap: 'no-such-object', served: 0, wraps: false }
+  const isRead = step.isPlain && readColumn(step, run, cells, context)
   for (let row = 0; row < run.indexes.length; row++) {
-    run.frame.row = row
-    hit.gap = 'no-such-object'
-    if (slot.where && !truth(slot.where.evaluate(run.frame))) {
-      hit.value = null
-      excluded[row] = true
-    } else {
-      resolve(slot, run, row, context, hit, slot.rate !== null)
-      if (slot.rate && hit.value !== null) takeRate(slot, place, run, row, context, hit)
-      if (slot.metric && hit.value !== null) toStored(slot.metric, hit)
-    }
-    served[row] = hit.served
-    column[row] = typeof hit.value === 'bigint' ? Number(hit.value) : hit.value
-    if (hit.value === null) gaps[row] = hit.gap
+    if (!isRead || cells.gaps[row] === GAP_CODE.open)
+      computeCell(step, run, row, context, hit, cells)
+  }
+}
+
+function computeCell(
+  { slot, place, sources }: Step,
+  run: GroupRun,
+  row: number,
+  context: ComputeContext,
+  hit: Hit,
+  cells: Cells,
+): void {
+  run.frame.row = row
+  hit.gap = 'no-such-object'
+  if (slot.where && !truth(slot.where.evaluate(run.frame))) {
+    cells.gaps[row] = GAP_CODE.excluded
+    cells.served[row] = 0
+    return
+  }
+  resolve(slot, run, row, context, hit, slot.rate !== null)
+  if (slot.rate && hit.value !== null) takeRate(slot, place, sources, run, row, context, hit)
+  if (slot.metric && hit.value !== null) toStored(slot.metric, hit)
+  cells.served[row] = hit.served
+  setCell(cells, row, hit.value, hit.gap)
+}
+
+/** An index part, the index or the row's number. */
+function fillGiven({ plan, indexes }: GroupRun, place: number, cells: Cells): void {
+  const { group } = plan
+  for (const [row, index] of indexes.entries()) {
+    const parts = parseIndex(group.index, index, group.source === 'snmp') ?? []
+    setCell(cells, row, [...parts, index, row + 1][place] ?? null, 'no-such-object')
   }
 }
 
@@ -186,15 +186,21 @@ function read(
   hit: Hit,
   raw: boolean,
 ): void {
-  const { table } = run.plan.group
-  const answer = context.column(table, source)?.get(run.indexes[row] ?? '')
+  const column = context.columnNamed(run.plan.group.table, source)
+  const answer = column && valueAt(column, run.rows, row)
   hit.value = null
   if (!answer || answer.type === 'none') {
-    hit.gap = context.isPartial(table, source) ? 'partial' : 'no-such-object'
+    hit.gap = column?.isPartial ? 'partial' : 'no-such-object'
     return
   }
   hit.wraps = answer.type === 'counter32'
   accept(field.decode(answer), field, hit, raw)
+}
+
+/** What a column has of a row. */
+export function valueAt({ table, column }: TableColumn, rows: RowSet, row: number): RawValue {
+  const places = rows.placesIn(table.indexes)
+  return rawValue(table, column, places === null ? row : (places[row] ?? -1))
 }
 
 /** The outer decoding of a value that is no raw value any more. */
@@ -248,8 +254,8 @@ function reasonOf(names: ReadonlySet<string>, run: GroupRun, row: number): GapRe
   let reason: GapReason = 'no-such-object'
   for (const name of names) {
     const place = run.plan.group.slotOf.get(name)
-    if (place === undefined || run.frame.columns[place]?.[row] !== null) continue
-    const gap = run.gaps[place]?.[row]
+    const cells = place === undefined ? undefined : run.frame.columns[place]
+    const gap = cells && gapOf(cells, row)
     if (gap !== undefined && weight(gap) > weight(reason)) reason = gap
   }
   return reason

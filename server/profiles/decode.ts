@@ -39,6 +39,17 @@ export function compileDecoder(steps: Steps): (raw: RawValue) => Decoded | undef
   }
 }
 
+/** What the decoder of these steps divides whole numbers by; null: it does more with them. */
+export function divisorOf(steps: Steps): number | null {
+  if (steps.match !== undefined || steps.invalid?.length || steps.map) return null
+  const as = steps.as ?? 'auto'
+  if (as === 'ticks') return 100
+  return WHOLE.has(as) ? 1 : null
+}
+
+/** Decodings that leave whole numbers as they are. */
+const WHOLE: ReadonlySet<Decoding> = new Set(['auto', 'number', 'bits', 'intBE', 'intLE'])
+
 const TEXTUAL: ReadonlySet<Decoding> = new Set(['text', 'hex', 'mac', 'ip', 'oid'])
 
 function found(

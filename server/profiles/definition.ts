@@ -11,9 +11,9 @@ import type {
   Section,
 } from '../model/profile.ts'
 import type { RawValue } from '../model/raw.ts'
+import type { Cells } from './cells.ts'
 import type { Expression } from './expression.ts'
 import type { PageMetric } from './face.ts'
-import type { Scalar } from './operators.ts'
 
 /** What a raw value is after `as`, `match`, `invalid` and `map`; counters stay exact. */
 export type Decoded = number | bigint | string | boolean | null
@@ -21,8 +21,8 @@ export type Decoded = number | bigint | string | boolean | null
 /** The columns of one group during one evaluation, and the row that an expression is about. */
 export interface Frame {
   row: number
-  /** By slot, then by row. */
-  columns: Scalar[][]
+  /** By slot. */
+  columns: Cells[]
 }
 
 export type RowExpression = Expression<Frame>
@@ -48,6 +48,8 @@ export interface Field {
   decode: (raw: RawValue) => Decoded | undefined
   /** True where `decode` has nothing to do for a value that is computed already. */
   plain: boolean
+  /** What `decode` divides whole numbers by; null: it does more than that. */
+  divisor: number | null
   /** `scale` and `offset`; `range` is asked apart, so that its gap has its own reason. */
   scale: number
   offset: number

@@ -4,11 +4,12 @@
 import type { GapReason } from '../model/gap.ts'
 import type { Reading } from '../model/raw.ts'
 import { answerOf, type Emission } from './answer.ts'
-import { type ComputeContext, computeStep, type GroupRun, startRun } from './compute.ts'
+import type { GroupRun } from './compute.ts'
+import { Evaluation } from './evaluation.ts'
 import type { Evaluated, Evaluator, FetchRequest, Plan } from './face.ts'
 import { Memory } from './memory.ts'
-import type { GroupPlan, PlanSource, Step } from './plan.ts'
-import { rowsOf } from './rows.ts'
+import type { GroupPlan, PlanSource } from './plan.ts'
+import { type RowSet, sameTexts } from './rowset.ts'
 import { type Trace, traceCell } from './trace.ts'
 
 /**
@@ -43,7 +44,7 @@ class DeviceEvaluator implements TracingEvaluator {
   private asked = new Map<string, { at: number; sources: PlanSource[] }>()
 
   private readonly isTracing: boolean
-  private lastRuns: ReadonlyMap<string, GroupRun> = new Map()
+  private last: Evaluation | null = null
 
   constructor(plan: Plan, isTracing: boolean) {
     this.plan = plan
@@ -95,21 +96,24 @@ class DeviceEvaluator implements TracingEvaluator {
   evaluate(reading: Reading, tookMs: number): Evaluated {
     this.memory.absorb(reading, this.asked)
     const isRestarted = this.memory.noticeRestart(reading)
-    const isChanged = new Set(this.groups.filter(plan => this.memory.noticeRefresh(plan)))
+    const changed = this.groups.filter(plan => this.memory.noticeRefresh(plan))
     const answering = this.groups.filter(
       plan => !this.resting.has(plan.group.id) && this.isAnswered(plan),
     )
-    const unsure = (run: GroupRun) => this.unsure(run, isRestarted, isChanged.has(run.plan))
-    const runs = this.compute(answering, unsure)
-    if (this.isTracing) this.lastRuns = runs
+    const evaluation = new Evaluation({
+      definition: this.plan.definition,
+      memory: this.memory,
+      rowsOf: plan => this.rowsOf(plan),
+      unsure: run => this.unsure(run, isRestarted, changed.includes(run.plan)),
+      isLasting: this.isTracing,
+    })
+    evaluation.answer(answering)
+    if (this.isTracing) this.last = evaluation
     const answers = new Map<string, Emission>()
     for (const plan of answering) {
-      const run = runs.get(plan.group.id)
-      if (run)
-        answers.set(
-          plan.group.id,
-          this.answer(run, reading, tookMs, isRestarted && unsure(run) !== null),
-        )
+      const run = evaluation.start(plan)
+      const isBlank = isRestarted && evaluation.unsure(run) !== null
+      answers.set(plan.group.id, this.answer(evaluation, run, reading, tookMs, isBlank))
     }
     this.rest()
     const given = [...answers].filter(([id]) => !this.resting.has(id))
@@ -120,24 +124,24 @@ class DeviceEvaluator implements TracingEvaluator {
   }
 
   trace(group: string, metric: string, index: string): Trace | null {
-    const run = this.lastRuns.get(group)
+    const run = this.last?.run(group)
     const place = run?.plan.group.slotOf.get(metric)
-    const row = run?.rowOf.get(index)
-    if (!run || place === undefined || row === undefined) return null
-    return traceCell(run, place, row, {
-      column: (table, source) => this.column(table, source)?.values,
-      run: id => this.lastRuns.get(id),
-    })
+    const row = run?.rows.rowOf(index)
+    if (!this.last || !run || place === undefined || row === undefined) return null
+    return traceCell(run, place, row, this.last)
   }
 
-  private column(table: boolean, source: string) {
-    const found = this.plan.definition.sourceOf(table, source)
-    return found && this.memory.columns[found.id]
+  private isAnswered({ metricSources }: GroupPlan): boolean {
+    if (metricSources.length === 0) return true
+    return metricSources.some(source => this.memory.columns[source.id]?.isFresh)
   }
 
-  private isAnswered(plan: GroupPlan): boolean {
-    const sources = plan.metrics.flatMap(metric => metric.sources)
-    return sources.length === 0 || sources.some(source => this.memory.columns[source.id]?.isFresh)
+  private rowsOf(plan: GroupPlan): RowSet {
+    const columns = plan.rowSources.map(source => this.memory.columns[source.id])
+    const rows = this.memory.of(plan).finder.find(columns.filter(column => column !== undefined))
+    this.counters.rowsCut += rows.cut
+    this.counters.rowsSkipped += rows.skipped
+    return rows
   }
 
   /**
@@ -152,71 +156,37 @@ class DeviceEvaluator implements TracingEvaluator {
     const { plan } = run
     if (plan.group.key.length === 0 || this.isIdentityFresh(plan)) return null
     if (isRestarted) return 'reset'
-    const { known } = this.memory.of(plan.group.id)
-    const isSame =
-      known === null ||
-      (known.size === run.indexes.length && run.indexes.every(index => known.has(index)))
-    return isChanged && !isSame ? 'partial' : null
-  }
-
-  private compute(
-    answering: readonly GroupPlan[],
-    unsure: (run: GroupRun) => 'reset' | 'partial' | null,
-  ): Map<string, GroupRun> {
-    const steps = new Set<Step>(answering.flatMap(plan => plan.steps))
-    const runs = new Map<string, GroupRun>()
-    for (const plan of answering) this.start(plan, runs)
-    for (const step of steps) this.start(step.group, runs)
-    const context = this.context(runs, unsure)
-    // Groups bring their steps in the plan's own order; together they need sorting once more.
-    const ordered = [...steps].sort((a, b) => a.order - b.order)
-    for (const step of ordered) computeStep(step, context)
-    return runs
-  }
-
-  private start(plan: GroupPlan, runs: Map<string, GroupRun>): void {
-    if (runs.has(plan.group.id)) return
-    const { group } = plan
-    const columns = plan.rowSources.map(source => this.memory.columns[source.id]?.values)
-    const indexes = group.table ? rowsOf(columns) : ['']
-    const cut = Math.max(0, indexes.length - group.rowsMax)
-    const { run, skipped } = startRun(plan, cut > 0 ? indexes.slice(0, group.rowsMax) : indexes)
-    this.counters.rowsCut += cut
-    this.counters.rowsSkipped += skipped
-    runs.set(group.id, run)
-  }
-
-  private context(
-    runs: ReadonlyMap<string, GroupRun>,
-    unsure: (run: GroupRun) => 'reset' | 'partial' | null,
-  ): ComputeContext {
-    const reasons = new Map([...runs.values()].map(run => [run, unsure(run)]))
-    return {
-      column: (table, source) => this.column(table, source)?.values,
-      isPartial: (table, source) => this.column(table, source)?.isPartial ?? false,
-      run: group => runs.get(group),
-      key: run => this.memory.key(run),
-      rate: question => {
-        const gap = reasons.get(question.run) ?? null
-        return gap === null ? this.memory.rate(question) : { gap }
-      },
-      believes: (question, isOver) => this.memory.believes(question, isOver),
-    }
+    if (!isChanged) return null
+    const { known } = this.memory.of(plan)
+    return known === null || sameTexts(known.indexes, run.indexes) ? null : 'partial'
   }
 
   /** One group's answer, with rows held back whose names are not read yet. */
-  private answer(run: GroupRun, reading: Reading, tookMs: number, isBlank: boolean): Emission {
+  private answer(
+    evaluation: Evaluation,
+    run: GroupRun,
+    reading: Reading,
+    tookMs: number,
+    isBlank: boolean,
+  ): Emission {
     const { plan } = run
-    this.memory.key(run)
-    const memory = this.memory.of(plan.group.id)
+    evaluation.key(run)
+    const memory = this.memory.of(plan)
     const isHeld = this.held(run)
     const blank: GapReason | null = isBlank ? 'reset' : null
-    const isFresh = (source: PlanSource) => this.memory.columns[source.id]?.isFresh ?? false
-    const answer = answerOf(run, { memory, reading, tookMs, isHeld, blank, isFresh })
+    const answer = answerOf(run, {
+      memory: this.memory,
+      evaluation,
+      reading,
+      tookMs,
+      isHeld,
+      blank,
+    })
     memory.hasRows = answer.hasValues
     const isWhole = plan.sources.every(source => !this.memory.columns[source.id]?.isPartial)
     // A device that never answers wholly and always names new rows must not fill the memory.
-    if (isWhole || memory.rates.size > 2 * plan.group.rowsMax) this.memory.forgetGone(run)
+    const isFull = memory.counters.size > 2 * plan.group.rowsMax
+    if (isWhole || isFull) memory.counters.forgetGone()
     return answer
   }
 
@@ -226,24 +196,28 @@ class DeviceEvaluator implements TracingEvaluator {
 
   /**
    * A row that came after its names were read has none yet: it waits for the next read, which is
-   * asked to bring them, so that it does not begin under a wrong key.
+   * asked to bring them, so that it does not begin under a wrong key. Null: there is none such.
    */
-  private held(run: GroupRun): (index: string) => boolean {
+  private held(run: GroupRun): ((index: string) => boolean) | null {
     const { plan } = run
-    const memory = this.memory.of(plan.group.id)
-    if (plan.identitySources.length === 0) return () => false
-    if (memory.known === null || this.isIdentityFresh(plan)) memory.known = new Set(run.indexes)
+    const memory = this.memory.of(plan)
+    if (plan.identitySources.length === 0) return null
+    if (memory.known === null || this.isIdentityFresh(plan)) memory.known = run.rows
     const { known } = memory
-    if (run.indexes.every(index => known.has(index))) return () => false
+    if (known === run.rows) return null
+    const isNew = (index: string) => known.rowOf(index) === undefined
+    if (!run.indexes.some(isNew)) return null
     this.memory.forgetSlow(plan.identitySources)
-    return plan.group.key.length === 0 ? () => false : index => !known.has(index)
+    return plan.group.key.length === 0 ? null : isNew
   }
 
   /** Of groups that mean the same, the lesser one rests while the better one has rows. */
   private rest(): void {
     this.resting.clear()
-    const hasRows = (id: string) =>
-      this.plan.definition.groups.has(id) && this.memory.of(id).hasRows && !this.resting.has(id)
+    const hasRows = (id: string) => {
+      const plan = this.plan.definition.groups.get(id)
+      return plan !== undefined && this.memory.of(plan).hasRows && !this.resting.has(id)
+    }
     for (const { group } of this.groups) {
       if (group.replacedBy.some(hasRows)) this.resting.add(group.id)
     }

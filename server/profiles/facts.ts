@@ -3,14 +3,26 @@
 
 import { FACTS, type Fact } from '../model/profile.ts'
 import type { Reading } from '../model/raw.ts'
-import { type ComputeContext, computeStep, type GroupRun, startRun } from './compute.ts'
+import { EMPTY_TABLE } from '../model/rawtable.ts'
+import { cellOf, NO_CELLS, newCells } from './cells.ts'
+import { computeStep, startRun } from './compute.ts'
+import { Counters } from './counters.ts'
 import type { FactSource, Frame, Group, RowExpression } from './definition.ts'
+import { Evaluation } from './evaluation.ts'
 import { compileExpression } from './expression.ts'
 import type { FetchRequest, Plan } from './face.ts'
 import { Memory } from './memory.ts'
 import { truth } from './operators.ts'
-import { type GroupPlan, type Step, sourcesIn } from './plan.ts'
-import { cleanText, rowsOf, textOf } from './rows.ts'
+import {
+  emptyGroupPlan,
+  emptyStep,
+  type GroupPlan,
+  type PlanDefinition,
+  type Step,
+  sourcesIn,
+} from './plan.ts'
+import { cleanText, textOf } from './rows.ts'
+import { RowFinder, RowSet } from './rowset.ts'
 
 /** The request for scalars that belong to no group. */
 const DEVICE_REQUEST = 'device'
@@ -48,12 +60,10 @@ export function factRequests(plan: Plan): FetchRequest[] {
 /** Each fact that the device has an answer to, cleaned for showing; at most 255 characters each. */
 export function deviceFacts(plan: Plan, reading: Reading): Record<string, string> {
   const facts = new Map<Fact, string>()
-  const memory = new Memory(plan.definition)
-  memory.absorb(reading, new Map())
-  const runs = new Map<string, GroupRun>()
+  const evaluation = evaluationOf(plan, reading)
   for (const { fact, source } of plan.definition.facts) {
     if (facts.has(fact)) continue
-    const text = cleanText(factText(plan, source, reading, memory, runs), factMax)
+    const text = cleanText(factText(plan, source, reading, evaluation), factMax)
     if (text !== '') facts.set(fact, text)
   }
   const result: Record<string, string> = {}
@@ -64,30 +74,37 @@ export function deviceFacts(plan: Plan, reading: Reading): Record<string, string
   return result
 }
 
+function evaluationOf({ definition }: Plan, reading: Reading): Evaluation {
+  const memory = new Memory(definition)
+  memory.absorb(reading, new Map())
+  return new Evaluation({
+    definition,
+    memory,
+    rowsOf: group => factRows(group, definition, memory),
+    // A fact needs one look, and a rate needs two.
+    unsure: () => 'first',
+    isLasting: true,
+  })
+}
+
 function factText(
   plan: Plan,
   source: FactSource,
   reading: Reading,
-  memory: Memory,
-  runs: Map<string, GroupRun>,
+  evaluation: Evaluation,
 ): string {
   if (source.kind === 'text') return source.text
   if (source.kind === 'field') return fieldText(source, reading)
   const target = tableOf(plan, source)
   if (!target) return ''
   const { group, steps, where, column } = target
-  for (const step of steps) {
-    const { id } = step.group.group
-    if (!runs.has(id)) runs.set(id, startRun(step.group, factRows(step.group, memory)).run)
-  }
-  const context = factContext(plan, memory, runs)
-  for (const step of steps) computeStep(step, context)
-  const run = runs.get(group.group.id)
-  if (!run) return ''
+  evaluation.compute(steps)
+  const run = evaluation.start(group)
+  const cells = run.frame.columns[column] ?? NO_CELLS
   for (let row = 0; row < run.indexes.length; row++) {
     run.frame.row = row
     if (where && !truth(where.evaluate(run.frame))) continue
-    const text = textOf(run.frame.columns[column]?.[row])
+    const text = textOf(cellOf(cells, row))
     const found = source.match && text !== '' ? source.match(text) : null
     const wanted = source.match ? (found?.[1] ?? found?.[0] ?? '') : text
     if (wanted !== '') return wanted
@@ -96,50 +113,37 @@ function factText(
 }
 
 /** Facts are looked for in every row that came, also of columns that name rows only. */
-function factRows(plan: GroupPlan, memory: Memory): string[] {
-  const { group } = plan
-  if (!group.table) return ['']
-  const columns = memory.columns.filter(column => column.isFresh).map(column => column.values)
-  return rowsOf(columns.filter(values => !values.has(''))).slice(0, factRowsMax)
+function factRows(plan: GroupPlan, { sources }: PlanDefinition, memory: Memory): RowSet {
+  const columns = sources.flatMap(({ id, table }) => {
+    const column = memory.columns[id]
+    return table && column?.isFresh ? [column] : []
+  })
+  const { indexes } = new RowFinder({
+    ...plan,
+    group: { ...plan.group, rowsMax: factRowsMax },
+  }).find(columns)
+  return new RowSet(indexes)
 }
 
 function fieldText(source: Extract<FactSource, { kind: 'field' }>, reading: Reading): string {
-  const cells = reading.groups.get(DEVICE_REQUEST)?.rows.get('')
+  const table = reading.groups.get(DEVICE_REQUEST)?.table ?? EMPTY_TABLE
   const group = { ...EMPTY_GROUP, slots: [source.slot], slotOf: new Map([[source.slot.name, 0]]) }
-  const plan: GroupPlan = {
-    group,
-    rowSources: [],
-    namingSources: [],
-    identitySources: [],
-    refreshSources: [],
-    steps: [],
-    sources: [],
-    metrics: [],
-  }
-  const run: GroupRun = {
-    plan,
-    indexes: [''],
-    rowOf: new Map([['', 0]]),
-    frame: { row: 0, columns: [[]] },
-    gaps: [[]],
-    served: [[]],
-    excluded: [[]],
-    finds: new Map(),
-    keys: [''],
-  }
-  computeStep(
-    { group: plan, slot: source.slot, place: 0, order: 0 },
-    {
-      ...NO_RATES,
-      column: (_, name) => {
-        const raw = cells?.get(name)
-        return raw && new Map([['', raw]])
-      },
-      isPartial: () => false,
-      run: () => run,
+  const plan = emptyGroupPlan(group)
+  const run = startRun(plan, new RowSet(['']))
+  computeStep(emptyStep(plan, source.slot, 0), {
+    column: () => undefined,
+    columnNamed: (_, name) => {
+      const column = table.sources.indexOf(name)
+      return column < 0 ? undefined : { table, column, isPartial: false }
     },
-  )
-  return textOf(run.frame.columns[0]?.[0])
+    run: () => run,
+    cells: () => ({ cells: newCells(1), isDone: false }),
+    isFresh: () => true,
+    counters: () => new Counters(),
+    unsure: () => 'first',
+    atMs: reading.monotonicMs,
+  })
+  return textOf(cellOf(run.frame.columns[0] ?? NO_CELLS, 0))
 }
 
 const EMPTY_GROUP: Group = {
@@ -169,29 +173,6 @@ const EMPTY_GROUP: Group = {
   charts: {},
 }
 
-/** A fact needs one look, and a rate needs two. */
-const NO_RATES: Pick<ComputeContext, 'key' | 'rate' | 'believes'> = {
-  key: () => {},
-  rate: () => ({ gap: 'first' }),
-  believes: () => true,
-}
-
-function factContext(
-  plan: Plan,
-  memory: Memory,
-  runs: ReadonlyMap<string, GroupRun>,
-): ComputeContext {
-  return {
-    ...NO_RATES,
-    column(table, source) {
-      const found = plan.definition.sourceOf(table, source)
-      return found && memory.columns[found.id]?.values
-    },
-    isPartial: () => false,
-    run: group => runs.get(group),
-  }
-}
-
 interface Target {
   group: GroupPlan
   column: number
@@ -212,7 +193,7 @@ function tableOf(plan: Plan, source: TableFact): Target | null {
           reader(name) {
             const slot = slotOf.get(name)
             if (slot === undefined) return undefined
-            return frame => frame.columns[slot]?.[frame.row] ?? null
+            return frame => cellOf(frame.columns[slot] ?? NO_CELLS, frame.row)
           },
           known: () => [...slotOf.keys()],
         })

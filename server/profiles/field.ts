@@ -3,7 +3,7 @@
 
 import { parseDuration } from '../model/duration.ts'
 import type { Decoding, FieldDoc } from '../model/profile.ts'
-import { compileDecoder } from './decode.ts'
+import { compileDecoder, divisorOf } from './decode.ts'
 import type { CompiledProfile, Field, Frame, RowExpression, Source } from './definition.ts'
 import { compileExpression, type Names } from './expression.ts'
 import { child } from './position.ts'
@@ -48,6 +48,7 @@ export function compileField(
   return {
     source,
     decode,
+    divisor: divisorOf({ ...doc, as: doc.as ?? context.as }),
     plain: doc.as === undefined && !doc.match && !doc.invalid && !doc.map,
     scale: doc.scale ?? 1,
     offset: doc.offset ?? 0,

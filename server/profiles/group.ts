@@ -4,6 +4,7 @@
 import { parseDuration } from '../model/duration.ts'
 import type { FieldDoc, GroupDoc, MetricDoc, ProfileDoc } from '../model/profile.ts'
 import { checkAlarm } from './alarmcheck.ts'
+import { cellOf, NO_CELLS } from './cells.ts'
 import type { CompiledProfile, Frame, Group, Slot } from './definition.ts'
 import type { Names } from './expression.ts'
 import { compileField, compileRow, type FieldContext } from './field.ts'
@@ -162,7 +163,7 @@ function namesOf(slotOf: ReadonlyMap<string, number>): Names<Frame> {
     reader(name) {
       const slot = slotOf.get(name)
       if (slot === undefined) return undefined
-      return frame => frame.columns[slot]?.[frame.row] ?? null
+      return frame => cellOf(frame.columns[slot] ?? NO_CELLS, frame.row)
     },
     known: () => [...slotOf.keys()],
   }
@@ -174,6 +175,7 @@ function givenSlot(name: string): Slot {
     source: { kind: 'given' },
     decode: () => null,
     plain: true,
+    divisor: null,
     scale: 1,
     offset: 0,
     range: null,

@@ -1,6 +1,7 @@
 // What resolving a field for one row gave, and its last steps: scale, offset and range.
 
 import type { GapReason } from '../model/gap.ts'
+import { withoutDust } from './decimal.ts'
 import type { Decoded, Field } from './definition.ts'
 
 /** What resolving a field gave; one object is used again and again. */
@@ -24,9 +25,4 @@ export function finish(field: Field, hit: Hit): void {
     hit.value = null
     hit.gap = 'range'
   }
-}
-
-/** 238 x 0.1 is 23.8, not 23.800000000000001. */
-function withoutDust(value: number): number {
-  return Number.isInteger(value) ? value : Number(value.toPrecision(12))
 }

@@ -1,6 +1,7 @@
 // Values from another group's rows: by index, by a computed key, or by the text of a column.
 
 import type { GapReason } from '../model/gap.ts'
+import { cellOf, gapOf, NO_CELLS } from './cells.ts'
 import type { GroupRun } from './compute.ts'
 import type { Field } from './definition.ts'
 import type { Scalar } from './operators.ts'
@@ -24,10 +25,10 @@ export function lookUp(
     if (parts.some(part => part === null)) return NONE
     wanted = parts.map(String).join('.')
   }
-  const found = source.by === null ? other.rowOf.get(wanted) : findBy(other, source, place, wanted)
+  const found = source.by === null ? other.rows.rowOf(wanted) : findBy(other, source, place, wanted)
   if (found === undefined || found < 0) return NONE
-  const value = other.frame.columns[place]?.[found] ?? null
-  return { value, gap: other.gaps[place]?.[found] ?? 'no-such-object' }
+  const cells = other.frame.columns[place] ?? NO_CELLS
+  return { value: cellOf(cells, found), gap: gapOf(cells, found) ?? 'no-such-object' }
 }
 
 const NONE = { value: null, gap: 'no-such-object' as const }
@@ -44,14 +45,14 @@ function findBy(
   if (!finds) {
     finds = new Map()
     const by = other.plan.group.slotOf.get(source.by ?? '')
-    const keys = by === undefined ? [] : (other.frame.columns[by] ?? [])
-    const values = other.frame.columns[place] ?? []
+    const keys = (by === undefined ? null : other.frame.columns[by]) ?? NO_CELLS
+    const values = other.frame.columns[place] ?? NO_CELLS
     for (let row = 0; row < other.indexes.length; row++) {
-      const text = textOf(keys[row])
+      const text = textOf(cellOf(keys, row))
       if (text === '') continue
       const first = finds.get(text)
       if (first === undefined) finds.set(text, row)
-      else if (first >= 0 && values[first] !== values[row]) finds.set(text, -1)
+      else if (first >= 0 && cellOf(values, first) !== cellOf(values, row)) finds.set(text, -1)
     }
     other.finds.set(name, finds)
   }

@@ -1,11 +1,14 @@
-// What one device's evaluator remembers between reads: columns and when they were read, rates by row
-// key, who owns which key, and which rows were known when the names were read.
+// What one device's evaluator remembers between reads: columns and when they were read, the rows and
+// baselines of each group, who owns which key, and which rows were known when the names were read.
 
-import type { GroupReading, RawValue, Reading } from '../model/raw.ts'
-import type { GroupRun, RateQuestion } from './compute.ts'
-import type { GroupPlan, PlanDefinition, PlanSource } from './plan.ts'
-import { type CounterSample, type Rate, rateBetween } from './rate.ts'
+import type { RawValue, Reading } from '../model/raw.ts'
+import { EMPTY_TABLE, hasValues, type RawTable, rawValue } from '../model/rawtable.ts'
+import { type Cells, cellOf } from './cells.ts'
+import type { GroupRun } from './compute.ts'
+import { Counters } from './counters.ts'
+import type { GroupPlan, PlanDefinition, PlanSource, Step } from './plan.ts'
 import { assignKeys, textOf } from './rows.ts'
+import { RowFinder, type RowSet, sameTexts } from './rowset.ts'
 
 /** sysUpTime is 32 bits of hundredths: it wraps after 497 days. */
 const upTicksWrap = 2 ** 32
@@ -14,72 +17,87 @@ const upTicksSlack = 360_000
 
 /** A source as it was last read. */
 export interface ColumnMemory {
-  values: ReadonlyMap<string, RawValue>
+  table: RawTable
+  column: number
   /** Scheduled time of the read; null: never, or to be read again now. */
   readAt: number | null
   isFresh: boolean
   isPartial: boolean
   /** The device has had a value of it. */
   wasThere: boolean
+  /** Another number: other values. Names that are read again are compared; everything else is new. */
+  version: number
 }
 
-interface RateMemory {
-  sample: CounterSample
-  /** The last rate was over its `max`. */
-  wasOver: boolean
-  /** Two rates in a row were over `max`: it is the bound that is wrong. */
-  isBoundWrong: boolean
+/** What the versions of some columns and the rows of some groups gave. */
+interface Standing {
+  stamp: number
+  rows: readonly RowSet[]
 }
 
 export interface GroupMemory {
-  /** Row key → slot → baseline. */
-  rates: Map<string, Map<number, RateMemory>>
+  finder: RowFinder
+  counters: Counters
   /** Row key → index, after the last read. */
   owners: ReadonlyMap<string, string>
+  /** The keys of the last read, and what they were made of. */
+  keys: readonly string[]
+  named: Standing | null
   /** Rows that were there when names were read; null: not read yet. */
-  known: ReadonlySet<string> | null
+  known: RowSet | null
   refreshValues: Map<string, string>
   /** Metrics that have had a value here. */
   seen: Set<string>
   hasRows: boolean
-  /** The last rows message and its keys, to send only changes. */
+  /** The last rows message, its keys and what its names were made of, to send only changes. */
   sentRows: string | null
   sentKeys: readonly string[]
+  sentNames: Standing | null
+  /** By slot, the cells of slow fields, and what they were made of. */
+  kept: Map<number, { standing: Standing; cells: Cells }>
 }
 
 export class Memory {
   readonly columns: ColumnMemory[]
   private readonly plan: PlanDefinition
   private readonly groups = new Map<string, GroupMemory>()
-  private epoch = 0
   private lastUp: { ticks: number; atMs: number } | null = null
-  private atMs = 0
+  /** Monotonic ms of the reading. */
+  atMs = 0
 
   constructor(plan: PlanDefinition) {
     this.plan = plan
     this.columns = plan.sources.map(() => ({
-      values: new Map(),
+      table: EMPTY_TABLE,
+      column: 0,
       readAt: null,
       isFresh: false,
       isPartial: false,
       wasThere: false,
+      version: 0,
     }))
   }
 
-  of(group: string): GroupMemory {
-    let memory = this.groups.get(group)
+  of(plan: GroupPlan): GroupMemory {
+    const { id } = plan.group
+    let memory = this.groups.get(id)
     if (!memory) {
       memory = {
-        rates: new Map(),
+        finder: new RowFinder(plan),
+        counters: new Counters(),
         owners: new Map(),
+        keys: [],
+        named: null,
         known: null,
         refreshValues: new Map(),
         seen: new Set(),
         hasRows: false,
         sentRows: null,
         sentKeys: [],
+        sentNames: null,
+        kept: new Map(),
       }
-      this.groups.set(group, memory)
+      this.groups.set(id, memory)
     }
     return memory
   }
@@ -91,35 +109,45 @@ export class Memory {
   ): void {
     this.atMs = reading.monotonicMs
     for (const column of this.columns) column.isFresh = false
-    for (const [group, { rows, partial }] of reading.groups) {
-      const table = this.plan.groups.get(group)?.group.table ?? false
+    for (const [group, { table, partial }] of reading.groups) {
+      const isTable = this.plan.groups.get(group)?.group.table ?? false
       const request = asked.get(group)
+      const at = request?.at ?? reading.at
+      for (const [i, name] of table.sources.entries()) {
+        const source = this.plan.sourceOf(isTable, name)
+        if (source) this.keep(source, table, i, partial, at)
+      }
       const expected =
         request?.sources ?? this.plan.sources.filter(source => source.groups.includes(group))
-      const columns = columnsOf(rows)
-      for (const { source } of expected) if (!columns.has(source)) columns.set(source, new Map())
-      for (const [name, values] of columns) {
-        const source = this.plan.sourceOf(table, name)
-        if (source) this.keep(source, values, partial, request?.at ?? reading.at)
+      for (const source of expected) {
+        const isMissing = !table.sources.includes(source.source)
+        if (isMissing) this.keep(source, EMPTY_TABLE, 0, partial, at)
       }
     }
   }
 
   private keep(
     source: PlanSource,
-    values: ReadonlyMap<string, RawValue>,
-    partial: boolean,
+    table: RawTable,
+    index: number,
+    isPartial: boolean,
     at: number,
   ): void {
     const column = this.columns[source.id]
     if (!column) return
+    const isSlowPart = isPartial && source.everyMs !== null
+    const isThere = column.wasThere && !isSlowPart ? true : hasValues(table, index)
     // A slow column that did not come this time is still what it was.
-    if (partial && values.size === 0 && source.everyMs !== null) return
-    column.values = values
+    if (isSlowPart && !isThere) return
+    if (!source.isNaming || isPartial !== column.isPartial || !sameColumn(column, table, index)) {
+      column.version++
+    }
+    column.table = table
+    column.column = index
     column.readAt = at
     column.isFresh = true
-    column.isPartial = partial
-    column.wasThere ||= hasValues(values)
+    column.isPartial = isPartial
+    column.wasThere ||= isThere
   }
 
   /** Sees whether the device restarted; if so, every slow column is read again. */
@@ -131,7 +159,7 @@ export class Memory {
     if (!last || ticks >= last.ticks) return false
     const expected = last.ticks + (atMs - last.atMs) / 10
     if (Math.abs(expected - upTicksWrap - ticks) < upTicksSlack) return false
-    this.epoch++
+    for (const { counters } of this.groups.values()) counters.restarted()
     for (const source of this.plan.sources) {
       const column = this.columns[source.id]
       if (column && !column.isFresh) column.readAt = null
@@ -145,11 +173,12 @@ export class Memory {
    * with every poll, they are read with every poll.
    */
   noticeRefresh(plan: GroupPlan): boolean {
-    const memory = this.of(plan.group.id)
+    if (plan.refreshSources.length === 0) return false
+    const memory = this.of(plan)
     let isChanged = false
     for (const source of plan.refreshSources) {
       const column = this.columns[source.id]
-      const raw = column?.isFresh ? column.values.get('') : undefined
+      const raw = column?.isFresh ? scalarOf(column) : undefined
       if (!raw || raw.type === 'none') continue
       const text = String(raw.value)
       const before = memory.refreshValues.get(source.source)
@@ -168,70 +197,80 @@ export class Memory {
     }
   }
 
-  /** Gives each row of a run its key, once. */
-  key(run: GroupRun): void {
+  /** Whether these columns and rows are still those that something was made of. */
+  stands(standing: Standing | null, sources: readonly PlanSource[], rows: RowSet[]): boolean {
+    if (standing?.stamp !== this.stamp(sources)) return false
+    return standing.rows.length === rows.length && rows.every((own, i) => own === standing.rows[i])
+  }
+
+  standing(sources: readonly PlanSource[], rows: RowSet[]): Standing {
+    return { stamp: this.stamp(sources), rows }
+  }
+
+  /** Versions only go up, so that equal sums mean equal versions. */
+  private stamp(sources: readonly PlanSource[]): number {
+    let sum = 0
+    for (const { id } of sources) sum += this.columns[id]?.version ?? 0
+    return sum
+  }
+
+  /** The cells of a slow field, where nothing that they are made of is new. */
+  kept(step: Step, rows: RowSet): Cells | null {
+    const kept = this.of(step.group).kept.get(step.place)
+    return kept && this.stands(kept.standing, step.sources, [rows]) ? kept.cells : null
+  }
+
+  keepCells(step: Step, rows: RowSet, cells: Cells): void {
+    const standing = this.standing(step.sources, [rows])
+    this.of(step.group).kept.set(step.place, { standing, cells })
+  }
+
+  /** Gives each row of a run its key: from its names, or as before where `named` is null. */
+  key(run: GroupRun, named: Standing | null): void {
     const { group } = run.plan
-    if (run.keys.length === run.indexes.length) return
-    const places = group.key.map(name => group.slotOf.get(name) ?? -1)
-    const texts = run.indexes.map((_, row) =>
-      places.map(place => textOf(run.frame.columns[place]?.[row])),
-    )
-    const memory = this.of(group.id)
-    run.keys = assignKeys(run.indexes, texts, memory.owners)
-    memory.owners = new Map(run.keys.map((key, row) => [key, run.indexes[row] ?? '']))
-  }
-
-  rate(question: RateQuestion): Rate {
-    const { run, row, place, value, wraps, served, resetOn } = question
-    const { rates } = this.of(run.plan.group.id)
-    const key = run.keys[row] ?? ''
-    const ofRow = rates.get(key) ?? new Map<number, RateMemory>()
-    if (ofRow.size === 0) rates.set(key, ofRow)
-    const known = ofRow.get(place)
-    const sample = { value, wraps, served, resetOn, atMs: this.atMs, epoch: this.epoch }
-    const rate = rateBetween(known?.sample, sample)
-    if (known) known.sample = sample
-    else ofRow.set(place, { sample, wasOver: false, isBoundWrong: false })
-    return rate
-  }
-
-  /**
-   * One rate over `max` is a slip of the counter; two in a row show that the bound is wrong (virtual
-   * interfaces report 10 Mbit/s and carry gigabits), and from then on it is not asked again.
-   */
-  believes({ run, row, place }: RateQuestion, isOver: boolean): boolean {
-    const known = this.of(run.plan.group.id)
-      .rates.get(run.keys[row] ?? '')
-      ?.get(place)
-    if (!known || known.isBoundWrong) return true
-    if (isOver && known.wasOver) known.isBoundWrong = true
-    known.wasOver = isOver
-    return !isOver || known.isBoundWrong
-  }
-
-  /** Rows that are gone take their baselines along, so that memory stays bounded by the table. */
-  forgetGone(run: GroupRun): void {
-    const { rates } = this.of(run.plan.group.id)
-    if (rates.size === 0) return
-    const here = new Set(run.keys)
-    for (const key of rates.keys()) if (!here.has(key)) rates.delete(key)
-  }
-}
-
-/** Rows of cells to columns of rows. */
-function columnsOf(rows: GroupReading['rows']): Map<string, Map<string, RawValue>> {
-  const columns = new Map<string, Map<string, RawValue>>()
-  for (const [index, cells] of rows) {
-    for (const [name, raw] of cells) {
-      const column = columns.get(name)
-      if (column) column.set(index, raw)
-      else columns.set(name, new Map([[index, raw]]))
+    const memory = this.of(run.plan)
+    if (run.indexes.length === 0) {
+      // Who had which key is remembered until there are rows again.
+      memory.counters.align(run.keys)
+      return
     }
+    if (named !== null) {
+      const places = group.key.map(name => group.slotOf.get(name) ?? -1)
+      const texts = run.indexes.map((_, row) =>
+        places.map(place => {
+          const cells = run.frame.columns[place]
+          return cells ? textOf(cellOf(cells, row)) : ''
+        }),
+      )
+      const keys = assignKeys(run.indexes, texts, memory.owners)
+      if (!sameTexts(keys, memory.keys)) memory.keys = keys
+      memory.owners = new Map(keys.map((key, row) => [key, run.indexes[row] ?? '']))
+      memory.named = named
+    }
+    run.keys = memory.keys
+    memory.counters.align(run.keys)
   }
-  return columns
 }
 
-function hasValues(values: ReadonlyMap<string, RawValue>): boolean {
-  for (const raw of values.values()) if (raw.type !== 'none') return true
-  return false
+function scalarOf({ table, column }: ColumnMemory): RawValue | undefined {
+  const row = table.indexes.indexOf('')
+  return row < 0 ? undefined : rawValue(table, column, row)
+}
+
+/** Whether a column came again as it was. */
+function sameColumn(before: ColumnMemory, table: RawTable, column: number): boolean {
+  if (!sameTexts(before.table.indexes, table.indexes)) return false
+  const rows = table.indexes.length
+  let was = before.column * rows
+  let is = column * rows
+  for (let row = 0; row < rows; row++, was++, is++) {
+    if (before.table.types[was] !== table.types[is]) return false
+    if (before.table.hi[was] !== table.hi[is] || before.table.lo[was] !== table.lo[is]) return false
+    if (!sameOther(before.table.others?.[was], table.others?.[is])) return false
+  }
+  return true
+}
+
+function sameOther(a: unknown, b: unknown): boolean {
+  return a instanceof Uint8Array && b instanceof Uint8Array ? Buffer.compare(a, b) === 0 : a === b
 }

@@ -3,6 +3,7 @@
 
 import type { Fact } from '../model/profile.ts'
 import type { Catalogue } from './catalogue.ts'
+import { isPlain } from './columnread.ts'
 import { neededBy } from './crosscheck.ts'
 import type { FactSource, Group, Slot, Source } from './definition.ts'
 import type { Plan, PlanGroup } from './face.ts'
@@ -19,6 +20,8 @@ export interface PlanSource {
   everyMs: number | null
   /** Groups that name it, in the plan's order. */
   groups: string[]
+  /** Rows are named by it. */
+  isNaming: boolean
 }
 
 /** One field of one group: a step of the computation. */
@@ -28,6 +31,15 @@ export interface Step {
   place: number
   /** Steps with a lower number come first. */
   order: number
+  /** What its own field reads, in the order of its fallbacks. */
+  reads: readonly PlanSource[]
+  /** All that it is computed from, but for its row's key; of these, what its value is. */
+  sources: readonly PlanSource[]
+  valueSources: readonly PlanSource[]
+  /** It can be computed by whole columns (columnread.ts). */
+  isPlain: boolean
+  /** Its values change only when slow columns of its own group are read: they are kept between. */
+  isKept: boolean
 }
 
 export interface GroupPlan {
@@ -41,9 +53,52 @@ export interface GroupPlan {
   refreshSources: PlanSource[]
   /** All that an answer of this group needs, in an order that works. */
   steps: Step[]
+  /** Of these, what it needs while rows go by the names that they had; and what names them. */
+  valueSteps: Step[]
+  namingSteps: Step[]
+  /** Other groups whose rows give names here. */
+  namingGroups: GroupPlan[]
   /** All sources that those steps read, in this group and others. */
   sources: PlanSource[]
   metrics: MetricPlan[]
+  /** Sources of all metrics; one that is read makes an answer. */
+  metricSources: PlanSource[]
+  /** Every metric has a `where` of its own, so that rows may have nothing to show. */
+  isAllConditional: boolean
+}
+
+/** A group of which nothing is compiled yet. */
+export function emptyGroupPlan(group: Group): GroupPlan {
+  return {
+    group,
+    rowSources: [],
+    namingSources: [],
+    identitySources: [],
+    refreshSources: [],
+    steps: [],
+    valueSteps: [],
+    namingSteps: [],
+    namingGroups: [],
+    sources: [],
+    metrics: [],
+    metricSources: [],
+    isAllConditional: false,
+  }
+}
+
+/** A step of which nothing is known but its field. */
+export function emptyStep(group: GroupPlan, slot: Slot, place: number): Step {
+  return {
+    group,
+    slot,
+    place,
+    order: -1,
+    reads: [],
+    sources: [],
+    valueSources: [],
+    isPlain: false,
+    isKept: false,
+  }
 }
 
 export interface MetricPlan {
@@ -103,23 +158,15 @@ class Planner {
   private readonly steps = new Map<Slot, Step>()
   private readonly sources: PlanSource[] = []
   private placed = 0
-  private readonly reads = new Map<Slot, PlanSource[]>()
 
   constructor(groups: readonly Group[]) {
     for (const group of groups) {
-      const plan: GroupPlan = {
-        group,
-        rowSources: [],
-        namingSources: [],
-        identitySources: [],
-        refreshSources: group.refreshOn.map(oid => this.source(group, oid, null, false)),
-        steps: [],
-        sources: [],
-        metrics: [],
-      }
+      const plan = emptyGroupPlan(group)
+      plan.refreshSources = group.refreshOn.map(oid => this.source(group, oid, null, false))
       this.groups.set(group.id, plan)
       group.slots.forEach((slot, place) => {
-        this.steps.set(slot, { group: plan, slot, place, order: -1 })
+        const step = emptyStep(plan, slot, place)
+        this.steps.set(slot, step)
         const found = sourcesIn(slot.source).map(read =>
           this.source(
             group,
@@ -128,14 +175,18 @@ class Planner {
             group.table,
           ),
         )
-        this.reads.set(slot, found)
+        step.reads = found
+        step.isPlain = isPlain(slot)
       })
     }
   }
 
   plan(facts: PlanDefinition['facts']): PlanDefinition {
     for (const step of this.steps.values()) this.place(step)
+    for (const step of this.steps.values()) this.completeStep(step)
     for (const plan of this.groups.values()) this.complete(plan)
+    const wanted = new Set([...this.groups.values()].flatMap(group => group.valueSteps))
+    for (const step of this.steps.values()) step.isKept &&= wanted.has(step)
     return {
       groups: this.groups,
       sources: this.sources,
@@ -145,7 +196,7 @@ class Planner {
         const group = this.groups.get(id)?.group
         const roots = names.map(name => group && this.stepOf(group, name))
         const all = this.closure(roots.filter(step => step !== undefined))
-        return [...all].sort((a, b) => a.order - b.order)
+        return inOrder(all)
       },
     }
   }
@@ -155,7 +206,15 @@ class Planner {
     const known = byName.get(source)
     if (!known) {
       const isOid = group.source === 'snmp'
-      const fresh = { id: this.sources.length, source, isOid, table, everyMs, groups: [group.id] }
+      const fresh: PlanSource = {
+        id: this.sources.length,
+        source,
+        isOid,
+        table,
+        everyMs,
+        groups: [group.id],
+        isNaming: false,
+      }
       byName.set(source, fresh)
       this.sources.push(fresh)
       return fresh
@@ -174,22 +233,39 @@ class Planner {
     step.order = this.placed++
   }
 
-  private needs(step: Step): Step[] {
-    return neededBy(step.group.group, step.slot, id => this.groups.get(id)?.group)
+  /** `withKey`: of a rate also what its row's key is made of. */
+  private needs(step: Step, withKey = true): Step[] {
+    const slot = withKey ? step.slot : { ...step.slot, rate: null }
+    return neededBy(step.group.group, slot, id => this.groups.get(id)?.group)
       .map(need => this.steps.get(need.slot))
       .filter(need => need !== undefined)
   }
 
   /** A step and everything under it. */
-  private closure(roots: Iterable<Step>): Set<Step> {
+  private closure(roots: Iterable<Step>, withKeys = true): Set<Step> {
     const all = new Set<Step>()
     const waiting = [...roots]
     for (let step = waiting.pop(); step; step = waiting.pop()) {
       if (all.has(step)) continue
       all.add(step)
-      waiting.push(...this.needs(step))
+      waiting.push(...this.needs(step, withKeys))
     }
     return all
+  }
+
+  private completeStep(step: Step): void {
+    const below = this.closure([step], false)
+    const counted = new Set<PlanSource>()
+    this.valueSources(step, new Set(), counted)
+    step.sources = this.sourcesOf(below)
+    step.valueSources = [...counted]
+    const isSteady =
+      step.sources.length > 0 &&
+      step.sources.every(source => source.everyMs !== null) &&
+      [...below].every(({ group, slot }) => {
+        return group === step.group && slot.rate === null && slot.lookups.length === 0
+      })
+    step.isKept = isSteady && !step.isPlain
   }
 
   private complete(plan: GroupPlan): void {
@@ -206,10 +282,20 @@ class Planner {
     ])
     const where = named(group.where?.names ?? [])
     const all = this.closure([...metricSteps, ...identity, ...where])
-    plan.steps = [...all].sort((a, b) => a.order - b.order)
+    const naming = this.closure(identity)
+    plan.steps = inOrder(all)
+    plan.valueSteps = inOrder(this.closure([...metricSteps, ...where], false))
+    plan.namingSteps = inOrder(naming)
+    plan.namingGroups = [...new Set([...naming].map(step => step.group))].filter(
+      group => group !== plan,
+    )
     plan.sources = this.sourcesOf(all)
     plan.metrics = metricSteps.map(step => this.metricPlan(step))
-    plan.namingSources = this.sourcesOf(this.closure(identity))
+    plan.metricSources = [...new Set(plan.metrics.flatMap(metric => metric.sources))]
+    plan.isAllConditional =
+      plan.metrics.length > 0 && plan.metrics.every(({ slot }) => slot.where !== null)
+    plan.namingSources = this.sourcesOf(naming)
+    for (const source of plan.namingSources) source.isNaming = true
     plan.identitySources = plan.namingSources.filter(
       source => source.everyMs !== null && source.groups.includes(group.id),
     )
@@ -229,7 +315,7 @@ class Planner {
   private valueSources(step: Step, seen: Set<Step>, found: Set<PlanSource>): void {
     if (seen.has(step)) return
     seen.add(step)
-    for (const source of this.reads.get(step.slot) ?? []) found.add(source)
+    for (const source of step.reads) found.add(source)
     const names = new Set<string>()
     collectNames(step.slot.source, names)
     for (const name of names) {
@@ -246,8 +332,7 @@ class Planner {
 
   private sourcesOf(steps: Iterable<Step>): PlanSource[] {
     const found = new Set<PlanSource>()
-    for (const step of steps)
-      for (const source of this.reads.get(step.slot) ?? []) found.add(source)
+    for (const step of steps) for (const source of step.reads) found.add(source)
     return [...found]
   }
 
@@ -261,6 +346,10 @@ class Planner {
       digits: rated ? 5 : 12,
     }
   }
+}
+
+export function inOrder(steps: Iterable<Step>): Step[] {
+  return [...steps].sort((a, b) => a.order - b.order)
 }
 
 function collectNames(source: Source, names: Set<string>): void {

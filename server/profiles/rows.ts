@@ -1,6 +1,5 @@
 // Rows of a table: what their index says, what they are called, and which key each one keeps. Pure.
 
-import type { RawValue } from '../model/raw.ts'
 import { disambiguatedRowKey, rowKey } from '../model/rowkey.ts'
 import { ipText } from './decode.ts'
 import type { Group, IndexPart, NameCandidate } from './definition.ts'
@@ -74,22 +73,8 @@ function partValue(type: IndexPart['type'], ids: readonly number[]): Scalar {
   }
 }
 
-/** The rows that have something in one of these columns, in the order of their indexes. */
-export function rowsOf(columns: readonly (ReadonlyMap<string, RawValue> | undefined)[]): string[] {
-  const rows = new Set<string>()
-  for (const column of columns) {
-    for (const [index, raw] of column ?? []) if (raw.type !== 'none') rows.add(index)
-  }
-  const indexes = [...rows]
-  // A device answers in order; only columns with holes bring rows late.
-  const isSorted = indexes.every(
-    (index, i) => i === 0 || compareIndexes(indexes[i - 1] ?? '', index) < 0,
-  )
-  return isSorted ? indexes : indexes.sort(compareIndexes)
-}
-
 /** Dotted numbers by value, anything else as text. */
-function compareIndexes(a: string, b: string): number {
+export function compareIndexes(a: string, b: string): number {
   const left = a.split('.')
   const right = b.split('.')
   for (let i = 0; i < Math.min(left.length, right.length); i++) {

@@ -2,7 +2,7 @@
 // write profiles (`profiles try`); polling does not use it.
 
 import type { RawValue } from '../model/raw.ts'
-import type { GroupRun } from './compute.ts'
+import { type ComputeContext, type GroupRun, valueAt } from './compute.ts'
 import type { Field } from './definition.ts'
 
 export interface Trace {
@@ -12,10 +12,7 @@ export interface Trace {
   sources: string[]
 }
 
-export interface TraceContext {
-  column(table: boolean, source: string): ReadonlyMap<string, RawValue> | undefined
-  run(group: string): GroupRun | undefined
-}
+type TraceContext = Pick<ComputeContext, 'columnNamed' | 'run'>
 
 /** Fields below fields that are followed. */
 const depthMax = 40
@@ -38,7 +35,7 @@ function follow(
 ): void {
   const slot = run.plan.group.slots[place]
   if (!slot || depth === 0) return
-  const served = run.served[place]?.[row] ?? 0
+  const served = run.frame.columns[place]?.served[row] ?? 0
   followField(slot, served, run, row, context, found, depth)
 }
 
@@ -56,7 +53,8 @@ function followField(
   const index = run.indexes[row] ?? ''
   if (source.kind === 'read') {
     const name = source.sources[served] ?? ''
-    const raw = context.column(table, name)?.get(index)
+    const column = context.columnNamed(table, name)
+    const raw = column && valueAt(column, run.rows, row)
     if (raw && raw.type !== 'none') found.set(table ? `${name}.${index}` : name, raw)
   } else if (source.kind === 'first') {
     const entry = source.entries[served % 16]
@@ -83,7 +81,7 @@ function followLookup(
   const own = run.indexes[row] ?? ''
   const key = source.key?.map(part => String(part.evaluate(run.frame))).join('.') ?? own
   const place = other?.plan.group.slotOf.get(source.column)
-  const there = other?.rowOf.get(key)
+  const there = other?.rows.rowOf(key)
   if (other && place !== undefined && there !== undefined) {
     follow(other, place, there, context, found, depth - 1)
   }

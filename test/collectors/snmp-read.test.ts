@@ -11,6 +11,7 @@ import {
   octets,
   startHostileAgent,
 } from '../parts/hostile-agent.ts'
+import { valuesOf } from '../profiles/kit.ts'
 
 const IF = '1.3.6.1.2.1.2.2.1'
 const IFX = '1.3.6.1.2.1.31.1.1.1'
@@ -70,11 +71,26 @@ t.test('all is well', async t => {
   const { groups, failures } = await read(t)
   t.equal(failures.size, 0)
   t.same([...groups.keys()].sort(), ['cpu', 'interface', 'interface_hc', 'other', 'system'])
-  const other = groups.get('other')?.rows.get('')
-  t.equal(other?.get('1.3.6.1.2.1.1.5.0')?.type, 'octets')
-  t.same(other?.get('1.3.6.1.2.1.99.0'), { type: 'none' })
-  t.same([...(groups.get('interface')?.rows.keys() ?? [])], ['1', '2', '3', '4'])
-  t.same([...(groups.get('interface_hc')?.rows.keys() ?? [])], ['1', '2', '3'], 'its own rowsMax')
+  const other = groups.get('other')?.table
+  t.same(other?.sources, ['1.3.6.1.2.1.1.5.0', '1.3.6.1.2.1.99.0'])
+  t.equal(valuesOf(other).get('')?.get('1.3.6.1.2.1.1.5.0')?.type, 'octets')
+  t.equal(valuesOf(other).get('')?.get('1.3.6.1.2.1.99.0'), undefined, 'none')
+  t.same(groups.get('interface')?.table.indexes, ['1', '2', '3', '4'])
+  const shared = groups.get('interface_hc')?.table
+  t.same(shared?.indexes, ['1', '2', '3'], 'its own rowsMax')
+  t.same(
+    [...valuesOf(shared)].map(([index, values]) => [
+      index,
+      values.get(`${IF}.2`),
+      values.get(`${IFX}.6`),
+    ]),
+    [1, 2, 3].map(row => [
+      String(row),
+      { type: 'octets', value: Buffer.from(`eth${row}`) },
+      { type: 'counter32', value: row },
+    ]),
+    'a column of another walk beside its own',
+  )
   t.ok(groups.get('interface_hc')?.partial)
   t.notOk(groups.get('interface')?.partial)
   t.equal(agent.requests.filter(r => r.type === 'get').length, 1, 'one GET for all scalars')
@@ -123,7 +139,7 @@ t.test('one column that the agent fails on makes its group partial', async t => 
   agent.answer = r => (asks(r, `${IF}.10`) ? { status: 5, index: 0 } : honest(r))
   const { groups } = await read(t)
   t.ok(groups.get('interface')?.partial)
-  t.equal(groups.get('interface')?.rows.size, 4)
+  t.equal(groups.get('interface')?.table.indexes.length, 4)
   t.notOk(groups.get('cpu')?.partial)
 })
 

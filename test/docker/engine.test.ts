@@ -15,6 +15,7 @@ import type { TlsTexts } from '../../server/docker/transport.ts'
 import type { RawValue } from '../../server/model/raw.ts'
 import { type Dockerd, startDockerd } from '../parts/dockerd.ts'
 import { program, tempDir, until } from '../parts/find.ts'
+import { valuesOf } from '../profiles/kit.ts'
 
 const run = promisify(execFile)
 const loopback = addressPolicy(['127.0.0.0/8', '::1/128'])
@@ -29,7 +30,7 @@ async function open(t: Test, address: string, more: Partial<EngineOptions> = {})
 /** Every container's values by name. */
 async function read(engine: Engine): Promise<Map<string, Map<string, RawValue>>> {
   const { containers } = await readEngine(engine, await engine.version(), true, signal)
-  const rows = [...(containers?.rows.values() ?? [])]
+  const rows = [...valuesOf(containers?.table).values()]
   return new Map(rows.map(row => [String(found(row, 'name')), row]))
 }
 
@@ -175,7 +176,7 @@ t.test('a real engine', async t => {
     const stale: Engine = { ...engine, containers: async () => listed }
     const reading = await readEngine(stale, await engine.version(), true, signal)
     t.equal(reading.containers?.partial, false)
-    const names = [...(reading.containers?.rows.values() ?? [])].map(row => found(row, 'name'))
+    const names = [...valuesOf(reading.containers?.table).values()].map(row => found(row, 'name'))
     t.ok(names.includes('busy'))
     t.notOk(names.includes('brief'))
   })

@@ -2,6 +2,7 @@
 // no assertions.
 
 import type { RawValue, Reading } from '../../server/model/raw.ts'
+import { type RawTable, rawValue, tableOf } from '../../server/model/rawtable.ts'
 import { buildCatalogue } from '../../server/profiles/build.ts'
 import type { Catalogue, ProfileSource } from '../../server/profiles/catalogue.ts'
 import { createEvaluator } from '../../server/profiles/evaluator.ts'
@@ -57,10 +58,10 @@ export function readFrom(
 ): Reading {
   const groups: Reading['groups'] = new Map()
   for (const request of requests) {
-    const rows = new Map<string, Map<string, RawValue>>()
+    const columns = new Map<string, Map<string, RawValue>>()
     const put = (index: string, oid: string, raw: RawValue) => {
-      const row = rows.get(index) ?? new Map<string, RawValue>()
-      rows.set(index, row.set(oid, raw))
+      const column = columns.get(oid) ?? new Map<string, RawValue>()
+      columns.set(oid, column.set(index, raw))
     }
     for (const oid of request.sources) {
       for (const [instance, raw] of Object.entries(device)) {
@@ -70,7 +71,11 @@ export function readFrom(
         }
       }
     }
-    groups.set(request.group, { rows, partial: options.partial?.includes(request.group) ?? false })
+    const indexes = [...new Set([...columns.values()].flatMap(column => [...column.keys()]))]
+    groups.set(request.group, {
+      table: tableOf(indexes, columns),
+      partial: options.partial?.includes(request.group) ?? false,
+    })
   }
   return {
     at: START + seconds * 1000,
@@ -78,6 +83,20 @@ export function readFrom(
     upTicks: options.upTicks === undefined ? 100_000 + seconds * 100 : options.upTicks,
     groups,
   }
+}
+
+/** A table as values: index → source → value, without what is not there. */
+export function valuesOf(table: RawTable | undefined): Map<string, Map<string, RawValue>> {
+  const rows = new Map<string, Map<string, RawValue>>()
+  for (const [row, index] of table?.indexes.entries() ?? []) {
+    const values = new Map<string, RawValue>()
+    for (const [column, source] of table?.sources.entries() ?? []) {
+      const raw = table && rawValue(table, column, row)
+      if (raw && raw.type !== 'none') values.set(source, raw)
+    }
+    rows.set(index, values)
+  }
+  return rows
 }
 
 /** One device polled once a minute. */

@@ -1,6 +1,7 @@
 // Goal: rates are exact, wraps and restarts are told apart, and each missing rate has its reason.
 
 import t from 'tap'
+import { tableOf } from '../../server/model/rawtable.ts'
 import { type CounterSample, rateBetween } from '../../server/profiles/rate.ts'
 import { c32, c64, type Device, goodCatalogue, int, num, polled } from './kit.ts'
 
@@ -86,7 +87,13 @@ t.test('the time is the response own, not the schedule', async t => {
     monotonicMs,
     upTicks: null,
     groups: new Map([
-      ['port', { rows: new Map([['1', new Map([['1.9.1', c64(octets)]])]]), partial: false }],
+      [
+        'port',
+        {
+          table: tableOf(['1'], new Map([['1.9.1', new Map([['1', c64(octets)]])]])),
+          partial: false,
+        },
+      ],
     ]),
   })
   evaluator.evaluate(reading(0, 0), 1)
