@@ -14,6 +14,7 @@ import {
   type LinkOptions,
   openLink,
 } from './link.ts'
+import { lengthOf, type Pieces, piecesOf } from './payload.ts'
 import { createWindow } from './window.ts'
 
 /** Largest packet in either direction, bytes: row names are sent whole, up to 8 MB. */
@@ -209,8 +210,8 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
     )
   }
 
-  async function publishNow(topic: string, payload: Buffer, qos: 0 | 1, retain: boolean) {
-    const release = await window.enter()
+  async function publishNow(topic: string, payload: Pieces, qos: 0 | 1, retain: boolean) {
+    const release = window.tryEnter() ?? (await window.enter())
     try {
       if (!link || !ready) throw offline()
       await link.publish(topic, payload, qos, retain)
@@ -248,12 +249,12 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
       return { ...counts, ...dispatcher.stats }
     },
     async publish(topic, payload, { retain = false, qos = 1 } = {}) {
-      const buffer = Buffer.from(payload)
-      const bytes = buffer.length + Buffer.byteLength(topic) + headerBytesMax
+      const pieces = piecesOf(payload)
+      const bytes = lengthOf(pieces) + Buffer.byteLength(topic) + headerBytesMax
       try {
         if (!ready || closing) throw offline()
         if (bytes > limits.packetBytesMax) throw tooLarge(bytes)
-        await publishNow(topic, buffer, qos, retain)
+        await publishNow(topic, pieces, qos, retain)
       } catch (error) {
         counts.refused++
         throw error

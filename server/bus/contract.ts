@@ -1,5 +1,7 @@
 // What the rest of Pollux may ask of MQTT: the same over the embedded broker and an outside one.
 
+import type { Payload } from './payload.ts'
+
 export interface BusMessage {
   topic: string
   payload: Buffer
@@ -11,7 +13,7 @@ export interface Bus {
   /** Resolves when the broker has acknowledged (QoS 1) or the client took it (QoS 0); while offline it rejects with E_BUS_OFFLINE. */
   publish(
     topic: string,
-    payload: string | Uint8Array,
+    payload: Payload,
     options?: { retain?: boolean; qos?: 0 | 1 },
   ): Promise<void>
   /** Subscriptions survive reconnects. The handler must not throw; it is awaited for back-pressure where it gives a promise. */

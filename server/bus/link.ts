@@ -6,6 +6,8 @@ import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { AppError, messageOf } from '../model/errors.ts'
 import type { BusMessage } from './contract.ts'
 import { createFrameGuard } from './frames.ts'
+import type { Pieces } from './payload.ts'
+import { createPublished } from './published.ts'
 
 /** Seconds between pings; a broker silent for one and a half of them is taken for dead. */
 const KEEPALIVE_S = 20
@@ -60,7 +62,8 @@ export interface LinkEnd {
 }
 
 export interface Link {
-  publish(topic: string, payload: Buffer, qos: 0 | 1, retain: boolean): Promise<void>
+  /** The pieces of the payload are copied before it returns (QoS 1) or resolves (QoS 0). */
+  publish(topic: string, payload: Pieces, qos: 0 | 1, retain: boolean): Promise<void>
   /** Resolves when granted. @throws AppError E_BUS_REFUSED when the broker refuses the filter */
   subscribe(filter: string): Promise<void>
   unsubscribe(filter: string): Promise<void>
@@ -106,8 +109,7 @@ export function openLink(options: LinkOptions, events: LinkEvents): Link {
   const end: LinkEnd = { error: null, code: null, answered: false }
   let gone = false
   let oversize = false
-  // Publishes whose outcome is open: mqtt.js leaves them hanging when the connection dies.
-  const open = new Set<(error: Error) => void>()
+  const published = createPublished(client, options.version)
 
   client.on('error', error => {
     end.error ??= messageOf(error) || 'the connection failed'
@@ -117,6 +119,7 @@ export function openLink(options: LinkOptions, events: LinkEvents): Link {
   })
   client.on('packetreceive', packet => {
     end.answered = true
+    if (packet.cmd === 'puback') published.acknowledged(packet)
     if (packet.cmd === 'disconnect') end.error ??= `the broker ended it (${packet.reasonCode ?? 0})`
   })
   client.on('connect', packet => {
@@ -128,8 +131,7 @@ export function openLink(options: LinkOptions, events: LinkEvents): Link {
   client.on('close', () => {
     if (gone) return
     gone = true
-    for (const reject of open) reject(new Error('connection closed'))
-    open.clear()
+    published.lost()
     events.onGone(end)
   })
   client.handleMessage = (packet, done) => {
@@ -148,16 +150,12 @@ export function openLink(options: LinkOptions, events: LinkEvents): Link {
   })
 
   const link: Link = {
-    publish: (topic, payload, qos, retain) =>
-      new Promise((resolve, reject) => {
-        if (gone) return reject(new Error('connection closed'))
-        open.add(reject)
-        client.publish(topic, payload, { qos, retain }, error => {
-          open.delete(reject)
-          if (error) reject(error)
-          else resolve()
-        })
-      }),
+    publish(topic, payload, qos, retain) {
+      if (gone) return Promise.reject(new Error('connection closed'))
+      return qos === 1
+        ? published.send(topic, payload, retain)
+        : client.publishAsync(topic, Buffer.concat(payload), { qos, retain }).then(() => {})
+    },
     subscribe: filter =>
       new Promise((resolve, reject) => {
         client.subscribe(filter, { qos: 1 }, error => {
@@ -170,7 +168,10 @@ export function openLink(options: LinkOptions, events: LinkEvents): Link {
       new Promise((resolve, reject) => {
         client.unsubscribe(filter, error => (error ? reject(error) : resolve()))
       }),
-    end: ms => endClient(client, ms),
+    end(ms) {
+      published.flush()
+      return endClient(client, ms)
+    },
     destroy: () => void client.stream.destroy(),
   }
   return link

@@ -29,11 +29,18 @@ export interface SpoolRecord {
   payload: Buffer
 }
 
-export function encodeRecord(record: SpoolRecord): Buffer {
+/** What is encoded: the payload need not be a Buffer yet. */
+export type NewRecord = Omit<SpoolRecord, 'payload'> & { payload: Uint8Array }
+
+/** The payload is copied to the end of what it gives. @param allocate gives memory of so many bytes */
+export function encodeRecord(
+  record: NewRecord,
+  allocate: (bytes: number) => Buffer = Buffer.allocUnsafe,
+): Buffer {
   const boot = Buffer.from(record.boot, 'latin1')
   const topic = Buffer.from(record.topic, 'utf8')
   const bodyBytes = BODY_HEAD_BYTES + boot.length + topic.length + record.payload.length
-  const buffer = Buffer.allocUnsafe(HEAD_BYTES + bodyBytes)
+  const buffer = allocate(HEAD_BYTES + bodyBytes)
   MARK.copy(buffer, 0)
   buffer.writeUInt32BE(bodyBytes, 4)
   let at = HEAD_BYTES
@@ -44,7 +51,7 @@ export function encodeRecord(record: SpoolRecord): Buffer {
   at = buffer.writeUIntBE(record.at, at, 6)
   at += boot.copy(buffer, at)
   at += topic.copy(buffer, at)
-  record.payload.copy(buffer, at)
+  buffer.set(record.payload, at)
   buffer.writeUInt32BE(checksum(buffer, 0, bodyBytes), 8)
   return buffer
 }

@@ -117,13 +117,16 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
     entry.tries++
     inflight.sent(entry)
     const { record } = entry
-    bus
-      .publish(record.topic, spliced(src, record), { qos: 1, retain: record.retain })
-      .then(
-        () => inflight.sent(entry),
-        error => publishFailed(entry, error),
-      )
-      .finally(() => (entry.publishing = false))
+    bus.publish(record.topic, spliced(src, record), { qos: 1, retain: record.retain }).then(
+      () => {
+        entry.publishing = false
+        inflight.sent(entry)
+      },
+      error => {
+        entry.publishing = false
+        publishFailed(entry, error)
+      },
+    )
   }
 
   function publishFailed({ record }: Inflight, error: unknown): void {
@@ -213,7 +216,7 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
         throw new AppError('E_BODY', 'what is sent must be the text of a JSON object')
       }
       seq++
-      spool.append({ seq, retain, topic, payload: Buffer.from(body) })
+      spool.append({ seq, retain, topic, payload: body })
       void pump()
       return seq
     },
@@ -225,12 +228,12 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
   }
 }
 
-/** The body with its numbers in front, without parsing it. */
-function spliced(src: string, { boot, seq, payload }: SpoolRecord): Buffer {
+/** The body with its numbers in front, without parsing it: two pieces of one payload. */
+function spliced(src: string, { boot, seq, payload }: SpoolRecord): [Buffer, Buffer] {
   const head = `{"v":1,"src":"${src}","boot":"${boot}","seq":${seq}`
   const rest = payload.subarray(1)
   const empty = rest[0] === CLOSING_BRACE
-  return Buffer.concat([Buffer.from(empty ? head : `${head},`), rest])
+  return [Buffer.from(empty ? head : `${head},`, 'latin1'), rest]
 }
 
 function readAck(payload: Buffer): Ack | null {

@@ -3,6 +3,8 @@
 import { AppError } from '../model/errors.ts'
 
 export interface Window {
+  /** Takes a place that is free now; call what it gives to free it. Null: `enter` waits for one. */
+  tryEnter(): (() => void) | null
   /** Waits for a place and takes it; call what it gives to free it. @throws E_BUS_BUSY, or close's */
   enter(): Promise<() => void>
   /** A connection is there: this many at a time. */
@@ -48,9 +50,13 @@ export function createWindow({ queueMax }: { queueMax: number }): Window {
     if (inflight === 0 && queue.length === 0) for (const done of idlers.splice(0)) done()
   }
 
+  const tryEnter = () => (inflight < inflightMax && queue.length === 0 ? take() : null)
+
   return {
+    tryEnter,
     enter() {
-      if (inflight < inflightMax && queue.length === 0) return Promise.resolve(take())
+      const place = tryEnter()
+      if (place) return Promise.resolve(place)
       if (queue.length >= queueMax) {
         return Promise.reject(
           new AppError('E_BUS_BUSY', `${queueMax} messages already wait for the MQTT broker`, {
