@@ -361,10 +361,11 @@ t.test('a descriptor that is gone is one fault of the whole socket', async t => 
 t.test('a descriptor is closed once: its number may be of another file by then', async t => {
   const { socket, fd } = await bentSocket(t, () => ({}))
   socket.close()
-  const other = openSync('/dev/null', 'r')
-  t.equal(other, fd, 'the number is used again')
+  // The lowest free number is given first: one of these is the socket's former one.
+  const others = Array.from({ length: fd + 1 }, () => openSync('/dev/null', 'r'))
+  t.ok(others.includes(fd), 'the number is used again')
   socket.close()
-  closeSync(other)
+  for (const other of others) t.doesNotThrow(() => closeSync(other))
 })
 
 t.test('a datagram that is longer than its slot is dropped and counted', async t => {
