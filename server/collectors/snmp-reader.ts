@@ -19,6 +19,8 @@ import {
   type Target,
   UNKNOWN_GROUP,
 } from './collector.ts'
+import type { Ping } from './ping.ts'
+import { createReach, type Reach } from './reach.ts'
 import { elapsedMs, failed } from './snmp-failures.ts'
 import {
   type Heartbeat,
@@ -30,7 +32,7 @@ import {
 } from './snmp-identify.ts'
 import { addressOf, sessionOptions } from './snmp-options.ts'
 import { asAppError, readGroups } from './snmp-read.ts'
-import { probe, silenceOf } from './snmp-silence.ts'
+import { explained, isUnexplained, probe, silenceOf } from './snmp-silence.ts'
 import { createTuningNews, KIND, type TuningNews } from './tuning.ts'
 
 /**
@@ -38,6 +40,8 @@ import { createTuningNews, KIND, type TuningNews } from './tuning.ts'
  * was a device that did not answer (`timeout`), not one that was read too often (`overrun`).
  */
 const readShare = 0.8
+/** A read that was not answered may take so much of it to find out more. */
+const explainShare = 0.85
 /** A first read finds out who answers: many requests, also on a short interval, ms. */
 const firstReadMs = 25_000
 
@@ -49,6 +53,7 @@ export class SnmpReader implements DeviceReader {
   readonly #everyMs: number
   #surroundings: Surroundings
   readonly #news: TuningNews
+  readonly #reach: Reach
   #session: SnmpSession | null = null
   /** What the last session learned: the next one begins with it. */
   #learned: SnmpTuning | null
@@ -59,17 +64,20 @@ export class SnmpReader implements DeviceReader {
   /** The catalogue that the evaluator's plan is of. */
   #planned: Catalogue | null = null
   #lastTicks: number | null = null
+  /** What the first read met that was not answered; null: the last one was. */
+  #outage: AppError | null = null
   #resolveDue = true
   #identifyDue = true
   #closed = false
 
-  constructor(target: Target, surroundings: Surroundings, planOf: PlanOf) {
+  constructor(target: Target, surroundings: Surroundings, planOf: PlanOf, ping: Ping) {
     this.#target = target
     this.#surroundings = surroundings
     this.#planOf = planOf
     this.#everyMs = parseDuration(target.config.every)
     this.#learned = target.tuning?.snmp ?? null
     this.#news = createTuningNews(target.tuning ?? null)
+    this.#reach = createReach(ping)
     const { catalogue } = surroundings
     if (identityHolds(target.identity, target.config.profiles, catalogue, Date.now())) {
       this.#use(target.identity, planOf(catalogue, target.identity.profiles))
@@ -87,9 +95,11 @@ export class SnmpReader implements DeviceReader {
     /** An error before anything answered; a deadline is then the device's silence, not ours. */
     const unanswered = (cause: unknown) =>
       deadline.signal.aborted && !signal.aborted ? this.#late(started) : asAppError(cause)
+    const leftMs = () => Math.max(0, this.#everyMs * explainShare - elapsedMs(started))
     try {
       if (options?.probe) {
-        const silent = await this.#probe(within, cause => silenceOf(unanswered(cause), signal))
+        const error = await this.#probe(within).catch(unanswered)
+        const silent = error && silenceOf(await this.#explain(error, leftMs()), signal)
         if (silent) return { collections: [], rows: [], identity: null, silent }
       }
       const beat = await this.#open()
@@ -97,8 +107,11 @@ export class SnmpReader implements DeviceReader {
         .catch(cause => unanswered(cause))
       if (beat instanceof AppError) {
         this.#leaveSession()
-        return this.#failed(at, beat, started, signal, silenceOf(beat, signal))
+        const error = await this.#explain(beat, leftMs())
+        return this.#failed(at, error, started, signal, silenceOf(error, signal))
       }
+      this.#reach.answered()
+      this.#outage = null
       return await this.#collect(at, beat, started, signal, within)
     } finally {
       clearTimeout(timer)
@@ -117,21 +130,26 @@ export class SnmpReader implements DeviceReader {
     this.#session = null
   }
 
-  /** One request by a session of its own, without a second try. Null: it answers. */
-  async #probe(
-    signal: AbortSignal,
-    silenceOf: (error: AppError) => Silence | null,
-  ): Promise<Silence | null> {
+  /** One request by a session of its own, without a second try. @throws AppError: not answered */
+  async #probe(signal: AbortSignal): Promise<null> {
     this.#leaveSession()
     try {
-      return await probe(await this.#open({ retries: 0 }), signal, silenceOf)
-    } catch (cause) {
-      return silenceOf(asAppError(cause))
+      await probe(await this.#open({ retries: 0 }), signal)
+      return null
     } finally {
       // What it learned is of no use: it had one try.
       this.#session?.close()
       this.#session = null
     }
+  }
+
+  /** Says of a host that gives no SNMP whether it answers ping. */
+  async #explain(error: AppError, waitMs: number): Promise<AppError> {
+    // A probe had one try: what the full read met says it better, and stays the same.
+    const told = this.#outage?.code === error.code ? this.#outage : error
+    this.#outage = told
+    if (this.#address === null || !isUnexplained(told)) return told
+    return explained(told, await this.#reach.explain(this.#address, waitMs))
   }
 
   /** What a device gives that answered the heartbeat. */

@@ -374,6 +374,40 @@ t.test('a probe never outlives its interval either', async t => {
   t.match(probed, { collections: [], silent: { reason: 'timeout', error: /within \d+ ms/ } })
 })
 
+t.test(
+  'a silent device: whether its host answers ping is in the error, and is asked once',
+  async t => {
+    const agent = await startHostileAgent(t, device())
+    const pinged: string[] = []
+    const asking = createSnmpCollector(async address => {
+      pinged.push(address)
+      return 'answers'
+    })
+    const what = target(agent.port, FAST)
+    const reader = asking.open(what, surroundings)
+    t.teardown(() => reader.close())
+    await reader.collect(AT, never)
+    agent.answer = () => null
+    const words = /no answer from 127.*1 try; the host answers ping, SNMP does not: check community/
+    const silent = await reader.collect(AT + MINUTE, never)
+    t.match(silent.silent, { reason: 'timeout', error: words })
+    for (const { body } of silent.collections) t.match(body, { reason: 'timeout', error: words })
+    const probed = await reader.collect(AT + 2 * MINUTE, never, { probe: true })
+    t.same(probed.silent, silent.silent, 'the same words')
+    t.same(pinged, ['127.0.0.1'])
+
+    const report = await asking.check(what, surroundings, never)
+    t.match(report, { ok: false, error: words })
+    t.equal(pinged.length, 2, 'a test asks for itself')
+
+    agent.answer = request => ({ ...device()(request), community: 'other' })
+    t.match((await reader.collect(AT + 3 * MINUTE, never)).silent, { reason: 'auth' })
+    const refused = asking.open(target(agent.port, { address: '8.8.8.8' }), surroundings)
+    t.match((await refused.collect(AT, never)).silent, { reason: 'unreachable' })
+    t.equal(pinged.length, 2, 'neither one that answers nor one that may not be polled')
+  },
+)
+
 t.test('check says what is wrong', async t => {
   const agent = await startHostileAgent(t)
   const cases: Record<string, [Target, string]> = {
