@@ -3,7 +3,6 @@
 import { createSocket } from 'node:dgram'
 import t from 'tap'
 import { AppError } from '../../server/model/errors.ts'
-import { readHeader } from '../../server/snmp/datagram.ts'
 import { openSession } from '../../server/snmp/open.ts'
 import type { SnmpCredentials } from '../../server/snmp/session.ts'
 import type { Teardown } from '../parts/find.ts'
@@ -54,6 +53,8 @@ async function startBetween(t: Teardown, bend: Bend) {
 
 interface Forged {
   flags: number
+  engineId?: Buffer
+  reported?: string
   boots?: number
   time?: number
   authentication?: Buffer
@@ -63,18 +64,26 @@ interface Forged {
   pdu?: number
 }
 
+/** msgID and msgFlags. */
+function headerOf(message: Buffer): { id: Buffer; flags: number } {
+  const [, global] = elements(elements(message)[0]?.body ?? Buffer.alloc(0))
+  const [id, , flags] = elements(global?.body ?? Buffer.alloc(0))
+  return { id: id?.body ?? Buffer.alloc(0), flags: flags?.body[0] ?? 0 }
+}
+
 /** A v3 message about sysName "forged", made without any key. */
 function forge(answer: Buffer, request: Buffer, forged: Forged): Buffer {
   const [message] = elements(answer)
   const [, , security] = elements(message?.body ?? Buffer.alloc(0))
   const [usm] = elements(security?.body ?? Buffer.alloc(0))
   const [engine, boots, time] = elements(usm?.body ?? Buffer.alloc(0))
-  const varbind = tlv(0x30, Buffer.concat([oidValue(SYS_NAME), octets('forged')]))
+  const name = oidValue(forged.reported ?? SYS_NAME)
+  const varbind = tlv(0x30, Buffer.concat([name, octets('forged')]))
   const pdu = tlv(
     forged.pdu ?? 0xa2,
     Buffer.concat([integer(1), integer(0), integer(0), tlv(0x30, varbind)]),
   )
-  const engineId = tlv(0x04, engine?.body ?? [])
+  const engineId = tlv(0x04, forged.engineId ?? engine?.body ?? [])
   const scoped = tlv(0x30, Buffer.concat([engineId, octets(''), pdu]))
   const usmParameters = Buffer.concat([
     engineId,
@@ -85,7 +94,7 @@ function forge(answer: Buffer, request: Buffer, forged: Forged): Buffer {
     tlv(0x04, forged.privacy ?? []),
   ])
   const header = [
-    integer(readHeader(request)?.id ?? 0),
+    tlv(0x02, headerOf(request).id),
     integer(65_507),
     tlv(0x04, [forged.flags]),
     integer(3),
@@ -101,7 +110,8 @@ function forge(answer: Buffer, request: Buffer, forged: Forged): Buffer {
   )
 }
 
-const isReport = (answer: Buffer) => ((readHeader(answer)?.flags ?? 0) & 3) === 0
+/** The agent's reports about engine and time; only answers are encrypted. */
+const isReport = (answer: Buffer) => (headerOf(answer).flags & 3) !== 3
 
 async function ask(
   t: Teardown,
@@ -213,4 +223,77 @@ t.test('an agent that only ever sends reports is left after a few', async t => {
     t.match(outcome, /^E_SNMP_/)
     t.ok(between.requests <= 6, `${between.requests} requests`)
   }
+})
+
+t.test('the true answer with another engine, or another digest', async t => {
+  const engineId = Buffer.from('8000000001', 'hex')
+  const bends: Record<string, Bend> = {
+    'another engine': (answer, request) => [
+      forge(answer, request, {
+        flags: 3,
+        engineId,
+        authentication: Buffer.alloc(24),
+        privacy: Buffer.alloc(8),
+        data: tlv(0x04, Buffer.alloc(64)),
+      }),
+    ],
+    'another digest': answer => {
+      const [message] = elements(answer)
+      const [, , security] = elements(message?.body ?? Buffer.alloc(0))
+      const [usm] = elements(security?.body ?? Buffer.alloc(0))
+      const digest = elements(usm?.body ?? Buffer.alloc(0))[4]?.body
+      const bent = Buffer.from(answer)
+      const at = answer.indexOf(digest ?? 'none')
+      bent[at + 23] = (bent[at + 23] ?? 0) ^ 1
+      return [bent]
+    },
+  }
+  for (const [what, bend] of Object.entries(bends)) {
+    const { outcome, session } = await ask(t, (answer, request) =>
+      isReport(answer) ? [answer] : bend(answer, request),
+    )
+    t.equal(outcome, 'E_SNMP_AUTH', what)
+    t.equal(session.counters.dropped, 1, `${what}: counted`)
+  }
+})
+
+t.test('an answer that was heard before is no answer', async t => {
+  const { between, session, read } = await ask(t, answer => [answer], { timeoutMs: 400 })
+  let heard: Buffer | null = null
+  between.bend = answer => {
+    if (!isReport(answer)) heard = answer
+    return [answer]
+  }
+  t.equal(await read(), 'pollux-test')
+  between.bend = () => (heard ? [heard] : [])
+  t.match(await read(), /^E_SNMP_/, 'as it was')
+  between.bend = (_answer, request) => {
+    if (!heard) return []
+    const renamed = Buffer.from(heard)
+    const { id } = headerOf(request)
+    id.copy(renamed, renamed.indexOf(headerOf(heard).id))
+    return [renamed]
+  }
+  const { dropped } = session.counters
+  t.match(await read(), /^E_SNMP_/, 'with the msgID of the new request')
+  t.ok(session.counters.dropped > dropped)
+  between.bend = answer => [answer]
+  t.equal(await read(), 'pollux-test', 'and the session recovers')
+})
+
+t.test('a storm of reports leads to a few requests, and is over with it', async t => {
+  const reported = '1.3.6.1.6.3.15.1.1.4.0'
+  const { between, read } = await ask(t, answer => [answer], { timeoutMs: 600 })
+  let spoofed = 0
+  between.bend = (answer, request) =>
+    Array.from({ length: 200 }, () => {
+      const engineId = Buffer.alloc(12, 0x80)
+      engineId.writeUInt32BE(++spoofed, 8)
+      return forge(answer, request, { flags: 0, pdu: 0xa8, engineId, reported })
+    })
+  between.requests = 0
+  t.match(await read(), /^E_SNMP_/)
+  t.ok(between.requests <= 6, `${between.requests} requests`)
+  between.bend = answer => [answer]
+  t.equal(await read(), 'pollux-test')
 })
