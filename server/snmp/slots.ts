@@ -19,13 +19,21 @@ export class Slots<T> {
   /** The slot that the same owner took before; -1: none. */
   readonly #earlier = new Int32Array(slotsMax)
   readonly #answered = new Uint8Array(slotsMax)
-  readonly #free = Int32Array.from({ length: slotsMax }, (_, i) => slotsMax - 1 - i)
+  /**
+   * A ring: the slot that has been free longest is taken first, so an id comes again only after 2^30
+   * messages. Else a quiet thread would give one out again within SNMPv3's time window (150 s), and
+   * the answer to it, replayed, would be believed.
+   */
+  readonly #free = Int32Array.from({ length: slotsMax }, (_, i) => i)
+  #freeAt = 0
   #freeCount = slotsMax
 
   /** A slot for a message that goes out now; -1 where all are taken. */
   take(owner: T, earlier: number, now: number): number {
     if (this.#freeCount === 0) return -1
-    const slot = this.#free[--this.#freeCount] ?? 0
+    const slot = this.#free[this.#freeAt] ?? 0
+    this.#freeAt = (this.#freeAt + 1) % slotsMax
+    this.#freeCount--
     this.#owner[slot] = owner
     this.#sentAt[slot] = now
     this.#earlier[slot] = earlier
@@ -62,7 +70,7 @@ export class Slots<T> {
       this.#owner[slot] = null
       this.#generation[slot] = (this.#generation[slot] ?? 0) + 1
       this.#answered[slot] = answered ? 1 : 0
-      this.#free[this.#freeCount++] = slot
+      this.#free[(this.#freeAt + this.#freeCount++) % slotsMax] = slot
       slot = earlier
     }
   }

@@ -148,6 +148,13 @@ export function usmSecurity(
   const decode = (datagram: Uint8Array, id: number): Verdict => {
     const message = decodeMessage(datagram)
     if (message === null || message.msgId !== id) return MALFORMED
+    const verdict = judge(message, id)
+    // What came instead says more than that no answer came.
+    if (verdict === WEAK) awaitsAnswer = false
+    return verdict
+  }
+
+  const judge = (message: UsmMessage, id: number): Verdict => {
     const engine = known(message.engineId)
     if (message.flags & FLAG.auth) return engine === null ? WEAK : authenticated(message, engine)
     return message.flags & FLAG.priv ? MALFORMED : unauthenticated(message, engine, id)
