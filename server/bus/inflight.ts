@@ -35,16 +35,22 @@ export interface InflightTable {
 /** `resend`: wait for an acknowledgement, ms; doubles with each try up to `msMax`. */
 export function createInflight(options: {
   resend: { msMin: number; msMax: number }
+  /** Under which new records are numbered: nearly all of them. */
+  boot: string
   isWaiting(boot: string, seq: number): boolean
 }): InflightTable {
   const { resend } = options
-  const entries = new Map<string, Inflight>()
+  const entries = new Map<string | number, Inflight>()
   let bytes = 0
 
+  const keyOf = ({ boot, seq }: Pick<SpoolRecord, 'boot' | 'seq'>) =>
+    boot === options.boot ? seq : `${boot} ${seq}`
+
   const forget = (record: Pick<SpoolRecord, 'boot' | 'seq'>) => {
-    const entry = entries.get(keyOf(record))
+    const key = keyOf(record)
+    const entry = entries.get(key)
     if (!entry) return
-    entries.delete(keyOf(record))
+    entries.delete(key)
     bytes -= entry.record.payload.length
   }
 
@@ -90,8 +96,4 @@ export function createInflight(options: {
       return [...entries.values()]
     },
   }
-}
-
-function keyOf({ boot, seq }: Pick<SpoolRecord, 'boot' | 'seq'>): string {
-  return `${boot} ${seq}`
 }

@@ -76,7 +76,7 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
     ...(options.spool ? { limits: options.spool } : {}),
   })
   const atStart = spool.stats
-  const inflight = createInflight({ resend, isWaiting: spool.isWaiting })
+  const inflight = createInflight({ resend, boot, isWaiting: spool.isWaiting })
   const refusedBy = new Map<string, number>()
   const counts = { stored: 0, refused: 0, resent: 0 }
   let seq = 0

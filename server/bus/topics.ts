@@ -26,7 +26,15 @@ export interface DeviceTopic {
   group: string | null
 }
 
+/** By number of levels: all of them in one look, as every message needs it. */
+const LEVELS = [1, 2, 3, 4, 5].map(count => {
+  const level = LEVEL.source.slice(1, -1)
+  return new RegExp(`^${level}(?:/${level}){${count - 1}}$`)
+})
+
 function build(...levels: string[]): string {
+  const joined = levels.join('/')
+  if (LEVELS[levels.length - 1]?.test(joined)) return `pollux/${joined}`
   for (const level of levels) {
     if (!LEVEL.test(level)) {
       throw new AppError('E_TOPIC', `"${level}" cannot be a part of an MQTT topic`, {
@@ -34,7 +42,7 @@ function build(...levels: string[]): string {
       })
     }
   }
-  return `pollux/${levels.join('/')}`
+  return `pollux/${joined}`
 }
 
 /** Where a group's collections go. @throws AppError E_TOPIC for a name that no topic can hold */
