@@ -5,6 +5,7 @@ import { gapReason } from '../model/gap.ts'
 import { ABSENT, NUMBER } from './codec.ts'
 import type { SampleFunction, SamplePoint } from './contract.ts'
 import { getOrInsert } from './maps.ts'
+import { mostFrequent, type Summary } from './summary.ts'
 
 /** Where the buckets lie: `count` of them, `width` ms each, the first one from `from`. */
 export interface BucketGrid {
@@ -26,16 +27,23 @@ interface Bucket {
   min: number
   max: number
   last: number
-  /** The time of the log's row for the last text; null: numbers. */
-  text: number | null
+  /** When `last` or `text` was. */
+  lastAt: number
+  /** The last text, or the time of the log's row that has it; null: numbers. */
+  text: string | number | null
   /** Gap's number → how many. */
   gaps: Map<number, number> | null
 }
 
 /** A point, or one whose text must still be read: `said` is the time of the log's row. */
-export type RawPoint = { at: number; value: number | null; gap: number; said: number | null }
+export type RawPoint = {
+  at: number
+  value: number | string | null
+  gap: number
+  said: number | null
+}
 
-/** The buckets of one series; feed it in the order of time. */
+/** The buckets of one series; the order in which it is fed does not matter. */
 export class SeriesBuckets {
   readonly #grid: BucketGrid
   readonly #buckets = new Map<number, Bucket>()
@@ -44,18 +52,28 @@ export class SeriesBuckets {
     this.#grid = grid
   }
 
-  add(point: RawPoint): void {
-    const { from, width, count } = this.#grid
-    const index = Math.min(count - 1, Math.floor((point.at - from) / width))
-    const bucket = getOrInsert(this.#buckets, index, emptyBucket)
-    if (point.gap !== ABSENT) {
+  add({ at, value, gap, said }: RawPoint): void {
+    const bucket = this.#bucket(at)
+    if (gap !== ABSENT) {
       bucket.gaps ??= new Map()
-      bucket.gaps.set(point.gap, (bucket.gaps.get(point.gap) ?? 0) + 1)
-    } else if (point.said !== null) {
-      bucket.text = point.said
-    } else if (point.value !== null) {
-      addNumber(bucket, point.value)
+      bucket.gaps.set(gap, (bucket.gaps.get(gap) ?? 0) + 1)
+    } else if (typeof value === 'number') {
+      addNumbers(bucket, at, { count: 1, avg: value, min: value, max: value, last: value })
+    } else if (at >= bucket.lastAt) {
+      bucket.text = said ?? value
+      bucket.lastAt = at
     }
+  }
+
+  /** Adds a point of a roll-up; it counts where it begins. */
+  addSummary(at: number, summary: Summary): void {
+    addNumbers(this.#bucket(at), at, summary)
+  }
+
+  #bucket(at: number): Bucket {
+    const { from, width, count } = this.#grid
+    const index = Math.max(0, Math.min(count - 1, Math.floor((at - from) / width)))
+    return getOrInsert(this.#buckets, index, emptyBucket)
   }
 
   /** One point for each bucket that has something, at the bucket's beginning, oldest first. */
@@ -65,8 +83,10 @@ export class SeriesBuckets {
       .map(([index, bucket]) => {
         const at = this.#grid.from + index * this.#grid.width
         if (bucket.count > 0) return { at, value: numberOf(bucket, fn), gap: ABSENT, said: null }
-        if (bucket.text !== null) return { at, value: null, gap: ABSENT, said: bucket.text }
-        return { at, value: null, gap: mostOf(bucket.gaps), said: null }
+        const { text } = bucket
+        if (typeof text === 'string') return { at, value: text, gap: ABSENT, said: null }
+        if (text !== null) return { at, value: null, gap: ABSENT, said: text }
+        return { at, value: null, gap: mostFrequent(bucket.gaps), said: null }
       })
   }
 }
@@ -78,34 +98,24 @@ function emptyBucket(): Bucket {
     min: Number.POSITIVE_INFINITY,
     max: Number.NEGATIVE_INFINITY,
     last: 0,
+    lastAt: Number.NEGATIVE_INFINITY,
     text: null,
     gaps: null,
   }
 }
 
-function addNumber(bucket: Bucket, value: number): void {
-  bucket.count++
-  bucket.sum += value
-  bucket.min = Math.min(bucket.min, value)
-  bucket.max = Math.max(bucket.max, value)
-  bucket.last = value
+function addNumbers(bucket: Bucket, at: number, { count, avg, min, max, last }: Summary): void {
+  bucket.count += count
+  bucket.sum += avg * count
+  bucket.min = Math.min(bucket.min, min)
+  bucket.max = Math.max(bucket.max, max)
+  if (at < bucket.lastAt) return
+  bucket.last = last
+  bucket.lastAt = at
 }
 
 function numberOf(bucket: Bucket, fn: SampleFunction): number {
   return fn === 'avg' ? bucket.sum / bucket.count : bucket[fn]
-}
-
-/** Of two equally frequent reasons, the one with the lower number. */
-function mostOf(gaps: ReadonlyMap<number, number> | null): number {
-  let most = ABSENT
-  let mostCount = 0
-  for (const [gap, count] of gaps ?? []) {
-    if (count > mostCount || (count === mostCount && gap < most)) {
-      most = gap
-      mostCount = count
-    }
-  }
-  return most
 }
 
 /** A cell of a poll as a point; null where the slot is absent. */

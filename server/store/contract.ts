@@ -22,9 +22,40 @@ export interface Store {
   readonly secrets: SecretStore
   readonly settings: SettingStore
   readonly audit: AuditStore
+  readonly maintenance: Maintenance
   /** A statement that touches the database; for /readyz. */
   ping(): Promise<void>
   close(): Promise<void>
+}
+
+/** Compaction, roll-ups, retention: done by whoever calls `step`, at the pace that it chooses. */
+export interface Maintenance {
+  /**
+   * Does one small piece of work, a few ms of this process; one call at a time.
+   * @param now Unix ms; default: the clock
+   * @throws AppError E_STORE_UNAVAILABLE (passing); what fails otherwise is logged and counted
+   */
+  step(now?: number): Promise<'worked' | 'idle'>
+  stats(): MaintenanceStats
+}
+
+/** Since the start. */
+export interface MaintenanceStats {
+  /** Windows compacted, and samples in them. */
+  blocks: number
+  samples: number
+  rollUps: number
+  /** Polls that were older than what is kept, and polls beyond what a block can hold: not kept. */
+  tooOld: number
+  dropped: number
+  /** Rows deleted, partitions dropped, as they were too old. */
+  trimmed: number
+  partitionsDropped: number
+  /** Blocks that could not be read. */
+  damaged: number
+  failed: number
+  /** Streams and roll-ups known to wait for a step. */
+  waiting: number
 }
 
 export interface DeviceStore {
@@ -84,7 +115,8 @@ export interface SampleQuery {
 export interface SampleStore {
   /**
    * One transaction for the whole batch; resolves after the commit with one outcome for each.
-   * Idempotent by (stream, time): a resend is a `duplicate`. Text values go to a change log.
+   * Idempotent by (stream, time): a resend is a `duplicate`. Text values go to a change log. What is
+   * older than raw samples are kept is refused as `too-old`.
    */
   write(batch: readonly AcceptedCollection[]): Promise<WriteOutcome[]>
   /** Names, labels and units of a group's rows; a row that is not listed keeps what it had. */

@@ -5,6 +5,7 @@ import { type Generated, Kysely, type RawBuilder, sql, type Transaction } from '
 import { isConflict, storeFailure } from './failures.ts'
 import { type MysqlAddress, mysqlDialect } from './mysql-dialect.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
+import type { BlockTable } from './tiers.ts'
 
 /** Runs of one transaction: deadlocks and races for one key are over after the first or second. */
 const attemptsMax = 6
@@ -12,8 +13,18 @@ const attemptsMax = 6
 /** Rows in one INSERT: SQLite takes 32,766 parameters, MySQL 16 MB by default. */
 export const rowsPerInsertMax = 500
 
+/** A row of blocks or roll-ups. */
+export interface BlockRow {
+  stream_id: number
+  t0: number
+  t1: number
+  n: number
+  fmt: number
+  data: Uint8Array
+}
+
 /** Times are Unix ms. What a column means is said in its migration. */
-export interface Tables {
+export interface Tables extends Record<BlockTable, BlockRow> {
   migration: { name: string; started_at: number; finished_at: number | null }
   device: {
     uid: Generated<number>
@@ -28,8 +39,14 @@ export interface Tables {
     updated_at: number
     deleted_at: number | null
     purging: number
+    compacted_until: Generated<number>
   }
-  stream: { id: Generated<number>; device_uid: number; group_name: string }
+  stream: {
+    id: Generated<number>
+    device_uid: number
+    group_name: string
+    retention: Generated<string>
+  }
   series: {
     stream_id: number
     slot: number
@@ -39,6 +56,33 @@ export interface Tables {
   }
   poll: { stream_id: number; ts: number; data: Uint8Array }
   text_log: { stream_id: number; slot: number; ts: number; text: string }
+  rollup_due: { stream_id: number; tier: string; t0: number; ready_at: number }
+  block_damaged: {
+    table_name: string
+    stream_id: number
+    t0: number
+    found_at: number
+    data: Uint8Array
+  }
+  retention_edge: { class: string; tier: string; before_at: number }
+  latest_value: {
+    stream_id: number
+    slot: number
+    ts: number
+    value: number | null
+    text: string | null
+    gap: string | null
+  }
+  daily_value: {
+    day: number
+    stream_id: number
+    slot: number
+    value_min: number
+    value_max: number
+    value_avg: number
+    value_count: number
+    value_last: number
+  }
   row_info: {
     device_uid: number
     group_name: string
@@ -92,7 +136,15 @@ export interface Tables {
 }
 
 /** Tables whose rows are written over. */
-type PutTable = 'secret' | 'setting' | 'row_info' | 'text_log'
+type PutTable =
+  | BlockTable
+  | 'secret'
+  | 'setting'
+  | 'row_info'
+  | 'text_log'
+  | 'retention_edge'
+  | 'latest_value'
+  | 'daily_value'
 
 /** Where a statement can run: the pool, or inside a transaction. */
 export type Db = Kysely<Tables>
@@ -109,6 +161,8 @@ export interface Database {
   connects(): number
   /** Runs `work` in a transaction, and again where it lost against another one: no side effects in it. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+  /** Runs `work`, which only reads, on the database as it is at one moment. */
+  snapshot<T>(work: (db: Db) => Promise<T>): Promise<T>
   /** To end a select: its rows stay as they are until the transaction ends. */
   readonly share: RawBuilder<unknown>
   /** To end a select: nobody else may share, lock or change its rows. */
@@ -142,11 +196,25 @@ export function connectDatabase(where: StoreAddress): Database {
     share: mysql ? sql`lock in share mode` : sql``,
     exclusive: mysql ? sql`for update` : sql``,
     transaction: work => retried(() => db.transaction().execute(work)),
+    snapshot: work => db.connection().execute(on => frozen(on, mysql, work)),
     put: async (on, table, key, rows) => {
       for (let from = 0; from < rows.length; from += rowsPerInsertMax) {
         await putRows(on, mysql, table, key, rows.slice(from, from + rowsPerInsertMax))
       }
     },
+  }
+}
+
+async function frozen<T>(on: Db, mysql: boolean, work: (db: Db) => Promise<T>): Promise<T> {
+  if (mysql) await sql`set transaction isolation level repeatable read`.execute(on)
+  await sql
+    .raw(mysql ? 'start transaction with consistent snapshot, read only' : 'begin')
+    .execute(on)
+  try {
+    return await work(on)
+  } finally {
+    // Nothing was written. If this fails the connection is lost, and the snapshot with it.
+    await sql`rollback`.execute(on).catch(() => undefined)
   }
 }
 

@@ -154,16 +154,19 @@ function tuningOf(text: string | null): DeviceTuning | null {
   return checked.ok ? checked.value : null
 }
 
-/** Which of these devices live; `lock` keeps it so until the transaction ends. */
+/**
+ * Which of these devices live, and up to when they are compacted (Unix ms); `lock` keeps it so until
+ * the transaction ends.
+ */
 export async function livingDevices(
   db: Db,
   lock: RawBuilder<unknown>,
   uids: readonly number[],
-): Promise<Set<number>> {
-  if (uids.length === 0) return new Set()
+): Promise<Map<number, number>> {
+  if (uids.length === 0) return new Map()
   const rows = await db
     .selectFrom('device')
-    .select('uid')
+    .select(['uid', 'compacted_until'])
     .where(
       'uid',
       'in',
@@ -172,7 +175,7 @@ export async function livingDevices(
     .where('deleted_at', 'is', null)
     .modifyEnd(lock)
     .execute()
-  return new Set(rows.map(({ uid }) => uid))
+  return new Map(rows.map(({ uid, compacted_until }) => [uid, compacted_until]))
 }
 
 export async function livingDevice(

@@ -1,14 +1,18 @@
-// The newest point of every series of a device: mostly the newest row of each of its streams.
+// The newest point of every series of a device: mostly the newest row of each of its streams, or the
+// end of its newest block.
 
 import type { Logger } from '../log.ts'
+import { type Damage, newestBlocks, readBounds } from './blocks.ts'
 import { finishPoint, pointOf, type RawPoint } from './buckets.ts'
-import { ABSENT, emptyPoll } from './codec.ts'
+import { ABSENT, emptyPoll, TEXT } from './codec.ts'
+import { type Columns, textAt } from './columns.ts'
 import type { SamplePoint, SeriesInfo } from './contract.ts'
 import type { Db } from './database.ts'
 import { slotsPerStreamMax } from './layout.ts'
 import { decodeOrLog, newestPolls, olderPolls } from './polls.ts'
 import { findSeries, type Wanted } from './series.ts'
 import { textsOf } from './texts.ts'
+import { retentionClass, tableOf } from './tiers.ts'
 
 /** How far to look back in a stream for series that its newest poll did not have, in steps of polls. */
 const lookBackSteps = [30, 200, 800]
@@ -17,11 +21,15 @@ interface Collecting extends Wanted {
   points: RawPoint[]
 }
 
+/** How many blocks to look back. */
+const blocksBack = 5
+
 /** The newest point of every series; one that had none in its stream's last 1,000 polls is left out. */
 export async function readLatest(
   db: Db,
   deviceUid: number,
   log: Logger,
+  damage: Damage,
 ): Promise<(SeriesInfo & SamplePoint)[]> {
   const found = await findSeries(db, deviceUid, null)
   const wanted = found.map((one): Collecting => ({ ...one, points: [] }))
@@ -31,6 +39,8 @@ export async function readLatest(
     fillNewest(series, stream_id, [{ ts, data }], log)
     await lookBack(db, stream_id, ts, series, log)
   }
+  // Polls first: what the compactor moves meanwhile is then found in its block.
+  for (const [streamId, series] of streams) await lookIntoBlocks(db, streamId, series, damage)
   const texts = await textsOf(db, wanted)
   return wanted.flatMap(({ info, streamId, slot, points: [point] }) =>
     point ? [{ ...info, ...finishPoint(point, texts.get(streamId)?.get(slot)) }] : [],
@@ -72,5 +82,46 @@ function fillNewest(
     }
     rest = rest.filter(one => one.points.length === 0)
     if (rest.length === 0) return
+  }
+}
+
+/** Where a block may have a newer point than the polls that wait, or the only one. */
+async function lookIntoBlocks(
+  db: Db,
+  streamId: number,
+  series: readonly Collecting[],
+  damage: Damage,
+): Promise<void> {
+  const table = tableOf('raw', retentionClass(series[0]?.retention ?? ''))
+  const oldest = Math.min(...series.map(({ points: [point] }) => point?.at ?? 0))
+  const newer = { from: oldest, to: Number.MAX_SAFE_INTEGER }
+  if (oldest > 0 && (await readBounds(db, table, streamId, newer)).length === 0) return
+  let before = Number.MAX_SAFE_INTEGER
+  for (let looked = 0; looked < blocksBack; looked++) {
+    const [row] = await newestBlocks(db, table, streamId, before, 1)
+    if (!row) return
+    const open = series.filter(({ points: [point] }) => !point || point.at < row.t1)
+    if (open.length === 0) return
+    const slots = new Set(open.map(one => one.slot))
+    const columns = damage.decode(table, streamId, row, slots)
+    if (columns) for (const one of open) takeNewer(one, columns)
+    before = row.t0
+  }
+}
+
+function takeNewer(one: Collecting, columns: Columns): void {
+  const column = columns.slots[one.slot]
+  if (!column) return
+  for (let index = columns.times.length - 1; index >= 0; index--) {
+    const at = columns.times[index] ?? 0
+    if (one.points[0] && one.points[0].at >= at) return
+    const kind = column.kinds[index] ?? ABSENT
+    if (kind === ABSENT) continue
+    const value = column.values[index] ?? 0
+    const text = textAt(columns, column, index)
+    const point =
+      kind === TEXT ? { at, value: text, gap: ABSENT, said: null } : pointOf(at, kind, value)
+    if (point) one.points = [point]
+    return
   }
 }

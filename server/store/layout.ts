@@ -3,6 +3,7 @@
 
 import type { Db } from './database.ts'
 import { getOrInsert } from './maps.ts'
+import { type RetentionClass, retentionClass } from './tiers.ts'
 
 /** Series in one stream (PERFORMANCE: about 100 read together). */
 export const slotsPerStreamMax = 100
@@ -22,6 +23,7 @@ export interface SeriesEntry extends SeriesName {
 
 export interface StreamLayout {
   id: number
+  kept: RetentionClass
   /** By slot. */
   series: SeriesEntry[]
 }
@@ -117,6 +119,7 @@ export async function loadLayouts(
       'stream.id',
       'stream.device_uid',
       'stream.group_name',
+      'stream.retention',
       'series.slot',
       'series.metric',
       'series.row_key',
@@ -132,7 +135,11 @@ export async function loadLayouts(
     const key = groupKey({ deviceUid: row.device_uid, group: row.group_name })
     if (!wanted.has(key)) continue
     const group = getOrInsert(streams, key, () => new Map<number, StreamLayout>())
-    const stream = getOrInsert(group, row.id, () => ({ id: row.id, series: [] }))
+    const stream = getOrInsert(group, row.id, () => ({
+      id: row.id,
+      kept: retentionClass(row.retention),
+      series: [],
+    }))
     stream.series[row.slot] = { metric: row.metric, row: row.row_key, firstAt: row.first_at }
   }
   return new Map(

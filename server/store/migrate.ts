@@ -21,12 +21,20 @@ const WORDS = {
     id: 'integer',
     options: '',
     options_clustered: 'without rowid',
+    partitioned_by_time: '',
+    partitioned_by_day: '',
+    utc_of_ts: "strftime('%Y-%m-%d %H:%M:%f', latest_value.ts / 1000.0, 'unixepoch')",
+    date_of_day: "date(daily_value.day * 86400, 'unixepoch')",
   },
   mysql: {
     serial: 'int unsigned not null auto_increment primary key',
     id: 'int unsigned',
     options: 'engine=InnoDB default charset=utf8mb4 collate=utf8mb4_bin',
     options_clustered: 'engine=InnoDB default charset=utf8mb4 collate=utf8mb4_bin',
+    partitioned_by_time: 'partition by range (t0) (partition pmax values less than maxvalue)',
+    partitioned_by_day: 'partition by range (day) (partition pmax values less than maxvalue)',
+    utc_of_ts: "timestampadd(microsecond, latest_value.ts * 1000, '1970-01-01 00:00:00')",
+    date_of_day: "date_add(date '1970-01-01', interval daily_value.day day)",
   },
 } as const satisfies Record<string, Record<string, string>>
 

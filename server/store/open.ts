@@ -4,11 +4,14 @@
 import path from 'node:path'
 import type { Logger } from '../log.ts'
 import { AppError } from '../model/errors.ts'
+import { Damage } from './blocks.ts'
 import type { SampleStore, Store } from './contract.ts'
 import { connectDatabase, type Database, type StoreAddress } from './database.ts'
 import { deviceStore } from './devices.ts'
+import { RawEdges } from './edges.ts'
 import { readLatest } from './latest.ts'
 import { LayoutCache } from './layout.ts'
+import { Maintainer } from './maintenance.ts'
 import { migrate } from './migrate.ts'
 import { auditStore, secretStore, settingStore } from './named.ts'
 import { NewestCache } from './newest.ts'
@@ -49,15 +52,17 @@ function buildStore(database: Database, log: Logger): Store {
   const { db } = database
   let closing: Promise<void> | null = null
   const stopped = () => closing !== null
+  const damage = new Damage(log)
   const purges = resumePurges(db, log, stopped)
   return {
     dialect: database.dialect,
     devices: deviceStore(database, log, stopped),
-    samples: sampleStore(database, log),
+    samples: sampleStore(database, log, damage),
     users: userStore(db),
     secrets: secretStore(database),
     settings: settingStore(database),
     audit: auditStore(db),
+    maintenance: new Maintainer(database, log, damage),
     async ping() {
       await db.selectFrom('migration').select('name').limit(1).execute()
     },
@@ -68,9 +73,14 @@ function buildStore(database: Database, log: Logger): Store {
   }
 }
 
-function sampleStore(database: Database, log: Logger): SampleStore {
+function sampleStore(database: Database, log: Logger, damage: Damage): SampleStore {
   const { db } = database
-  const caches = { layouts: new LayoutCache(), texts: new TextCache(), newest: new NewestCache() }
+  const caches = {
+    layouts: new LayoutCache(),
+    texts: new TextCache(),
+    newest: new NewestCache(),
+    edges: new RawEdges(),
+  }
   let connects = database.connects()
   return {
     write(batch) {
@@ -79,16 +89,17 @@ function sampleStore(database: Database, log: Logger): SampleStore {
       if (connects !== database.connects()) {
         caches.layouts.clear()
         caches.texts.clear()
+        caches.edges.forget()
         caches.newest.clear()
         connects = database.connects()
       }
-      return writeBatch(database, caches, batch)
+      return writeBatch(database, caches, damage, batch)
     },
     writeRows: (deviceUid, group, rows, at) => writeRows(database, deviceUid, group, rows, at),
     rows: (deviceUid, group) => readRows(db, deviceUid, group),
     series: deviceUid => listSeries(db, deviceUid),
-    read: query => readSamples(db, query, log),
-    latest: deviceUid => readLatest(db, deviceUid, log),
+    read: query => readSamples(database, query, log, damage),
+    latest: deviceUid => readLatest(db, deviceUid, log, damage),
   }
 }
 

@@ -4,9 +4,13 @@
 import type { Logger } from '../log.ts'
 import { messageOf } from '../model/errors.ts'
 import type { Db } from './database.ts'
+import { BLOCK_TABLES } from './tiers.ts'
 
 /** Rows deleted by one statement. */
 const stepMax = 2000
+
+/** What else is kept of a stream: a few hundred rows. */
+const otherTables = ['rollup_due', 'latest_value', 'block_damaged'] as const
 
 /** @param stopped asked between steps; a purge that stops is resumed by `resumePurges` */
 export async function purgeDevice(db: Db, uid: number, stopped: () => boolean): Promise<void> {
@@ -14,6 +18,10 @@ export async function purgeDevice(db: Db, uid: number, stopped: () => boolean): 
   for (const { id } of streams) {
     while (await deleteStep(db, 'poll', id)) if (stopped()) return
     while (await deleteStep(db, 'text_log', id)) if (stopped()) return
+    for (const table of BLOCK_TABLES)
+      await db.deleteFrom(table).where('stream_id', '=', id).execute()
+    for (const table of otherTables)
+      await db.deleteFrom(table).where('stream_id', '=', id).execute()
     if (stopped()) return
     await db.deleteFrom('series').where('stream_id', '=', id).execute()
     await db.deleteFrom('stream').where('id', '=', id).execute()

@@ -70,7 +70,7 @@ async function addSeries(
   missing: readonly SeriesName[],
   at: number,
 ): Promise<StreamLayout[]> {
-  const streams = known.map(({ id, series }) => ({ id, series: [...series] }))
+  const streams = known.map(one => ({ ...one, series: [...one.series] }))
   const rows = []
   for (const { metric, row } of missing) {
     let stream = streams.at(-1)
@@ -79,7 +79,7 @@ async function addSeries(
         .insertInto('stream')
         .values({ device_uid: deviceUid, group_name: group })
         .executeTakeFirstOrThrow()
-      stream = { id: Number(insertId), series: [] }
+      stream = { id: Number(insertId), kept: 'default', series: [] }
       streams.push(stream)
     }
     const slot = stream.series.push({ metric, row, firstAt: at }) - 1

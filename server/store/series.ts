@@ -9,6 +9,8 @@ export interface Wanted {
   info: SeriesInfo
   streamId: number
   slot: number
+  /** The stream's class of retention, as it is written. */
+  retention: string
 }
 
 /** In the order of their streams and slots: the order of first sight. */
@@ -24,6 +26,7 @@ export async function findSeries(
     .select([
       'stream.id',
       'stream.group_name',
+      'stream.retention',
       'series.slot',
       'series.metric',
       'series.row_key',
@@ -39,9 +42,10 @@ export async function findSeries(
   const rows = only?.rows && new Set<string | null>(only.rows)
   return found
     .filter(({ row_key }) => !rows || rows.has(row_key))
-    .map(({ id, slot, group_name, metric, row_key, first_at }) => ({
+    .map(({ id, slot, retention, group_name, metric, row_key, first_at }) => ({
       streamId: id,
       slot,
+      retention,
       info: { deviceUid, group: group_name, metric, row: row_key, firstAt: first_at },
     }))
 }

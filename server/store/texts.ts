@@ -12,6 +12,9 @@ export const textsCachedMax = 20_000
 /** Longer texts are remembered by their hash. */
 const textKeptMax = 64
 
+/** A row of the log is said again by polls up to so much later, ms: then it can go with them. */
+const saidAgainMs = 86_400_000
+
 /** A row of the log: the time in its key, and what it says (or the hash of that). */
 interface Said {
   ts: number
@@ -83,7 +86,7 @@ export class TextWriter {
     const id = key(streamId, slot)
     const said = this.#known(id)
     const printed = print(text)
-    if (said?.print === printed) return said.ts
+    if (said?.print === printed && at - said.ts < saidAgainMs) return said.ts
     this.#rows.set(`${id}/${at}`, { stream_id: streamId, slot, ts: at, text })
     this.learned.set(id, { ts: at, print: printed })
     return at
@@ -117,7 +120,7 @@ function newestRows(db: Db, streamId: number, slots: readonly number[]) {
 }
 
 /** What rows of the log say: slot → time of the row → text. */
-async function readTexts(
+export async function readTexts(
   db: Db,
   streamId: number,
   wanted: ReadonlyMap<number, ReadonlySet<number>>,

@@ -4,10 +4,13 @@
 import type { AcceptedCollection } from '../model/accepted.ts'
 import type { Value } from '../model/collection.ts'
 import { GAP_NUMBERS, type GapReason } from '../model/gap.ts'
+import type { Damage } from './blocks.ts'
 import {
+  ABSENT,
   decodePoll,
   emptyPoll,
   encodePoll,
+  GAP_LAST,
   mergePoll,
   NUMBER,
   type Poll,
@@ -17,12 +20,15 @@ import {
 import type { WriteOutcome } from './contract.ts'
 import type { Database, Tx } from './database.ts'
 import { livingDevices } from './devices.ts'
+import type { RawEdges } from './edges.ts'
+import { storedKinds } from './late.ts'
 import {
   GroupLayout,
   groupKey,
   type LayoutCache,
   loadLayouts,
   type SeriesName,
+  type StreamLayout,
   slotsPerStreamMax,
   wellFormed,
 } from './layout.ts'
@@ -30,16 +36,19 @@ import type { NewestCache } from './newest.ts'
 import { insertPolls, pollKey, readPolls } from './polls.ts'
 import { registerSeries } from './register.ts'
 import { type TextCache, TextWriter } from './texts.ts'
+import type { RetentionClass } from './tiers.ts'
 
 export interface WriteCaches {
   layouts: LayoutCache
   texts: TextCache
   newest: NewestCache
+  edges: RawEdges
 }
 
 /** What one collection puts into one stream. */
 interface StreamPart {
   streamId: number
+  kept: RetentionClass
   poll: Poll
   /** Texts of the poll's TEXT cells, by slot. */
   texts: Map<number, string>
@@ -54,8 +63,13 @@ interface Prepared {
 /** A poll as it will be after the batch. */
 interface Pending {
   streamId: number
+  kept: RetentionClass
   ts: number
   poll: Poll
+  /** Older than something of its device that is in a block. */
+  isLate: boolean
+  /** Kinds of the cells that a block has of this poll already. */
+  inBlock: Uint8Array | null
   inDatabase: boolean
   changed: boolean
 }
@@ -64,6 +78,7 @@ interface Pending {
 export async function writeBatch(
   database: Database,
   caches: WriteCaches,
+  damage: Damage,
   batch: readonly AcceptedCollection[],
 ): Promise<WriteOutcome[]> {
   const prepared = await prepareBatch(database, caches, batch)
@@ -71,7 +86,7 @@ export async function writeBatch(
   const { outcomes, texts } = await database.transaction(tx => {
     // Where another process stored the same poll meanwhile, the second attempt looks and merges.
     const newest = attempts++ === 0 ? caches.newest : null
-    return storeBatch(database, tx, caches.texts, newest, prepared)
+    return storeBatch({ database, tx, damage, texts: caches.texts, newest }, prepared)
   })
   caches.texts.merge(texts.learned)
   for (const one of prepared) {
@@ -83,9 +98,10 @@ export async function writeBatch(
 
 async function prepareBatch(
   database: Database,
-  { layouts }: WriteCaches,
+  { layouts, edges }: WriteCaches,
   batch: readonly AcceptedCollection[],
 ): Promise<(Prepared | { refused: string })[]> {
+  await edges.load(database.db)
   const known = new Map<string, GroupLayout>()
   const unknown = []
   for (const collection of batch) {
@@ -100,6 +116,10 @@ async function prepareBatch(
   const prepared: (Prepared | { refused: string })[] = []
   for (const collection of batch) {
     const key = groupKey(collection)
+    if (collection.at < edges.of(known.get(key)?.streams[0]?.kept ?? 'default')) {
+      prepared.push({ refused: 'too-old' })
+      continue
+    }
     const missing = missingSeries(collection, known.get(key))
     if (missing.length > 0) {
       const registered = await registerSeries(database, collection, missing, collection.at)
@@ -146,12 +166,12 @@ function prepare(collection: AcceptedCollection, layout: GroupLayout | undefined
 }
 
 function failedParts(layout: GroupLayout, reason: GapReason): StreamPart[] {
-  return layout.streams.map(({ id, series }) => {
+  return layout.streams.map(({ id, kept, series }) => {
     const poll = emptyPoll(slotsPerStreamMax)
     series.forEach((_, slot) => {
       setCell(poll, slot, GAP_NUMBERS[reason])
     })
-    return { streamId: id, poll, texts: new Map() }
+    return { streamId: id, kept, poll, texts: new Map() }
   })
 }
 
@@ -165,7 +185,7 @@ function goodParts({ rows, metrics, gaps }: AcceptedCollection, layout: GroupLay
       const place = places[index] ?? -1
       if (place < 0) continue
       const stream = Math.floor(place / slotsPerStreamMax)
-      const part = parts[stream] ?? emptyPart(layout.streams[stream]?.id ?? 0)
+      const part = parts[stream] ?? emptyPart(layout.streams[stream])
       parts[stream] = part
       putValue(part, place % slotsPerStreamMax, values[index] ?? null, reasons?.[index] ?? null)
     }
@@ -173,8 +193,9 @@ function goodParts({ rows, metrics, gaps }: AcceptedCollection, layout: GroupLay
   return parts.filter(part => part !== undefined)
 }
 
-function emptyPart(streamId: number): StreamPart {
-  return { streamId, poll: emptyPoll(slotsPerStreamMax), texts: new Map() }
+function emptyPart(stream: StreamLayout | undefined): StreamPart {
+  const { id: streamId, kept } = stream ?? { id: 0, kept: 'default' as const }
+  return { streamId, kept, poll: emptyPoll(slotsPerStreamMax), texts: new Map() }
 }
 
 /** Accept lets no null without a reason and no infinite number pass; if one comes, it is `decode`. */
@@ -189,11 +210,17 @@ function putValue(part: StreamPart, slot: number, value: Value, gap: GapReason |
   }
 }
 
+interface Writing {
+  database: Database
+  tx: Tx
+  damage: Damage
+  texts: TextCache
+  /** What is newer than that cannot be stored yet; null: look for all. */
+  newest: NewestCache | null
+}
+
 async function storeBatch(
-  database: Database,
-  tx: Tx,
-  cache: TextCache,
-  newest: NewestCache | null,
+  { database, tx, damage, texts: cache, newest }: Writing,
   prepared: readonly (Prepared | { refused: string })[],
 ): Promise<{ outcomes: WriteOutcome[]; texts: TextWriter }> {
   const good = prepared.filter((one): one is Prepared => !('refused' in one))
@@ -203,7 +230,9 @@ async function storeBatch(
     good.map(one => one.deviceUid),
   )
   const kept = good.filter(one => alive.has(one.deviceUid))
-  const pending = await loadPending(tx, newest, kept)
+  const pending = blankPending(kept, alive)
+  await loadPolls(tx, newest, pending)
+  await loadBlocks(tx, damage, pending)
   const texts = new TextWriter(cache)
   await texts.load(
     tx,
@@ -220,20 +249,28 @@ async function storeBatch(
   return { outcomes, texts }
 }
 
-/** @param newest what is newer than that cannot be stored yet; null: look for all */
-async function loadPending(
-  tx: Tx,
-  newest: NewestCache | null,
+/** @param compacted device → up to when it is compacted */
+function blankPending(
   kept: readonly Prepared[],
-): Promise<Map<string, Pending>> {
+  compacted: ReadonlyMap<number, number>,
+): Map<string, Pending> {
   const pending = new Map<string, Pending>()
-  for (const { at, parts } of kept) {
-    for (const { streamId } of parts) {
+  for (const { deviceUid, at, parts } of kept) {
+    const isLate = at < (compacted.get(deviceUid) ?? 0)
+    for (const { streamId, kept } of parts) {
       const poll = emptyPoll(slotsPerStreamMax)
-      const fresh = { streamId, ts: at, poll, inDatabase: false, changed: false }
-      pending.set(pollKey(streamId, at), fresh)
+      const fresh = { poll, isLate, inBlock: null, inDatabase: false, changed: false }
+      pending.set(pollKey(streamId, at), { streamId, kept, ts: at, ...fresh })
     }
   }
+  return pending
+}
+
+async function loadPolls(
+  tx: Tx,
+  newest: NewestCache | null,
+  pending: ReadonlyMap<string, Pending>,
+): Promise<void> {
   const perhapsThere = [...pending.values()].filter(
     ({ streamId, ts }) => newest === null || !newest.isNewer(streamId, ts),
   )
@@ -248,7 +285,21 @@ async function loadPending(
       known.poll = emptyPoll(slotsPerStreamMax)
     }
   }
-  return pending
+}
+
+/** What came after its window was compacted: the cells that its block has are there already. */
+async function loadBlocks(
+  tx: Tx,
+  damage: Damage,
+  pending: ReadonlyMap<string, Pending>,
+): Promise<void> {
+  const late = [...pending.values()].filter(one => one.isLate)
+  for (const [known, kinds] of await storedKinds(tx, damage, late)) {
+    known.inBlock = kinds
+    kinds.forEach((kind, slot) => {
+      if ((known.poll.kinds[slot] ?? ABSENT) < kind) setCell(known.poll, slot, kind)
+    })
+  }
 }
 
 function mergeInto(
@@ -280,16 +331,25 @@ async function writePolls(tx: Tx, pending: readonly Pending[]): Promise<void> {
     .sort((a, b) => a.streamId - b.streamId || a.ts - b.ts)
   const rows = changed
     .filter(one => !one.inDatabase)
-    .map(({ streamId, ts, poll }) => ({ stream_id: streamId, ts, data: encodePoll(poll) }))
+    .map(one => ({ stream_id: one.streamId, ts: one.ts, data: encodePoll(newCells(one)) }))
   // A plain INSERT: if another process stored a part of the same poll meanwhile, the transaction
   // runs again and merges; ON DUPLICATE KEY UPDATE ts=ts would lose ours and call it stored.
   await insertPolls(tx, rows)
-  for (const { streamId, ts, poll } of changed.filter(one => one.inDatabase)) {
+  for (const one of changed.filter(one => one.inDatabase)) {
     await tx
       .updateTable('poll')
-      .set({ data: encodePoll(poll) })
-      .where('stream_id', '=', streamId)
-      .where('ts', '=', ts)
+      .set({ data: encodePoll(newCells(one)) })
+      .where('stream_id', '=', one.streamId)
+      .where('ts', '=', one.ts)
       .execute()
   }
+}
+
+/** Without what a block has: a sample is stored once. */
+function newCells({ poll, inBlock }: Pending): Poll {
+  inBlock?.forEach((kind, slot) => {
+    const isSame = kind > GAP_LAST || kind === poll.kinds[slot]
+    if (kind !== ABSENT && isSame) poll.kinds[slot] = ABSENT
+  })
+  return poll
 }

@@ -1,0 +1,198 @@
+// The tables of blocks and roll-ups, and what is due in them: single rows, a stream's rows over a time,
+// and what to do with one that cannot be read.
+
+import type { Logger } from '../log.ts'
+import { messageOf } from '../model/errors.ts'
+import { GAP_NUMBERS } from '../model/gap.ts'
+import { blockFormat, decodeBlock, encodeBlock } from './block.ts'
+import { blankColumns, type Columns } from './columns.ts'
+import type { BlockRow, Database, Db } from './database.ts'
+import { type BlockTable, ROLL_UPS, type RollUpTier } from './tiers.ts'
+import { windowMax } from './windows.ts'
+
+/** `fmt` of a block of which a part was lost. */
+export const lossyFormat = 0
+
+/** Damaged blocks that are remembered, so that each is told of once. */
+const damagedKnownMax = 1000
+
+export type StoredBlock = Pick<BlockRow, 't0' | 't1' | 'n' | 'fmt' | 'data'>
+
+/** Blocks that were found damaged since the start; each is named in the log once. */
+export class Damage {
+  readonly #known = new Set<string>()
+  readonly #log: Logger
+  count = 0
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  /** The columns of a block; null: it cannot be read. */
+  decode(
+    table: BlockTable,
+    streamId: number,
+    { t0, data }: Pick<StoredBlock, 't0' | 'data'>,
+    wanted: ReadonlySet<number> | null = null,
+  ): Columns | null {
+    try {
+      return decodeBlock(data, t0, wanted)
+    } catch (error) {
+      const key = `${table} ${streamId} ${t0}`
+      if (this.#known.has(key)) return null
+      if (this.#known.size < damagedKnownMax) this.#known.add(key)
+      this.count++
+      const what = { table, streamId, t0, error: messageOf(error) }
+      this.#log.error(what, 'a stored block is damaged: it is left out')
+      return null
+    }
+  }
+}
+
+/** A stream's blocks that overlap a time, both ends included, oldest first. */
+export function readBlocks(
+  db: Db,
+  table: BlockTable,
+  streamId: number,
+  { from, to }: { from: number; to: number },
+  limit: number,
+): Promise<StoredBlock[]> {
+  return db
+    .selectFrom(table)
+    .select(['t0', 't1', 'n', 'fmt', 'data'])
+    .where('stream_id', '=', streamId)
+    .where('t0', '>', from - longest(table))
+    .where('t0', '<=', to)
+    .where('t1', '>', from)
+    .orderBy('t0')
+    .limit(limit)
+    .execute()
+}
+
+/** How far before a time a block may begin that still covers it. */
+const longest = (table: BlockTable): number =>
+  table.startsWith('r1h') ? ROLL_UPS.r1h.period : windowMax
+
+/** Beginnings and ends of a stream's blocks that overlap a time. */
+export function readBounds(
+  db: Db,
+  table: BlockTable,
+  streamId: number,
+  { from, to }: { from: number; to: number },
+): Promise<{ t0: number; t1: number }[]> {
+  return db
+    .selectFrom(table)
+    .select(['t0', 't1'])
+    .where('stream_id', '=', streamId)
+    .where('t0', '>', from - longest(table))
+    .where('t0', '<=', to)
+    .where('t1', '>', from)
+    .orderBy('t0')
+    .execute()
+}
+
+/** A stream's newest blocks that begin before a time, newest first. */
+export function newestBlocks(
+  db: Db,
+  table: BlockTable,
+  streamId: number,
+  before: number,
+  limit: number,
+): Promise<StoredBlock[]> {
+  return db
+    .selectFrom(table)
+    .select(['t0', 't1', 'n', 'fmt', 'data'])
+    .where('stream_id', '=', streamId)
+    .where('t0', '<', before)
+    .orderBy('t0', 'desc')
+    .limit(limit)
+    .execute()
+}
+
+export async function putBlock(
+  database: Database,
+  tx: Db,
+  table: BlockTable,
+  streamId: number,
+  { t0, t1 }: { t0: number; t1: number },
+  columns: Columns,
+  isLossy = false,
+): Promise<void> {
+  await database.put(
+    tx,
+    table,
+    ['stream_id', 't0'],
+    [
+      {
+        stream_id: streamId,
+        t0,
+        t1,
+        n: columns.times.length,
+        fmt: isLossy ? lossyFormat : blockFormat,
+        data: encodeBlock(columns, t0),
+      },
+    ],
+  )
+}
+
+/** Keeps a copy of the bytes that cannot be read; the row itself is to be written over. */
+export async function setAside(
+  tx: Db,
+  table: BlockTable,
+  streamId: number,
+  { t0, data }: Pick<StoredBlock, 't0' | 'data'>,
+  at: number,
+): Promise<void> {
+  await tx
+    .insertInto('block_damaged')
+    .values({ table_name: table, stream_id: streamId, t0, found_at: at, data })
+    .execute()
+}
+
+/** What stands in the place of samples that cannot be read: a gap at both ends of their window. */
+export function lostColumns({ t0, t1 }: { t0: number; t1: number }, slots: number): Columns {
+  const columns = blankColumns(Float64Array.of(t0, t1 - 1), slots)
+  for (const column of columns.slots) column?.kinds.fill(GAP_NUMBERS.decode)
+  return columns
+}
+
+/** Notes that a roll-up does not say what the samples say; one that is noted already stays as it is. */
+export async function markDue(
+  tx: Db,
+  streamId: number,
+  tier: RollUpTier,
+  t0: number,
+  readyAt: number,
+): Promise<void> {
+  const known = await tx
+    .selectFrom('rollup_due')
+    .select('t0')
+    .where('stream_id', '=', streamId)
+    .where('tier', '=', tier)
+    .where('t0', '=', t0)
+    .executeTakeFirst()
+  if (known) return
+  await tx
+    .insertInto('rollup_due')
+    .values({ stream_id: streamId, tier, t0, ready_at: readyAt })
+    .execute()
+}
+
+/** The beginnings of a stream's due roll-ups that overlap a time. */
+export async function readDue(
+  db: Db,
+  streamId: number,
+  tier: RollUpTier,
+  { from, to }: { from: number; to: number },
+): Promise<number[]> {
+  const rows = await db
+    .selectFrom('rollup_due')
+    .select('t0')
+    .where('stream_id', '=', streamId)
+    .where('tier', '=', tier)
+    .where('t0', '>', from - ROLL_UPS[tier].period)
+    .where('t0', '<=', to)
+    .orderBy('t0')
+    .execute()
+  return rows.map(({ t0 }) => t0)
+}

@@ -1,0 +1,198 @@
+// What the store does beside being written and read, in small steps: compaction, roll-ups, retention, and
+// the rows for people who read SQL. Whoever calls `step` decides the pace; every step can be lost in a
+// crash and is then done again.
+
+import type { Logger } from '../log.ts'
+import { AppError, messageOf } from '../model/errors.ts'
+import type { Damage } from './blocks.ts'
+import { closeGraceMs, compactOldest } from './compact.ts'
+import type { Maintenance, MaintenanceStats } from './contract.ts'
+import type { Database } from './database.ts'
+import { type Due, fold, nextDue } from './fold.ts'
+import { LatestRows } from './latest-rows.ts'
+import { currentEdges, dailyEdge, tendRetention, trimDaily, trimStream } from './retention.ts'
+import type { Edges } from './segments.ts'
+import { pageStreams, type StreamState } from './streams.ts'
+import { dayMs, hourMs, type RetentionClass, retentionClass } from './tiers.ts'
+
+/** Streams looked at by one step, and roll-ups taken from the list at once. */
+const streamsPerStep = 100
+const duePerLook = 50
+/** The least time between two rounds over all streams, two looks at the list, two runs of retention. */
+const roundMs = 60_000
+const dueLookMs = 10_000
+const retentionMs = 10 * 60_000
+/** What failed is tried again after this. */
+const retryMs = hourMs
+/** Streams whose next time is remembered; the others are looked at in every round. */
+const restsMax = 500_000
+
+/** No window can be closed while its oldest poll is younger: it may lie at the very end of it. */
+const youngestMs = closeGraceMs
+
+interface Rest {
+  oldestAt: number
+  until: number
+}
+
+export class Maintainer implements Maintenance {
+  readonly #database: Database
+  readonly #log: Logger
+  readonly #damage: Damage
+  readonly #latest: LatestRows
+  readonly #counts = {
+    ...{ blocks: 0, samples: 0, rollUps: 0, tooOld: 0, dropped: 0 },
+    ...{ trimmed: 0, partitionsDropped: 0, failed: 0 },
+  }
+  /** Streams that may have a closed window; streams to be trimmed; roll-ups that are due. */
+  #streams: StreamState[] = []
+  #trims: StreamState[] = []
+  #due: Due[] = []
+  readonly #rests = new Map<number, Rest>()
+  #edges = new Map<RetentionClass, Edges>()
+  #after = 0
+  #roundAt = Number.NEGATIVE_INFINITY
+  #roundBegan = Number.NEGATIVE_INFINITY
+  #trimBegan = Number.NEGATIVE_INFINITY
+  #isTrimming = false
+  #dueAt = Number.NEGATIVE_INFINITY
+  #retentionAt = Number.NEGATIVE_INFINITY
+
+  constructor(database: Database, log: Logger, damage: Damage) {
+    this.#database = database
+    this.#log = log
+    this.#damage = damage
+    this.#latest = new LatestRows(database, log, damage)
+  }
+
+  stats(): MaintenanceStats {
+    return {
+      ...this.#counts,
+      damaged: this.#damage.count,
+      waiting: this.#streams.length + this.#due.length,
+    }
+  }
+
+  async step(now: number = Date.now()): Promise<'worked' | 'idle'> {
+    if (now >= this.#retentionAt) {
+      await this.#tendRetention(now)
+      return 'worked'
+    }
+    if (this.#due.length === 0 && now >= this.#dueAt) {
+      this.#due = await nextDue(this.#database, now, duePerLook)
+      this.#dueAt = now + (this.#due.length === 0 ? dueLookMs : 0)
+    }
+    const due = this.#due.shift()
+    const trim = due ? undefined : this.#trims.shift()
+    const stream = due || trim ? undefined : this.#streams.shift()
+    if (due) await this.#fold(due, now)
+    else if (trim) await this.#trim(trim)
+    else if (stream) await this.#compact(stream, now)
+    else if (now >= this.#roundAt) await this.#look(now)
+    else if (this.#latest.isDue(now)) await this.#latest.step(now)
+    else return 'idle'
+    return 'worked'
+  }
+
+  async #tendRetention(now: number): Promise<void> {
+    this.#retentionAt = now + retentionMs
+    this.#edges = await currentEdges(this.#database.db, now)
+    const { dropped, failures } = await tendRetention(this.#database, this.#edges, now)
+    this.#counts.partitionsDropped += dropped
+    for (const failure of failures) this.#log.warn({ failure }, 'partitions wait for the next run')
+  }
+
+  async #look(now: number): Promise<void> {
+    if (this.#after === 0) {
+      this.#roundBegan = now
+      this.#isTrimming = now - this.#trimBegan >= dayMs
+      if (this.#isTrimming) this.#trimBegan = now
+    }
+    const page = await pageStreams(this.#database.db, this.#after, streamsPerStep)
+    for (const stream of page) {
+      if (this.#isTrimming) this.#trims.push(stream)
+      if (this.#hasWork(stream, now)) this.#streams.push(stream)
+    }
+    this.#after = page.at(-1)?.streamId ?? 0
+    if (page.length === streamsPerStep) return
+    this.#after = 0
+    this.#roundAt = this.#roundBegan + roundMs
+    if (this.#isTrimming && this.#database.dialect === 'sqlite') await this.#trimDaily()
+  }
+
+  #hasWork({ streamId, oldestAt }: StreamState, now: number): boolean {
+    const rest = this.#rests.get(streamId)
+    if (oldestAt === null) {
+      if (rest) this.#rests.delete(streamId)
+      return false
+    }
+    if (oldestAt + youngestMs > now) return false
+    return !rest || rest.oldestAt !== oldestAt || now >= rest.until
+  }
+
+  async #compact(stream: StreamState, now: number): Promise<void> {
+    const { streamId, oldestAt } = stream
+    const rest = (until: number) => {
+      if (oldestAt !== null && this.#rests.size < restsMax) {
+        this.#rests.set(streamId, { oldestAt, until })
+      }
+    }
+    try {
+      const edge = this.#edges.get(retentionClass(stream.retention))?.raw ?? 0
+      const parts = { database: this.#database, log: this.#log, damage: this.#damage }
+      const { samples, tooOld, dropped, nextAt } = await compactOldest(parts, stream, edge, now)
+      if (samples > 0) this.#counts.blocks++
+      this.#counts.samples += samples
+      this.#counts.tooOld += tooOld
+      this.#counts.dropped += dropped
+      if (dropped > 0) this.#log.error({ streamId, dropped }, 'more polls than a block can hold')
+      if (nextAt === 0) this.#streams.unshift(stream)
+      else if (nextAt !== null) rest(nextAt)
+    } catch (error) {
+      this.#failed(error, { streamId }, 'a stream was not compacted')
+      rest(now + retryMs)
+    }
+  }
+
+  async #fold(due: Due, now: number): Promise<void> {
+    try {
+      if (await fold({ database: this.#database, damage: this.#damage }, due, now)) {
+        this.#counts.rollUps++
+      }
+    } catch (error) {
+      const { streamId, tier, t0 } = due
+      this.#failed(error, { streamId, tier, t0 }, 'a roll-up was not made')
+      await this.#database.db
+        .updateTable('rollup_due')
+        .set({ ready_at: now + retryMs })
+        .where('stream_id', '=', streamId)
+        .where('tier', '=', tier)
+        .where('t0', '=', t0)
+        .execute()
+    }
+  }
+
+  async #trim(stream: StreamState): Promise<void> {
+    const kept = retentionClass(stream.retention)
+    const edges = this.#edges.get(kept)
+    if (!edges) return
+    const gone = await trimStream(this.#database.db, stream.streamId, kept, edges)
+    this.#counts.trimmed += gone
+    if (gone > 0) this.#trims.unshift(stream)
+  }
+
+  async #trimDaily(): Promise<void> {
+    const edge = dailyEdge(this.#edges)
+    for (let gone = 1; gone > 0; ) {
+      gone = await trimDaily(this.#database.db, edge)
+      this.#counts.trimmed += gone
+    }
+  }
+
+  /** What passes by itself stops the step: the database is away. The rest must not stop the others. */
+  #failed(error: unknown, what: object, message: string): void {
+    if (error instanceof AppError && error.passing) throw error
+    this.#counts.failed++
+    this.#log.error({ ...what, error: messageOf(error) }, message)
+  }
+}

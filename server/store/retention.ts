@@ -1,0 +1,193 @@
+// What is too old goes: the edges of each class are written down first, so that nobody writes before
+// them, then partitions are dropped (MySQL) or rows deleted in small steps, stream by stream (SQLite).
+
+import { messageOf } from '../model/errors.ts'
+import type { Database, Db } from './database.ts'
+import { writeEdges } from './edges.ts'
+import { type Partitioned, tendPartitions } from './partitions.ts'
+import type { Edges } from './segments.ts'
+import {
+  DAYS_KEPT,
+  dayMs,
+  floorTo,
+  RETENTION_CLASSES,
+  type RetentionClass,
+  TIERS,
+  type Tier,
+  tableOf,
+} from './tiers.ts'
+
+/** Days that a setting may name. */
+const daysMax = 36_500
+/** Rows of one stream and table deleted by one statement. */
+const rowsPerStepMax = 100
+/** Texts are kept so much longer than the samples: a poll may mean one that is a day older. */
+export const textGraceMs = 2 * dayMs
+
+const PERIODS = { raw: 'day', r15m: 'month', r1h: 'year' } as const satisfies Record<Tier, string>
+
+/** `retention.default.raw`: days, as a number. */
+export const retentionSetting = (kept: RetentionClass, tier: Tier) => `retention.${kept}.${tier}`
+
+/** Unix ms before which each class keeps nothing. Raw samples stay until they are rolled up. */
+export async function currentEdges(db: Db, now: number): Promise<Map<RetentionClass, Edges>> {
+  const days = await daysKept(db)
+  const edges = new Map<RetentionClass, Edges>()
+  for (const kept of RETENTION_CLASSES) {
+    const due = await oldestDue(db, kept)
+    const edge = (tier: Tier) => Math.max(0, floorTo(now - days[kept][tier] * dayMs, dayMs))
+    edges.set(kept, {
+      raw: Math.min(edge('raw'), due.r15m),
+      r15m: Math.min(edge('r15m'), due.r1h),
+      r1h: edge('r1h'),
+    })
+  }
+  return edges
+}
+
+/** A setting that is no number of days is as if it were not there. */
+async function daysKept(db: Db): Promise<Record<RetentionClass, Record<Tier, number>>> {
+  const days = structuredClone(DAYS_KEPT)
+  const rows = await db
+    .selectFrom('setting')
+    .select(['name', 'value'])
+    .where('name', 'like', 'retention.%')
+    .execute()
+  for (const kept of RETENTION_CLASSES) {
+    for (const tier of TIERS) {
+      const text = rows.find(({ name }) => name === retentionSetting(kept, tier))?.value
+      const set = Number(text)
+      if (text !== undefined && set >= 1 && set <= daysMax) days[kept][tier] = set
+    }
+  }
+  return days
+}
+
+/** The oldest period of each roll-up that is not made yet. */
+async function oldestDue(db: Db, kept: RetentionClass): Promise<{ r15m: number; r1h: number }> {
+  const oldest = { r15m: Number.MAX_SAFE_INTEGER, r1h: Number.MAX_SAFE_INTEGER }
+  for (const tier of ['r15m', 'r1h'] as const) {
+    const row = await db
+      .selectFrom('rollup_due')
+      .innerJoin('stream', 'stream.id', 'rollup_due.stream_id')
+      .select(({ fn }) => fn.min('rollup_due.t0').as('t0'))
+      .where('stream.retention', '=', kept)
+      .where('rollup_due.tier', '=', tier)
+      .executeTakeFirst()
+    oldest[tier] = row?.t0 ?? oldest[tier]
+  }
+  return oldest
+}
+
+/** Writes the edges down and drops whole partitions. @returns what failed, for the log */
+export async function tendRetention(
+  database: Database,
+  edges: ReadonlyMap<RetentionClass, Edges>,
+  now: number,
+): Promise<{ dropped: number; failures: string[] }> {
+  await writeEdges(database, edges)
+  if (database.dialect === 'sqlite') return { dropped: 0, failures: [] }
+  const failures: string[] = []
+  let dropped = 0
+  for (const { edge, ...table } of partitioned(edges)) {
+    try {
+      dropped += (await tendPartitions(database, table, edge, now)).dropped
+    } catch (error) {
+      // Somebody reads the table for long: the next run drops what is due then.
+      failures.push(`${table.table}: ${messageOf(error)}`)
+    }
+  }
+  return { dropped, failures }
+}
+
+function partitioned(
+  edges: ReadonlyMap<RetentionClass, Edges>,
+): (Partitioned & { edge: number })[] {
+  const tables = [...edges].flatMap(([kept, of]) =>
+    TIERS.map(tier => ({
+      ...{ table: tableOf(tier, kept), period: PERIODS[tier], unit: 1 },
+      edge: of[tier],
+    })),
+  )
+  const daily = { table: 'daily_value', period: 'month' as const, unit: dayMs }
+  return [...tables, { ...daily, edge: dailyEdge(edges) }]
+}
+
+/** Daily values are kept as long as the hours of the class that keeps them longest. */
+export const dailyEdge = (edges: ReadonlyMap<RetentionClass, Edges>): number =>
+  Math.min(...[...edges.values()].map(({ r1h }) => r1h))
+
+/**
+ * Deletes the oldest rows of one stream, at most some of each table. On MySQL it finds only what
+ * shares a partition with younger rows.
+ * @returns how many went
+ */
+export async function trimStream(
+  db: Db,
+  streamId: number,
+  kept: RetentionClass,
+  edges: Edges,
+): Promise<number> {
+  let gone = 0
+  for (const tier of TIERS) {
+    const table = tableOf(tier, kept)
+    const rows = await db
+      .selectFrom(table)
+      .select('t0')
+      .where('stream_id', '=', streamId)
+      .where('t0', '<', edges[tier])
+      .where('t1', '<=', edges[tier])
+      .orderBy('t0')
+      .limit(rowsPerStepMax)
+      .execute()
+    const last = rows.at(-1)
+    if (!last) continue
+    gone += rows.length
+    await db
+      .deleteFrom(table)
+      .where('stream_id', '=', streamId)
+      .where('t0', '<=', last.t0)
+      .where('t1', '<=', edges[tier])
+      .execute()
+  }
+  return gone + (await trimTexts(db, streamId, edges.raw - textGraceMs))
+}
+
+/** Texts that no poll means any more: all before the edge, but each series' last one. */
+async function trimTexts(db: Db, streamId: number, edge: number): Promise<number> {
+  const rows = await db
+    .selectFrom('text_log')
+    .select(({ fn }) => ['slot', fn.max('ts').as('ts')])
+    .where('stream_id', '=', streamId)
+    .where('ts', '<', edge)
+    .groupBy('slot')
+    .execute()
+  let gone = 0
+  for (const { slot, ts } of rows) {
+    const { numDeletedRows } = await db
+      .deleteFrom('text_log')
+      .where('stream_id', '=', streamId)
+      .where('slot', '=', slot)
+      .where('ts', '<', ts)
+      .executeTakeFirst()
+    gone += Number(numDeletedRows)
+  }
+  return gone
+}
+
+/** SQLite: the oldest day of daily values. @returns how many rows went */
+export async function trimDaily(db: Db, edge: number): Promise<number> {
+  const row = await db
+    .selectFrom('daily_value')
+    .select('day')
+    .where('day', '<', Math.floor(edge / dayMs))
+    .orderBy('day')
+    .limit(1)
+    .executeTakeFirst()
+  if (!row) return 0
+  const { numDeletedRows } = await db
+    .deleteFrom('daily_value')
+    .where('day', '=', row.day)
+    .executeTakeFirst()
+  return Number(numDeletedRows)
+}
