@@ -70,6 +70,10 @@ export interface QuirkyAgent {
   requests: QuirkyRequest[]
   /** Called with each request before it is answered: for a device that changes meanwhile. */
   before: ((request: QuirkyRequest) => void) | null
+  /** Called with each request as it came and where from, as one who listens on the way. */
+  heard: ((request: Buffer, from: { address: string; port: number }) => void) | null
+  /** Datagrams that go out before each answer, made of the request's octets. */
+  ahead: ((request: Buffer) => Buffer[]) | null
   /** Datagrams that went back. */
   sent: number
 }
@@ -113,6 +117,8 @@ export async function startQuirkyAgent(
     faults: {},
     requests: [],
     before: null,
+    heard: null,
+    ahead: null,
     sent: 0,
   }
 
@@ -137,6 +143,8 @@ export async function startQuirkyAgent(
     const request = parse(bytes)
     agent.requests.push(request)
     agent.before?.(request)
+    agent.heard?.(bytes, from)
+    for (const one of agent.ahead?.(bytes) ?? []) send(one, from)
     const { faults } = agent
     if (random() < (faults.drop ?? 0)) return
     if (faults.v1Only && request.version !== 0) return

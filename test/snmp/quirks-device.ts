@@ -3,8 +3,10 @@
 import { AppError } from '../../server/model/errors.ts'
 import type { RawValue } from '../../server/model/raw.ts'
 import { rawValue } from '../../server/model/rawtable.ts'
+import { createExchange, type Exchange } from '../../server/snmp/exchange.ts'
 import { openSession } from '../../server/snmp/open.ts'
 import type { SessionOptions, TableRead } from '../../server/snmp/session.ts'
+import { openUdp } from '../../server/snmp/udp.ts'
 import type { Teardown } from '../parts/find.ts'
 import type { QuirkyAgent } from '../parts/quirky-agent.ts'
 import { type Value, value } from '../parts/quirky-objects.ts'
@@ -112,15 +114,35 @@ export function cells({ table }: TableRead): Record<string, Record<string, strin
   )
 }
 
-export function open(t: Teardown, agent: QuirkyAgent, options: Partial<SessionOptions> = {}) {
-  const session = openSession({
-    address: agent.address,
-    port: agent.port,
-    credentials: { version: '2c', community: 'public' },
-    timeoutMs: 5000,
-    retries: 0,
-    ...options,
-  })
+/** An exchange for one test alone: its counters are those of that test. */
+export function ownExchange(t: Teardown): Exchange {
+  const exchange = createExchange(openUdp)
+  t.teardown(() => exchange.close())
+  return exchange
+}
+
+/** Every datagram that was no answer to an open request of its device, whatever the reason. */
+export function refused({ counters }: Exchange): number {
+  return Object.values(counters).reduce((sum, count) => sum + count, 0)
+}
+
+export function open(
+  t: Teardown,
+  agent: QuirkyAgent,
+  options: Partial<SessionOptions> = {},
+  exchange?: Exchange,
+) {
+  const session = openSession(
+    {
+      address: agent.address,
+      port: agent.port,
+      credentials: { version: '2c', community: 'public' },
+      timeoutMs: 5000,
+      retries: 0,
+      ...options,
+    },
+    exchange,
+  )
   t.teardown(() => session.close())
   return session
 }
