@@ -46,7 +46,11 @@ const bus = connectBus({
   ...{ clientId: 'bench-poller', log },
 })
 await connected(bus, log)
-const sender = await createSender({ bus, site, dir: path.join(job.dir, 'spool'), log })
+const sender = await createSender({
+  ...{ bus, site, dir: path.join(job.dir, 'spool'), log },
+  // Flat out is more than the program allows itself after an outage.
+  ...(job.every === null ? { perSecondMax: 100_000 } : {}),
+})
 const give = spoolCollections(sender, site)
 
 const resting: string[] = []
