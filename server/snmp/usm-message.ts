@@ -1,7 +1,7 @@
 // SNMPv3 messages on the wire: header, USM parameters and scoped PDU (RFC 3412, section 6; RFC 3414,
 // section 2.4). Pure: it knows octets and keys, nothing of devices.
 
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { BerReader, integerTlv, readOid, TAG, tlv } from './ber.ts'
 import { datagramBytesMax, PDU } from './message.ts'
 import type { AuthKey } from './usm-keys.ts'
@@ -84,7 +84,6 @@ export function encodeMessage(
         integerTlv(header.boots),
         integerTlv(header.time),
         tlv(TAG.octets, header.user),
-        // Zeros while the digest is made: RFC 3414, section 6.3.1.
         tlv(TAG.octets, new Uint8Array(key?.macBytes ?? 0)),
         salt,
       ),
@@ -92,8 +91,9 @@ export function encodeMessage(
     msgData,
   )
   if (key === null) return message
-  const mac = createHmac(key.hash, key.key).update(message).digest().subarray(0, key.macBytes)
-  message.set(mac, message.length - msgData.length - salt.length - key.macBytes)
+  const { hmac, macBytes } = key
+  const macAt = message.length - msgData.length - salt.length - macBytes
+  message.set(hmac.digest(message, macAt, macBytes).subarray(0, macBytes), macAt)
   return message
 }
 
@@ -170,16 +170,14 @@ export function decodeScopedPdu(bytes: Uint8Array): ScopedPdu | null {
   return { contextEngineId, contextName, at, end: reader.at }
 }
 
-/** Whether the message was made with this key; the comparison takes the same time for all. */
-export function isAuthentic({ whole, mac }: UsmMessage, key: AuthKey): boolean {
-  if (mac.length !== key.macBytes) return false
-  const macAt = mac.byteOffset - whole.byteOffset
-  const made = createHmac(key.hash, key.key)
-    .update(whole.subarray(0, macAt))
-    .update(new Uint8Array(key.macBytes))
-    .update(whole.subarray(macAt + key.macBytes))
-    .digest()
-  return timingSafeEqual(made.subarray(0, key.macBytes), mac)
+/**
+ * Whether the message was made with this key: the digest is over the message with zeros in its place
+ * (RFC 3414, section 6.3.2). The comparison takes the same time for all.
+ */
+export function isAuthentic({ whole, mac }: UsmMessage, { hmac, macBytes }: AuthKey): boolean {
+  if (mac.length !== macBytes) return false
+  const made = hmac.digest(whole, mac.byteOffset - whole.byteOffset, macBytes)
+  return timingSafeEqual(made.subarray(0, macBytes), mac)
 }
 
 /** The counter that a Report names, by its OID; null where it is no Report. */

@@ -1,6 +1,8 @@
 // Goal: keys and ciphers of SNMPv3 are those of the RFCs, by their own vectors; snmpd confirms the
 // rest in v3.test.ts.
+import { createHmac } from 'node:crypto'
 import t from 'tap'
+import { AUTH_PROTOCOLS } from '../../server/model/device.ts'
 import {
   authKey,
   localize,
@@ -19,9 +21,28 @@ t.test('password to key to localized key: RFC 3414, A.3', async t => {
   t.same(localize('md5', userKey('md5', PASSWORD), ENGINE), hex('526f5eed9fcce26f8964c2930787d82b'))
   t.same(userKey('sha', PASSWORD), hex('9fb5cc0381497b3793528939ff788d5d79145211'))
   t.same(
-    authKey('sha', PASSWORD, ENGINE).key.export(),
+    localize('sha', userKey('sha', PASSWORD), ENGINE),
     hex('6695febc9288e36282235fc7151f128497b38f3f'),
   )
+})
+
+t.test('the digest is that of createHmac, with zeros where it will stand', async t => {
+  for (const auth of AUTH_PROTOCOLS) {
+    const hash = auth === 'sha' ? 'sha1' : auth
+    const key = localize(auth, userKey(auth, PASSWORD), ENGINE)
+    const { hmac, macBytes } = authKey(auth, PASSWORD, ENGINE)
+    for (const length of [macBytes + 9, 300, 65_507]) {
+      const message = Buffer.alloc(length, 0xa5)
+      const zeroed = Buffer.from(message).fill(0, 9, 9 + macBytes)
+      const expected = createHmac(hash, key).update(zeroed).digest()
+      t.same(
+        hmac.digest(message, 9, macBytes).subarray(0, key.length),
+        expected,
+        `${auth}, ${length} octets`,
+      )
+      t.equal(message[9], 0xa5, 'the message is left as it is')
+    }
+  }
 })
 
 t.test('longer keys', async t => {
