@@ -1,5 +1,6 @@
 // What a read that failed is reported as: the gap's reason and the error's words.
 
+import type { Kindness } from '../model/device.ts'
 import type { AppError } from '../model/errors.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { FailedBody } from './collector.ts'
@@ -22,6 +23,17 @@ export function failed(
     reason: gapReason(error, signal),
     error: errorText(error),
   }
+  return groups.map(group => ({ group, body }))
+}
+
+/** Groups that were left out on purpose. `at`: when the device was read, Unix ms. */
+export function shed(
+  groups: readonly string[],
+  { factor, reason }: Kindness,
+  at: number,
+): { group: string; body: FailedBody }[] {
+  const error = cleanText(`read every ${factor} intervals: ${reason}`, errorTextMax)
+  const body: FailedBody = { at, took: 0, ok: false, reason: 'shed', error }
   return groups.map(group => ({ group, body }))
 }
 

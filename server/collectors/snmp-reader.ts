@@ -1,15 +1,14 @@
 // The reader of one SNMP device: asks who it is, reads what its profiles ask for, and keeps what later
 // reads need. A device that is silent is probed by one request before anything else is asked.
 
-import type { DeviceIdentity, SnmpTuning } from '../model/device.ts'
+import type { DeviceIdentity } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
 import { AppError } from '../model/errors.ts'
 import type { Reading } from '../model/raw.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import { createEvaluator } from '../profiles/evaluator.ts'
 import type { Evaluator, FetchRequest, Plan } from '../profiles/face.ts'
-import { openSession } from '../snmp/open.ts'
-import type { SessionOptions, SnmpSession } from '../snmp/session.ts'
+import type { SnmpSession } from '../snmp/session.ts'
 import {
   type Collected,
   type DeviceReader,
@@ -20,8 +19,9 @@ import {
   UNKNOWN_GROUP,
 } from './collector.ts'
 import type { Ping } from './ping.ts'
-import { createReach, type Reach } from './reach.ts'
-import { elapsedMs, failed } from './snmp-failures.ts'
+import type { Chosen } from './shedding.ts'
+import { type Care, createCare, roundTrip } from './snmp-care.ts'
+import { elapsedMs, failed, shed } from './snmp-failures.ts'
 import {
   type Heartbeat,
   heartbeat,
@@ -30,9 +30,9 @@ import {
   identityHolds,
   sameProfiles,
 } from './snmp-identify.ts'
-import { addressOf, sessionOptions } from './snmp-options.ts'
+import { SnmpLine } from './snmp-line.ts'
 import { asAppError, readGroups } from './snmp-read.ts'
-import { explained, isUnexplained, probe, silenceOf } from './snmp-silence.ts'
+import { silenceOf } from './snmp-silence.ts'
 import { createTuningNews, KIND, type TuningNews } from './tuning.ts'
 
 /**
@@ -45,6 +45,9 @@ const explainShare = 0.85
 /** A first read finds out who answers: many requests, also on a short interval, ms. */
 const firstReadMs = 25_000
 
+/** With the round trip of its request, ms; null: it had to be sent again. */
+type Beat = Heartbeat & { tripMs: number | null }
+
 export type PlanOf = (catalogue: Catalogue, profiles: readonly string[]) => Plan
 
 export class SnmpReader implements DeviceReader {
@@ -53,31 +56,23 @@ export class SnmpReader implements DeviceReader {
   readonly #everyMs: number
   #surroundings: Surroundings
   readonly #news: TuningNews
-  readonly #reach: Reach
-  #session: SnmpSession | null = null
-  /** What the last session learned: the next one begins with it. */
-  #learned: SnmpTuning | null
-  #address: string | null = null
-  #quirks: Plan['quirks'] = {}
+  readonly #line: SnmpLine
+  readonly #care: Care
   #evaluator: Evaluator | null = null
   #identity: DeviceIdentity | null = null
   /** The catalogue that the evaluator's plan is of. */
   #planned: Catalogue | null = null
   #lastTicks: number | null = null
-  /** What the first read met that was not answered; null: the last one was. */
-  #outage: AppError | null = null
-  #resolveDue = true
   #identifyDue = true
-  #closed = false
 
   constructor(target: Target, surroundings: Surroundings, planOf: PlanOf, ping: Ping) {
     this.#target = target
     this.#surroundings = surroundings
     this.#planOf = planOf
     this.#everyMs = parseDuration(target.config.every)
-    this.#learned = target.tuning?.snmp ?? null
     this.#news = createTuningNews(target.tuning ?? null)
-    this.#reach = createReach(ping)
+    this.#line = new SnmpLine(target, surroundings.addresses, ping)
+    this.#care = createCare(target.config, this.#everyMs, target.tuning?.kindness ?? KIND)
     const { catalogue } = surroundings
     if (identityHolds(target.identity, target.config.profiles, catalogue, Date.now())) {
       this.#use(target.identity, planOf(catalogue, target.identity.profiles))
@@ -98,20 +93,21 @@ export class SnmpReader implements DeviceReader {
     const leftMs = () => Math.max(0, this.#everyMs * explainShare - elapsedMs(started))
     try {
       if (options?.probe) {
-        const error = await this.#probe(within).catch(unanswered)
-        const silent = error && silenceOf(await this.#explain(error, leftMs()), signal)
+        const error = await this.#line.probe(within).catch(unanswered)
+        const silent = error && silenceOf(await this.#line.explain(error, leftMs()), signal)
         if (silent) return { collections: [], rows: [], identity: null, silent }
       }
-      const beat = await this.#open()
-        .then(session => heartbeat(session, within))
+      const beat = await this.#line
+        .open()
+        .then(session => roundTrip(session, () => heartbeat(session, within)))
+        .then(({ answer, ms }): Beat => ({ ...answer, tripMs: ms }))
         .catch(cause => unanswered(cause))
       if (beat instanceof AppError) {
-        this.#leaveSession()
-        const error = await this.#explain(beat, leftMs())
+        this.#line.leave()
+        const error = await this.#line.explain(beat, leftMs())
         return this.#failed(at, error, started, signal, silenceOf(error, signal))
       }
-      this.#reach.answered()
-      this.#outage = null
+      this.#line.answered()
       return await this.#collect(at, beat, started, signal, within)
     } finally {
       clearTimeout(timer)
@@ -125,50 +121,27 @@ export class SnmpReader implements DeviceReader {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
-    this.#session?.close()
-    this.#session = null
-  }
-
-  /** One request by a session of its own, without a second try. @throws AppError: not answered */
-  async #probe(signal: AbortSignal): Promise<null> {
-    this.#leaveSession()
-    try {
-      await probe(await this.#open({ retries: 0 }), signal)
-      return null
-    } finally {
-      // What it learned is of no use: it had one try.
-      this.#session?.close()
-      this.#session = null
-    }
-  }
-
-  /** Says of a host that gives no SNMP whether it answers ping. */
-  async #explain(error: AppError, waitMs: number): Promise<AppError> {
-    // A probe had one try: what the full read met says it better, and stays the same.
-    const told = this.#outage?.code === error.code ? this.#outage : error
-    this.#outage = told
-    if (this.#address === null || !isUnexplained(told)) return told
-    return explained(told, await this.#reach.explain(this.#address, waitMs))
+    this.#line.close()
   }
 
   /** What a device gives that answered the heartbeat. */
   async #collect(
     at: number,
-    beat: Heartbeat,
+    beat: Beat,
     started: number,
     signal: AbortSignal,
     within: AbortSignal,
   ): Promise<Collected> {
     let due: FetchRequest[] | undefined
     try {
-      const identity = await this.#identifyIfDue(await this.#open(), beat, within)
+      const identity = await this.#identifyIfDue(await this.#line.open(), beat, within)
       const evaluator = this.#evaluator
       if (!evaluator) throw new AppError('E_SNMP_ERROR', 'no profile fits this device')
       due = evaluator.due(at, this.#everyMs)
-      const read = await this.#read(evaluator, beat, due, started, within)
-      const learned = this.#session?.tuning ?? null
-      return { ...read, identity, tuning: this.#news.tell(beat.at, learned, KIND) }
+      const chosen = this.#care.choose(evaluator.plan, due, at)
+      const read = await this.#read(evaluator, beat, chosen, started, within)
+      const tuning = this.#news.tell(at, this.#line.learned, this.#care.kindness)
+      return { ...read, identity, tuning }
     } catch (cause) {
       return this.#failed(at, asAppError(cause), started, signal, null, due)
     }
@@ -183,7 +156,7 @@ export class SnmpReader implements DeviceReader {
     silent: Silence | null,
     due = this.#evaluator?.due(at, this.#everyMs) ?? [],
   ): Collected {
-    this.#resolveDue = true
+    this.#line.distrust()
     const groups = this.#ofPlan(due.map(({ group }) => group))
     const under = groups.length > 0 ? groups : [UNKNOWN_GROUP]
     return { collections: failed(under, error, started, signal), rows: [], identity: null, silent }
@@ -191,10 +164,9 @@ export class SnmpReader implements DeviceReader {
 
   /** Not one answer until the read had to end; its own time limit is longer than the interval. */
   #late(started: number): AppError {
-    const { port = 161 } = this.#target.config
     return new AppError(
       'E_SNMP_TIMEOUT',
-      `no answer from ${this.#address}:${port} within ${elapsedMs(started)} ms, a part of its interval`,
+      `no answer from ${this.#line.where} within ${elapsedMs(started)} ms, a part of its interval`,
       { passing: true },
     )
   }
@@ -203,29 +175,6 @@ export class SnmpReader implements DeviceReader {
   #ofPlan(groups: readonly string[]): string[] {
     const known = new Set(this.#evaluator?.plan.groups.map(({ id }) => id))
     return groups.filter(group => known.has(group))
-  }
-
-  /** The name is resolved at first and again after a failure: the device may have moved. */
-  async #open(changes: Partial<SessionOptions> = {}): Promise<SnmpSession> {
-    if (this.#resolveDue || this.#address === null) {
-      const address = await this.#surroundings.addresses.resolve(addressOf(this.#target))
-      if (address !== this.#address) this.#leaveSession()
-      this.#address = address
-      this.#resolveDue = false
-    }
-    if (this.#closed) throw new AppError('E_ABORTED', 'the device is no longer polled')
-    this.#session ??= openSession({
-      ...sessionOptions(this.#target, this.#address, this.#quirks),
-      ...(this.#learned && { tuning: this.#learned }),
-      ...changes,
-    })
-    return this.#session
-  }
-
-  #leaveSession(): void {
-    this.#learned = structuredClone(this.#session?.tuning ?? this.#learned)
-    this.#session?.close()
-    this.#session = null
   }
 
   #use(identity: DeviceIdentity, plan: Plan): void {
@@ -238,10 +187,7 @@ export class SnmpReader implements DeviceReader {
     if (!unchanged || this.#evaluator === null) this.#evaluator = createEvaluator(plan)
     this.#planned = catalogue
     this.#identity = identity
-    if (JSON.stringify(plan.quirks) !== JSON.stringify(this.#quirks)) {
-      this.#quirks = plan.quirks
-      this.#leaveSession()
-    }
+    this.#line.use(plan.quirks)
   }
 
   /** Null where the identity stands. A device that is known is read on when identifying it fails. */
@@ -279,23 +225,31 @@ export class SnmpReader implements DeviceReader {
 
   async #read(
     evaluator: Evaluator,
-    beat: Heartbeat,
-    due: FetchRequest[],
+    beat: Beat,
+    chosen: Chosen,
     started: number,
     signal: AbortSignal,
   ): Promise<Omit<Collected, 'identity'>> {
-    const { groups, failures } = await readGroups(await this.#open(), due, signal)
-    const { at, monotonicMs, upTicks } = beat
+    const session = await this.#line.open()
+    const { groups, failures } = await readGroups(session, chosen.requests, signal)
+    const took = elapsedMs(started)
+    const { at, monotonicMs, upTicks, tripMs } = beat
     const reading: Reading = { at, monotonicMs, upTicks, groups }
-    const { collections, rows } = evaluator.evaluate(reading, elapsedMs(started))
-    if (failures.size > 0) this.#resolveDue = true
+    const isWhole = failures.size === 0
+    const afterMs = isWhole ? await this.#care.measure(session, chosen, tripMs, signal) : null
+    const { collections, rows } = evaluator.evaluate(reading, took)
+    const { plan } = evaluator
+    const left = shed(this.#ofPlan(chosen.gaps), this.#care.kindness, at)
+    this.#care.note({ plan, chosen, groups, collections, beforeMs: tripMs, afterMs })
+    if (!isWhole) this.#line.distrust()
     return {
       collections: [
-        ...collections.filter(({ group }) => !failures.has(group)),
+        ...collections.filter(({ group }) => !failures.has(group) && !chosen.shed.includes(group)),
         ...this.#ofPlan([...failures.keys()]).flatMap(group => {
           const error = failures.get(group)
           return error ? failed([group], error, started, null) : []
         }),
+        ...left,
       ],
       rows,
     }

@@ -154,7 +154,10 @@ function collectedMessage(
 ): CollectedMessage {
   const { collections, identity, tuning = null } = collected
   const groups = collections.map(({ group }) => group)
-  const failure = collections.map(({ body }) => body).find(body => !body.ok)
+  // What was left out on purpose is no failure of the device.
+  const failure = collections
+    .map(({ body }) => body)
+    .find(body => !body.ok && body.reason !== 'shed')
   const good = collections.some(({ body }) => body.ok)
   const silence = collected.silent ?? null
   const outcome = good ? 'good' : failure || silence ? 'failed' : 'nothing'
