@@ -9,7 +9,8 @@ import { createPrivacy, type Privacy } from './usm-privacy.ts'
 const timeWindowSeconds = 150
 /** An engine whose boots came here is out of order until an admin gives it new keys. */
 const bootsMax = 2_147_483_647
-const noStamp: Stamp = { boots: 0, time: 0 }
+/** Asks for the clock: RFC 3414, section 4. */
+export const ZEROS: Stamp = { boots: 0, time: 0 }
 
 export type UsmCredentials = Extract<SnmpCredentials, { version: '3' }>
 
@@ -33,6 +34,8 @@ export interface Engine {
   readonly privacy: Privacy | null
   /** Null until an authenticated message told it; without authentication always. */
   clock: Clock | null
+  /** Whether it was asked for its clock by zeros, and has not told it. */
+  ignoresZeros: boolean
 }
 
 export function createEngine(id: Uint8Array, credentials: UsmCredentials): Engine {
@@ -46,12 +49,12 @@ export function createEngine(id: Uint8Array, credentials: UsmCredentials): Engin
         ? createPrivacy(priv.protocol, privKeyBytes(priv.protocol, auth.protocol, priv.key, id))
         : null,
     clock: null,
+    ignoresZeros: false,
   }
 }
 
-/** What the engine's clock shows now; zeros ask for it (RFC 3414, section 4). */
-export function stampAt(clock: Clock | null, now: number): Stamp {
-  if (clock === null) return noStamp
+/** What the engine's clock shows now. */
+export function stampAt(clock: Clock, now: number): Stamp {
   const { boots, time, heardAt } = clock
   return { boots, time: Math.min(time + Math.floor((now - heardAt) / 1000), bootsMax) }
 }

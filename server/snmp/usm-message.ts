@@ -3,13 +3,13 @@
 
 import { timingSafeEqual } from 'node:crypto'
 import { BerReader, integerTlv, readOid, TAG, tlv } from './ber.ts'
-import { datagramBytesMax, PDU } from './message.ts'
+import { datagramBytesMax, encodePdu, PDU, setRequestId } from './message.ts'
 import type { AuthKey } from './usm-keys.ts'
 
 /** msgUserName: RFC 3414, section 2.4. */
 const userBytesMax = 32
 /** snmpEngineID: RFC 3411, section 5 says 5 to 32; some agents have less. */
-export const engineIdBytesMax = 32
+const engineIdBytesMax = 32
 const contextBytesMax = 255
 const integerMax = 0x7fff_ffff
 
@@ -95,6 +95,24 @@ export function encodeMessage(
   const macAt = message.length - msgData.length - salt.length - macBytes
   message.set(hmac.digest(message, macAt, macBytes).subarray(0, macBytes), macAt)
   return message
+}
+
+const NO_OCTETS = new Uint8Array(0)
+const DISCOVERY: Omit<UsmHeader, 'msgId'> = {
+  flags: FLAG.reportable,
+  engineId: NO_OCTETS,
+  boots: 0,
+  time: 0,
+  user: NO_OCTETS,
+  salt: NO_OCTETS,
+}
+const discoveryPdu = encodePdu('get', [])
+
+/** Asks an agent for its engine: no user, no object (RFC 3414, section 4). A report names it. */
+export function encodeDiscovery(msgId: number): Uint8Array {
+  setRequestId(discoveryPdu, msgId)
+  const scopedPdu = encodeScopedPdu(NO_OCTETS, NO_OCTETS, discoveryPdu)
+  return encodeMessage({ ...DISCOVERY, msgId }, scopedPdu, null)
 }
 
 const reader = new BerReader()

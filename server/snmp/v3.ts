@@ -7,7 +7,6 @@
 // forward by any authentic message (section 3.2, step 7), backward (agent replaced or reset) only by
 // two: a report, and after it the answer to a new request.
 
-import { encodePdu, setRequestId } from './message.ts'
 import type { Refusal, Security, Verdict } from './security.ts'
 import {
   advanced,
@@ -18,10 +17,12 @@ import {
   type Stamp,
   stampAt,
   type UsmCredentials,
+  ZEROS,
 } from './usm-engine.ts'
 import {
   decodeMessage,
   decodeScopedPdu,
+  encodeDiscovery,
   encodeMessage,
   encodeScopedPdu,
   FLAG,
@@ -41,6 +42,9 @@ import {
 const enginesMax = 4
 /** Ids that are remembered as spent: more than one session has on the way for one try each. */
 const spentMax = 32
+/** Octets around a PDU without names and digest: tags, lengths, numbers, salt, padding. */
+const framingBytes = 90
+const engineIdBytesUsual = 17
 const LEVELS = { noAuthNoPriv: 0, authNoPriv: FLAG.auth, authPriv: FLAG.auth | FLAG.priv } as const
 const LEVEL_BITS = FLAG.auth | FLAG.priv
 const NO_OCTETS = new Uint8Array(0)
@@ -63,13 +67,14 @@ export function usmSecurity(
   const level = LEVELS[credentials.level]
   const user = Buffer.from(credentials.user)
   const contextName = Buffer.from(credentials.context ?? '')
-  const discoveryPdu = encodePdu('get', [])
 
   /** That proved to have the user's key; the one we ask is the first. */
   const engines: Engine[] = []
   /** The engine that a report without a digest named last, and whether it is asked next. */
   let candidate: Engine | null = null
   let asksCandidate = false
+  /** The clock that this report named. */
+  let claimed: { engine: Engine; stamp: Stamp } | null = null
   /** Ids whose report without a digest is not heeded: one was, or they were sent for a report. */
   const spent: number[] = []
   /** The next message is sent for a report. */
@@ -104,30 +109,20 @@ export function usmSecurity(
     asksCandidate = false
     if (resends) spend(id)
     resends = false
-    return engine === null ? discovery(id) : request(engine, pdu, id)
+    return engine === null ? encodeDiscovery(id) : request(engine, pdu, id)
   }
 
-  /** RFC 3414, section 4: no user, no engine; the report names the engine. */
-  const discovery = (id: number): Uint8Array => {
-    setRequestId(discoveryPdu, id)
-    return encodeMessage(
-      {
-        msgId: id,
-        flags: FLAG.reportable,
-        engineId: NO_OCTETS,
-        boots: 0,
-        time: 0,
-        user: NO_OCTETS,
-        salt: NO_OCTETS,
-      },
-      encodeScopedPdu(NO_OCTETS, NO_OCTETS, discoveryPdu),
-      null,
-    )
+  const stampFor = (engine: Engine): Stamp => {
+    const clock = earlier?.engine === engine ? earlier.clock : engine.clock
+    if (clock !== null && !probes) return stampAt(clock, now())
+    // Some agents do not answer to zeros. What is claimed is no more than what is asked with.
+    if (engine.ignoresZeros && claimed?.engine === engine) return claimed.stamp
+    engine.ignoresZeros = true
+    return ZEROS
   }
 
   const request = (engine: Engine, pdu: Uint8Array, id: number): Uint8Array => {
-    const clock = earlier?.engine === engine ? earlier.clock : engine.clock
-    const { boots, time } = stampAt(probes ? null : clock, now())
+    const { boots, time } = stampFor(engine)
     const plain = encodeScopedPdu(engine.id, contextName, pdu)
     const encrypted = engine.privacy?.encrypt(plain, boots, time)
     return encodeMessage(
@@ -163,7 +158,7 @@ export function usmSecurity(
   /** Anyone can have made it. */
   const unauthenticated = (message: UsmMessage, engine: Engine | null, id: number): Verdict => {
     const report = reportIn(message.data)
-    if (report === UNKNOWN_ENGINE_IDS) return rediscovered(message.engineId, engine, id)
+    if (report === UNKNOWN_ENGINE_IDS) return rediscovered(message, engine, id)
     if (engine === null) return WEAK
     if (report !== null) {
       // Without a digest it is no answer of this engine: RFC 3414, section 3.2, step 7 a.
@@ -174,10 +169,12 @@ export function usmSecurity(
     return answered(message, engine, message.data)
   }
 
-  const rediscovered = (engineId: Uint8Array, engine: Engine | null, id: number): Verdict => {
+  const rediscovered = (message: UsmMessage, engine: Engine | null, id: number): Verdict => {
+    const { engineId, boots, time } = message
     if (engineId.length === 0 || spent.includes(id)) return WEAK
     spend(id)
     candidate = engine ?? createEngine(engineId, credentials)
+    claimed = { engine: candidate, stamp: { boots, time } }
     asksCandidate = true
     return resend()
   }
@@ -216,6 +213,7 @@ export function usmSecurity(
     else earlier = { engine, clock: { boots: heard.boots, time: heard.time, heardAt: at } }
     awaitsAnswer = true
     probes = false
+    engine.ignoresZeros = false
     prefer(engine)
     return resend()
   }
@@ -250,6 +248,7 @@ export function usmSecurity(
     prefer(engine)
     awaitsAnswer = false
     asksCandidate = false
+    claimed = null
     return { kind: 'pdu', bytes: data, at: scoped.at, end: scoped.end }
   }
 
@@ -265,7 +264,11 @@ export function usmSecurity(
 
   return {
     version: 3,
-    overhead: 120 + contextName.length + user.length,
+    get overhead() {
+      const [engine] = engines
+      const named = 2 * (engine?.id.length ?? engineIdBytesUsual) + user.length + contextName.length
+      return framingBytes + named + (engine?.auth?.macBytes ?? 0)
+    },
     encode,
     decode,
     silence() {

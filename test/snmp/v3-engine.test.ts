@@ -147,6 +147,21 @@ t.test('first contact: engine, time, answer', async t => {
   t.equal(say(OURS), 'pdu')
 })
 
+t.test('an agent that does not answer to zeros is asked by the clock that it claims', async t => {
+  const { ask, say } = meet()
+  ask()
+  say(OURS, { report: 'engine', boots: 3, time: 1000 })
+  t.equal(ask().boots, 0)
+  t.equal(say(OURS, { report: 'time' }), 'weak', 'it may also say so without a digest')
+  t.equal(ask().engineId.length, 0, 'the next try discovers again')
+  say(OURS, { report: 'engine', boots: 3, time: 1002 })
+  const request = ask()
+  t.same([request.boots, request.time], [3, 1002])
+  t.equal(say(OURS, { time: 1002, level: 0 }), 'weak')
+  t.equal(say(OURS, { time: 1002 }), 'pdu', 'and believed when it has the keys')
+  t.same([ask().boots, ask().time], [3, 1002])
+})
+
 t.test('only what has the user, the engine, the context and the level of the request', async t => {
   const refused: [string, Uint8Array, Said, string][] = [
     ['no security', OURS, { level: 0 }, 'weak'],
