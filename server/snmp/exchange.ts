@@ -383,7 +383,7 @@ export function createExchange(openTransport: OpenTransport): Exchange {
     }
     client.counters.timeouts++
     client.silent = true
-    fail(request, timeoutError(client.options, client.evidence))
+    fail(request, client.security.silence?.() ?? timeoutError(client.options, client.evidence))
   }
 
   const fault = (error: Error, peer: Peer | null) => {

@@ -41,6 +41,8 @@ export interface Limits {
   columnsPerRequest: number
   /** Octets of answer that are asked for. */
   messageBytes: number
+  /** The largest that came. */
+  messageBytesProven: number
   /** The largest that may be asked for, and when (performance.now()) that was learned. */
   messageBytesMax: number
   messageBytesAt: number
@@ -65,6 +67,7 @@ export function initialLimits({ credentials, quirks, tuning }: SessionOptions): 
       messageBytesMin,
       Math.min(tuning?.messageBytes ?? messageBytesUsual, datagramBytesMax),
     ),
+    messageBytesProven: tuning?.messageBytes ?? 0,
     messageBytesMax: datagramBytesMax,
     messageBytesAt: 0,
     tables: new Map(

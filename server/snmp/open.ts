@@ -1,5 +1,5 @@
 // Opens a session with one device: the seam of session.ts, put together from the exchange that all
-// sessions of a thread share, reading.ts (scalars), walk.ts and table.ts (tables), with what was
+// sessions of a thread share, reading.ts (scalars), tables.ts and walk.ts (tables), with what was
 // learned about the agent kept between calls.
 
 import { AppError } from '../model/errors.ts'
@@ -11,7 +11,7 @@ import { Pace } from './pace.ts'
 import { peerOf } from './peer.ts'
 import { readScalars } from './reading.ts'
 import type { SessionOptions, SnmpSession } from './session.ts'
-import { tableOfWalks } from './table.ts'
+import { createTables } from './tables.ts'
 import type { OpenTransport } from './transport.ts'
 import { openUdp } from './udp.ts'
 import { usmSecurity } from './v3.ts'
@@ -68,13 +68,13 @@ export function openSession(
     exchange,
     inFlight,
   )
+  const tables = createTables(engine, options, limits)
   return {
     get: (oids, signal) => readScalars(engine, options, limits, 'get', oids, signal),
     getNext: (oids, signal) => readScalars(engine, options, limits, 'next', oids, signal),
     walk: (columns, rowsMax, signal) =>
       walkColumns(engine, options, limits, columns, rowsMax, signal),
-    readTable: async (columns, rowsMax, signal) =>
-      tableOfWalks(await walkColumns(engine, options, limits, columns, rowsMax, signal)),
+    readTable: (columns, rowsMax, signal) => tables.read(columns, rowsMax, signal),
     counters: engine.counters,
     get tuning() {
       return tuningOf(limits, pace, inFlight)

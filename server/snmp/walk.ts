@@ -17,7 +17,7 @@ const repetitionsFirst = 10
 /** Values asked for in one request: agents build the whole answer before they cut it. */
 const valuesPerRequestMax = 1000
 /** Rows of any table, whatever the caller says. */
-const rowsOfTableMax = 50_000
+export const rowsOfTableMax = 50_000
 
 const TOO_BIG = 1
 const NO_SUCH_NAME = 2

@@ -9,6 +9,8 @@ export interface AgentRequest {
   community: string
   type: 'get' | 'next' | 'bulk' | 'other'
   id: number
+  /** Of a GETBULK: how many of the OIDs are asked for once. */
+  nonRepeaters: number
   /** max-repetitions of a GETBULK. */
   repetitions: number
   oids: string[]
@@ -184,12 +186,13 @@ const TYPES: Record<number, AgentRequest['type']> = { 160: 'get', 161: 'next', 1
 
 function parseRequest(bytes: Buffer): AgentRequest {
   const [version, community, pdu] = elements(elements(bytes)[0]?.body ?? Buffer.alloc(0))
-  const [id, , repetitions, list] = elements(pdu?.body ?? Buffer.alloc(0))
+  const [id, nonRepeaters, repetitions, list] = elements(pdu?.body ?? Buffer.alloc(0))
   return {
     version: number(version),
     community: community?.body.toString() ?? '',
     type: TYPES[pdu?.tag ?? 0] ?? 'other',
     id: number(id),
+    nonRepeaters: number(nonRepeaters),
     repetitions: number(repetitions),
     oids: elements(list?.body ?? Buffer.alloc(0)).map(varbind =>
       oidText(elements(varbind.body)[0]?.body ?? Buffer.alloc(0)),
@@ -220,8 +223,8 @@ export function honestly(objects: Record<string, Buffer>): (request: AgentReques
   }
   return request => {
     if (request.type === 'bulk') {
-      const varbinds: [string, Buffer][] = []
-      let row = request.oids
+      const varbinds = request.oids.slice(0, request.nonRepeaters).map(next)
+      let row = request.oids.slice(request.nonRepeaters)
       for (let i = 0; i < request.repetitions; i++) {
         const values = row.map(next)
         varbinds.push(...values)

@@ -1,0 +1,252 @@
+// Reading a table row by row over GETBULK: the way of nearly every poll. Asks for as many rows as fit
+// into an answer, goes on after the last whole one, and gives up where the table is not of that kind
+// (columns with holes, agents that cannot do GETBULK): then it is walked.
+
+import type { AppError } from '../model/errors.ts'
+import type { ColumnSet } from './columnset.ts'
+import type { WireEngine } from './engine.ts'
+import { type Reply, SnmpRequest } from './exchange.ts'
+import type { Layout } from './layout.ts'
+import { enlarge, type Limits, messageBytesUsual, restrict } from './limits.ts'
+import type { PduHead } from './message.ts'
+import { aborted, decodeError } from './problems.ts'
+import { Rows, type RowsEnd } from './rows.ts'
+
+/** Values asked for in one request: agents build the whole answer before they cut it. */
+const valuesPerRequestMax = 3000
+/** Octets of a response PDU around its variable bindings. */
+const pduBytes = 24
+/** Octets of a variable binding beside its column's name, before one was seen. */
+const valueBytesFirst = 14
+/** An agent that sends a larger answer than ever is not waited for in vain: one try. */
+const provenShare = 1.25
+
+const TOO_BIG = 1
+
+/** What is remembered of one table between reads. */
+export interface BulkMemory {
+  layout: Layout | null
+  /** Octets of answer that a row takes; 0: not known. */
+  rowBytes: number
+  /** More rows in one request were too big for the agent, whatever their size. */
+  repetitionsMax: number
+}
+
+export interface BulkOptions {
+  engine: WireEngine
+  limits: Limits
+  set: ColumnSet
+  memory: BulkMemory
+  rowsMax: number
+  /** Rows in each request, where an admin fixed them. */
+  repetitions: number | null
+  signal: AbortSignal | undefined
+}
+
+type Outcome = Exclude<RowsEnd, 'malformed'> | 'error-status' | AppError
+
+/** How the read ended; `ended` says which columns had no row where they disagreed. */
+export type BulkResult =
+  | { kind: 'table'; rows: Rows; layout: Layout; stopped: 'rows-max' | 'not-increasing' | null }
+  /** No table of equal columns; `absent`: only for these columns without any row. */
+  | { kind: 'ragged'; absent: readonly boolean[] | null }
+  /** The agent fails on such requests. */
+  | { kind: 'refused' }
+
+/** Rejects with AppError as a session does. */
+export function readRows(options: BulkOptions): Promise<BulkResult> {
+  return new Promise((resolve, reject) => {
+    if (options.signal?.aborted) return reject(aborted(options.signal))
+    new BulkRead(options, resolve, reject).ask()
+  })
+}
+
+class BulkRead implements Reply {
+  readonly #options: BulkOptions
+  readonly #resolve: (result: BulkResult) => void
+  readonly #reject: (error: Error) => void
+  readonly #rows: Rows
+  readonly #onAbort: () => void
+  #request: SnmpRequest | null = null
+  #asked = 0
+  /** How many rows would have been asked for by the size of an answer alone. */
+  #fitting = 0
+  #outcome: Outcome | null = null
+  #status = 0
+  /** The size that was asked for before a smaller one was tried: it stands if that failed too. */
+  #before: number | null = null
+
+  constructor(
+    options: BulkOptions,
+    resolve: (result: BulkResult) => void,
+    reject: (error: Error) => void,
+  ) {
+    const { set, memory, rowsMax, signal } = options
+    this.#options = options
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#rows = new Rows(set.prefixes, set.absentPrefixes, memory.layout, rowsMax)
+    this.#onAbort = () => {
+      if (this.#request) options.engine.take(this.#request)
+      this.#finish(() => reject(aborted(signal)))
+    }
+    signal?.addEventListener('abort', this.#onAbort)
+  }
+
+  ask(): void {
+    const { engine, limits, set } = this.#options
+    this.#asked = this.#repetitions()
+    const bytes = Math.min(
+      limits.messageBytes,
+      engine.client.security.overhead + pduBytes + this.#asked * this.#rowBytes(),
+    )
+    const isProven = bytes <= Math.max(messageBytesUsual, limits.messageBytesProven * provenShare)
+    const attempts = isProven ? undefined : 1
+    this.#request = new SnmpRequest(engine.client, this.#pdu(set), this, attempts, bytes)
+    this.#outcome = null
+    try {
+      engine.put(this.#request)
+    } catch (error) {
+      this.#finish(() => this.#reject(error instanceof Error ? error : new Error(String(error))))
+    }
+  }
+
+  #pdu(set: ColumnSet): Uint8Array {
+    if (this.#rows.count === 0) return set.first(this.#asked)
+    const { last } = this.#rows
+    return 'layout' in last
+      ? set.after(last.layout, last.row, this.#asked)
+      : set.afterIndex(last.index, this.#asked)
+  }
+
+  #rowBytes(): number {
+    const { memory, set } = this.#options
+    return memory.rowBytes > 0
+      ? memory.rowBytes
+      : set.prefixes.reduce((sum, { length }) => sum + length + valueBytesFirst, 0)
+  }
+
+  /** As many as fit into an answer, and no more than are known, with one to see the end. */
+  #repetitions(): number {
+    const { engine, limits, set, memory, repetitions, rowsMax } = this.#options
+    const room = limits.messageBytes - engine.client.security.overhead - pduBytes
+    const byValues = Math.floor(valuesPerRequestMax / set.columns.length)
+    const fitting = Math.floor(room / this.#rowBytes())
+    const most = Math.min(byValues, memory.repetitionsMax)
+    this.#fitting = Math.max(1, Math.min(repetitions ?? fitting, most))
+    const known = memory.layout?.indexes.length ?? 0
+    const { count } = this.#rows
+    const left = (known >= count && memory.layout ? known : rowsMax) - count + 1
+    return Math.max(1, Math.min(this.#fitting, left))
+  }
+
+  answered(bytes: Uint8Array, head: PduHead): boolean {
+    if (head.status !== 0) {
+      this.#status = head.status
+      this.#outcome = 'error-status'
+      return true
+    }
+    const rows = this.#rows
+    const before = rows.count
+    const unreadable = rows.unreadable
+    const outcome = rows.take(bytes, head.listAt, head.listEnd)
+    if (outcome === 'malformed') return false
+    this.#outcome = outcome
+    const { counters } = this.#options.engine
+    counters.varbinds += (rows.count - before) * this.#options.set.columns.length
+    counters.dropped += rows.unreadable - unreadable
+    if (rows.count > before) this.#learn(bytes.length, rows.count - before, outcome)
+    else if (outcome === 'more') this.#outcome = this.#stuck(head)
+    return true
+  }
+
+  failed(error: AppError): void {
+    this.#outcome = error
+  }
+
+  ended(): void {
+    this.#request = null
+    const outcome = this.#outcome
+    if (outcome === 'more') this.ask()
+    else if (outcome === 'end') this.#done(null)
+    else if (outcome === 'ragged') this.#ragged()
+    else if (outcome === 'error-status') this.#refused()
+    else if (outcome === 'rows-max') this.#done(outcome)
+    else if (outcome === 'not-increasing') {
+      this.#options.engine.counters.dropped++
+      this.#done(outcome)
+    } else if (outcome !== null) this.#lost(outcome)
+  }
+
+  /** The size of rows and of answers. */
+  #learn(bytes: number, got: number, outcome: RowsEnd): void {
+    const { limits, memory } = this.#options
+    const { rowsAt, rowsEnd } = this.#rows
+    // The largest rows of late: an answer that is cut inside a row sends it in vain.
+    memory.rowBytes = Math.max((rowsEnd - rowsAt) / got, memory.rowBytes * 0.98)
+    limits.messageBytesProven = Math.max(limits.messageBytesProven, bytes)
+    this.#before = null
+    if (outcome !== 'more') return
+    if (got < this.#asked) {
+      const next = bytes + memory.rowBytes
+      if (next <= limits.messageBytes) restrict(limits, next, performance.now())
+    } else if (this.#asked === this.#fitting) enlarge(limits, performance.now())
+  }
+
+  /** Not one whole row. */
+  #stuck({ listAt, listEnd }: PduHead): AppError | 'ragged' {
+    if (listAt < listEnd) return 'ragged'
+    return decodeError(this.#options.engine.client.options, 'an empty answer to a request for rows')
+  }
+
+  #ragged(): void {
+    const rows = this.#rows
+    const isAtStart = rows.count === 0 && rows.ended.length > 0
+    this.#finish(() =>
+      this.#resolve({ kind: 'ragged', absent: isAtStart ? [...rows.ended] : null }),
+    )
+  }
+
+  #refused(): void {
+    const { limits, memory } = this.#options
+    if (this.#status === TOO_BIG && this.#asked > 1) {
+      if (limits.messageBytes > messageBytesUsual) {
+        restrict(limits, limits.messageBytes / 2, performance.now())
+      } else memory.repetitionsMax = Math.floor(this.#asked / 2)
+      this.ask()
+    } else this.#finish(() => this.#resolve({ kind: 'refused' }))
+  }
+
+  /** A large answer may be lost on its way (fragments): a smaller one is tried, once. */
+  #lost(error: AppError): void {
+    const { engine, limits } = this.#options
+    const mayShrink =
+      error.code === 'E_SNMP_TIMEOUT' &&
+      this.#before === null &&
+      this.#asked > 1 &&
+      engine.counters.varbinds > 0
+    if (mayShrink) {
+      this.#before = limits.messageBytes
+      const part = limits.messageBytes > messageBytesUsual ? 2 : 4
+      restrict(limits, limits.messageBytes / part, performance.now())
+      if (this.#repetitions() < this.#asked) {
+        this.ask()
+        return
+      }
+    }
+    if (this.#before !== null) limits.messageBytes = this.#before
+    this.#finish(() => this.#reject(error))
+  }
+
+  #done(stopped: 'rows-max' | 'not-increasing' | null): void {
+    const rows = this.#rows
+    const layout = rows.layout()
+    this.#options.memory.layout = layout
+    this.#finish(() => this.#resolve({ kind: 'table', rows, layout, stopped }))
+  }
+
+  #finish(settle: () => void): void {
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    settle()
+  }
+}

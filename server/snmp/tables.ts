@@ -1,0 +1,159 @@
+// The tables of one session: each is read row by row (bulkread.ts) where that goes, and walked column
+// by column (walk.ts) where it does not. What was found is remembered for the next read.
+
+import { tunedTablesMax } from '../model/device.ts'
+import { type BulkMemory, type BulkResult, readRows } from './bulkread.ts'
+import { type ColumnSet, columnSetOf } from './columnset.ts'
+import type { WireEngine } from './engine.ts'
+import { layoutOf } from './layout.ts'
+import { type Limits, rememberTable } from './limits.ts'
+import { checkOids } from './reading.ts'
+import type { ColumnWalk, SessionOptions, TableRead } from './session.ts'
+import { areEqual, tableOfWalks } from './table.ts'
+import { rowsOfTableMax, walkColumns } from './walk.ts'
+
+/** Rows of one request where neither a profile nor an admin says anything. */
+const repetitionsUsual = 1000
+
+interface TableMemory extends BulkMemory {
+  /** Which columns are read row by row, and which have no rows at all. */
+  set: ColumnSet
+  /** By column of the table, its place in the set; null: all are there, in order. */
+  places: readonly number[] | null
+  /** Its columns have holes: it is walked, for as long as they have. */
+  isSparse: boolean
+  /** The agent fails on such requests: it is walked for good. */
+  isRefused: boolean
+}
+
+export interface Tables {
+  read(columns: readonly string[], rowsMax: number, signal?: AbortSignal): Promise<TableRead>
+}
+
+export function createTables(engine: WireEngine, options: SessionOptions, limits: Limits): Tables {
+  const { quirks, pinned } = options
+  const memories = new Map<string, TableMemory>()
+  const repetitions = pinned?.repetitions ?? null
+
+  const memoryOf = (columns: readonly string[]): TableMemory => {
+    const key = columns.join(' ')
+    const known = memories.get(key)
+    if (known) return known
+    checkOids(options, columns)
+    if (memories.size >= tunedTablesMax) memories.clear()
+    const set = columnSetOf(columns)
+    const memory = {
+      layout: null,
+      rowBytes: 0,
+      repetitionsMax: quirks?.maxRepetitions ?? repetitionsUsual,
+      set,
+      places: null,
+      isSparse: false,
+      isRefused: false,
+    }
+    memories.set(key, memory)
+    return memory
+  }
+
+  const goesRowByRow = ({ isSparse, isRefused }: TableMemory, columns: readonly string[]) =>
+    limits.bulk &&
+    !isSparse &&
+    !isRefused &&
+    quirks?.allowNonIncreasing !== true &&
+    columns.length > 0 &&
+    columns.length <= limits.columnsPerRequest
+
+  const byRows = (memory: TableMemory, rowsMax: number, signal?: AbortSignal) =>
+    readRows({
+      engine,
+      limits,
+      set: memory.set,
+      memory,
+      rowsMax: Math.min(rowsMax, rowsOfTableMax),
+      repetitions,
+      signal,
+    })
+
+  const finished = (
+    memory: TableMemory,
+    columns: readonly string[],
+    { rows, layout, stopped }: Extract<BulkResult, { kind: 'table' }>,
+  ): TableRead => {
+    const fitting = memory.rowBytes > 0 ? Math.floor(limits.messageBytes / memory.rowBytes) : 1
+    rememberTable(limits, columns[0] ?? '', {
+      repetitions: Math.max(1, Math.min(repetitions ?? fitting, memory.repetitionsMax)),
+      rows: layout.indexes.length,
+    })
+    return {
+      table: rows.table(layout, columns, memory.places),
+      stopped: columns.map((_, i) => (memory.places?.[i] === -1 ? null : stopped)),
+    }
+  }
+
+  const walk = async (
+    memory: TableMemory,
+    columns: readonly string[],
+    rowsMax: number,
+    signal?: AbortSignal,
+  ): Promise<TableRead> => {
+    const wasEqual = memory.layout !== null
+    let walks = await walkColumns(engine, options, limits, columns, rowsMax, signal)
+    // Rows that came or went between two answers make columns differ: that passes.
+    if (wasEqual && !areEqual(walks)) {
+      walks = await walkColumns(engine, options, limits, columns, rowsMax, signal)
+    }
+    learn(memory, columns, walks)
+    const read = tableOfWalks(walks)
+    if (memory.layout === null) return read
+    return { ...read, table: { ...read.table, indexes: memory.layout.indexes } }
+  }
+
+  return {
+    async read(columns, rowsMax, signal) {
+      const memory = memoryOf(columns)
+      if (goesRowByRow(memory, columns)) {
+        const result = await byRows(memory, rowsMax, signal)
+        if (result.kind === 'table') return finished(memory, columns, result)
+        memory.isRefused = result.kind === 'refused'
+        if (result.kind === 'ragged' && result.absent && memory.places === null) {
+          leaveOut(memory, columns, result.absent)
+          const again = await byRows(memory, rowsMax, signal)
+          if (again.kind === 'table') return finished(memory, columns, again)
+        }
+      }
+      return walk(memory, columns, rowsMax, signal)
+    },
+  }
+}
+
+/** From now on these columns are only looked for. */
+function leaveOut(
+  memory: TableMemory,
+  columns: readonly string[],
+  isAbsent: readonly boolean[],
+): void {
+  const isAny = isAbsent.includes(true)
+  let place = 0
+  memory.set = columnSetOf(columns, isAny ? i => isAbsent[i] === true : null)
+  memory.places = isAny ? columns.map((_, i) => (isAbsent[i] === true ? -1 : place++)) : null
+  memory.rowBytes = 0
+}
+
+/** What a walk says about the next read. */
+function learn(
+  memory: TableMemory,
+  columns: readonly string[],
+  walks: readonly ColumnWalk[],
+): void {
+  memory.isSparse = !areEqual(walks) || walks.some(({ stopped }) => stopped === 'error')
+  memory.layout = null
+  if (memory.isSparse) return
+  const longest = Math.max(0, ...walks.map(({ values }) => values.size))
+  leaveOut(
+    memory,
+    columns,
+    walks.map(({ values }) => longest > 0 && values.size === 0),
+  )
+  const [rows] = walks.filter(({ values }) => values.size === longest)
+  memory.layout = layoutOf([...(rows?.values.keys() ?? [])])
+}
