@@ -5,6 +5,7 @@ import path from 'node:path'
 import type { Test } from 'tap'
 import { openStore } from '../../server/store/open.ts'
 import { tempDir } from '../parts/find.ts'
+import { compactionCases } from './conformance-compaction.ts'
 import { readingCases } from './conformance-reading.ts'
 import { deviceCases, peopleCases } from './conformance-things.ts'
 import { writingCases } from './conformance-writing.ts'
@@ -14,6 +15,7 @@ export function conformance(t: Test, newPlace: NewPlace): void {
   schemaCases(t, newPlace)
   writingCases(t, newPlace)
   readingCases(t, newPlace)
+  compactionCases(t, newPlace)
   deviceCases(t, newPlace)
   peopleCases(t, newPlace)
 }
