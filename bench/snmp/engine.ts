@@ -1,8 +1,10 @@
 // Measured: the bare engine. Long-lived sessions, sysUpTime by GET and the columns by readTable, 64
 // devices at a time; values are decoded into a table and dropped.
 
-import { openSession } from '../../server/snmp/open.ts'
+import { chooseTransport } from '../../server/snmp/batched-or-udp.ts'
+import { openSession, useTransport } from '../../server/snmp/open.ts'
 import type { SnmpCredentials, SnmpSession } from '../../server/snmp/session.ts'
+import { openUdp } from '../../server/snmp/udp.ts'
 import { COLUMNS, COMMUNITY, fleetAddress, PORTS, SYS_UP_TIME, V3 } from './fleet-facts.ts'
 import { cpuOf, type Job, jobOf, report, rssMb, type Security } from './measure.ts'
 
@@ -10,7 +12,7 @@ import { cpuOf, type Job, jobOf, report, rssMb, type Security } from './measure.
 const widthMax = 64
 const rowsMax = 5000
 
-const { fleet, security, seconds } = jobOf<Job>()
+const { fleet, security, transport, seconds } = jobOf<Job>()
 
 const CREDENTIALS: Record<Security, SnmpCredentials> = {
   v2c: { version: '2c', community: COMMUNITY },
@@ -21,6 +23,11 @@ const CREDENTIALS: Record<Security, SnmpCredentials> = {
   },
 }
 
+let note = ''
+const warn = (message: string) => {
+  note = message
+}
+useTransport(await chooseTransport(transport, openUdp, warn))
 const sessions = Array.from({ length: fleet.devices }, (_, device) =>
   openSession({
     ...{ address: fleetAddress(device), port: fleet.port, credentials: CREDENTIALS[security] },
@@ -66,5 +73,5 @@ const { result, cpuSeconds, wallSeconds } = await cpuOf(async () => {
   } while (performance.now() < until)
   return total
 })
-report({ ...result, cpuSeconds, wallSeconds, rssMb: rssMb() })
+report({ ...result, cpuSeconds, wallSeconds, rssMb: rssMb(), note })
 for (const session of sessions) session.close()

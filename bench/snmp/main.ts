@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import type { SnmpTransport } from '../../server/config.ts'
 import { type Teardown, tempDir, which } from '../../test/parts/find.ts'
 import { startMosquitto } from '../../test/parts/mosquitto.ts'
 import { VARBINDS } from './fleet-facts.ts'
@@ -24,9 +25,10 @@ const USAGE = `npm run bench -- snmp [options]
   --seconds N      measured for each line (8)
   --only PARTS     of ${PARTS.join(',')} (all)
   --security LIST  v2c,v3 (both)
+  --transport LIST dgram,batched (both)
   --own            our own simulator, where fleet.c could be had
   --cpu-prof DIR   write CPU profiles of all threads of the measured programs
-POLLUX_BENCH_FLEET names the source of fleet.c. POLLUX_SNMP_TRANSPORT chooses the transport.
+POLLUX_BENCH_FLEET names the source of fleet.c.
 `
 
 export async function benchSnmp(args: string[]): Promise<void> {
@@ -37,6 +39,7 @@ export async function benchSnmp(args: string[]): Promise<void> {
       seconds: { type: 'string', default: '8' },
       only: { type: 'string', default: PARTS.join(',') },
       security: { type: 'string', default: 'v2c,v3' },
+      transport: { type: 'string', default: 'dgram,batched' },
       own: { type: 'boolean', default: false },
       'cpu-prof': { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -53,6 +56,7 @@ export async function benchSnmp(args: string[]): Promise<void> {
       seconds: Number(values.seconds),
       parts: new Set(values.only.split(',')),
       securities: values.security.split(',').filter(s => s === 'v2c' || s === 'v3'),
+      transports: values.transport.split(',').filter(s => s === 'dgram' || s === 'batched'),
       own: values.own,
       profileDir,
     })
@@ -66,6 +70,7 @@ interface Wanted {
   seconds: number
   parts: ReadonlySet<string>
   securities: readonly Security[]
+  transports: readonly SnmpTransport[]
   own: boolean
   profileDir: string | null
 }
@@ -85,37 +90,49 @@ async function all(t: Teardown, wanted: Wanted): Promise<void> {
       say('(v3 is left out: our own simulator speaks v2c alone; fleet.c needs gcc and libcrypto)')
       continue
     }
-    await ours(t, wanted, fleet, security)
+    for (const transport of wanted.transports) {
+      await ours(t, wanted, { fleet, security, transport, seconds: wanted.seconds })
+    }
+    if (security === 'v2c' && wanted.parts.has('given')) await withoutReading(t, wanted, fleet)
   }
   await others(t, wanted, fleet)
 }
 
-async function ours(t: Teardown, wanted: Wanted, fleet: Fleet, security: Security): Promise<void> {
-  const { parts, seconds, profileDir } = wanted
-  const job: Job = { fleet, security, seconds }
+async function ours(t: Teardown, wanted: Wanted, job: Job): Promise<void> {
+  const { parts, profileDir } = wanted
+  const kind = `${job.security} ${job.transport}`
   if (parts.has('engine')) {
-    await row(`engine ${security}`, () => measure('engine.ts', job, profileDir))
+    await row(`engine ${kind}`, () => measure('engine.ts', job, profileDir))
   }
-  if (!(['role', 'paced', 'given'] as const).some(part => parts.has(part))) return
+  if (!parts.has('role') && !parts.has('paced')) return
   if (!(await which('mosquitto'))) return say('(poll role left out: no Mosquitto here)')
-  const role = async (every: string | null, warmSeconds: number, given = false) => {
-    const roleJob: RoleJob = { ...job, ...(await startReceivers(t)), every, warmSeconds, given }
+  const role = async (every: string | null, warmSeconds: number) => {
+    const receivers = await startReceivers(t)
+    const roleJob: RoleJob = { ...job, ...receivers, every, warmSeconds, given: false }
     return measure('role.ts', roleJob, profileDir)
   }
-  if (parts.has('role')) await row(`poll role ${security}, flat out`, () => role(null, 3))
-  if (parts.has('given') && security === 'v2c') {
-    await row('poll role without reading', () => role(null, 3, true))
-  }
+  if (parts.has('role')) await row(`poll role ${kind}, flat out`, () => role(null, 3))
   if (parts.has('paced')) {
-    await row(`poll role ${security}, each 10 s`, () => role('10s', 10))
+    await row(`poll role ${kind}, each 10 s`, () => role('10s', 10))
   }
+}
+
+async function withoutReading(t: Teardown, wanted: Wanted, fleet: Fleet): Promise<void> {
+  if (!(await which('mosquitto'))) return
+  await row('poll role without reading', async () => {
+    const roleJob: RoleJob = {
+      ...{ fleet, security: 'v2c', transport: 'dgram', seconds: wanted.seconds },
+      ...{ ...(await startReceivers(t)), every: null, warmSeconds: 3, given: true },
+    }
+    return measure('role.ts', roleJob, wanted.profileDir)
+  })
 }
 
 async function others(t: Teardown, wanted: Wanted, fleet: Fleet): Promise<void> {
   const { parts, seconds, profileDir } = wanted
   if (parts.has('net-snmp')) {
     for (const way of ['bulk', 'tableColumns'] as const) {
-      const job: NetSnmpJob = { fleet, security: 'v2c', seconds, way }
+      const job: NetSnmpJob = { fleet, security: 'v2c', transport: 'dgram', seconds, way }
       await row(`npm net-snmp, ${way}`, () => measure('net-snmp.ts', job, profileDir))
     }
   }

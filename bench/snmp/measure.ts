@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import Type, { type Static } from 'typebox'
+import type { SnmpTransport } from '../../server/config.ts'
 import { checker } from '../../server/validate.ts'
 import type { Fleet } from './simulator.ts'
 
@@ -28,6 +29,7 @@ export type Security = 'v2c' | 'v3'
 export interface Job {
   fleet: Fleet
   security: Security
+  transport: SnmpTransport
   seconds: number
 }
 

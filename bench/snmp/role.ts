@@ -35,7 +35,7 @@ const waitingMax = 500
 const job = jobOf<RoleJob>()
 const { fleet, broker } = job
 const { site } = broker
-const log = pino({ level: process.env.POLLUX_LOG_LEVEL ?? 'error' }, pino.destination(2))
+const log = pino({ level: process.env.POLLUX_LOG_LEVEL ?? 'warn' }, pino.destination(2))
 
 const sources = await loadSources({ shippedDir: path.join(import.meta.dirname, 'profiles') })
 const catalogue = buildCatalogue(sources)
@@ -58,6 +58,7 @@ const poller = createPoller({
   node: sender.src,
   targets: async () => Array.from({ length: fleet.devices }, (_, device) => target(device)),
   catalogue,
+  snmpTransport: job.transport,
   networks: ['127.0.0.0/8'],
   onCollection(parts, body) {
     give(parts, body)
