@@ -276,6 +276,7 @@ export function usmSecurity(
       probes = level !== LEVELS.noAuthNoPriv
       awaitsAnswer = false
       asksCandidate = false
+      resends = false
       return told
     },
   }
