@@ -108,6 +108,23 @@ export function readOid(bytes: Uint8Array, at: number, end: number): string | nu
   return `${first}.${shared - first * 40}${dot < 0 ? '' : ids.slice(dot)}`
 }
 
+/** Whether readOid reads these octets; makes nothing. */
+export function isReadableOid(bytes: Uint8Array, at: number, end: number): boolean {
+  let value = 0
+  let octets = 0
+  let count = 0
+  for (let i = at; i < end; i++) {
+    const octet = bytes[i] ?? 0
+    value = value * 128 + (octet & 0x7f)
+    if (++octets > subIdOctetsMax || value > 0xffff_ffff) return false
+    if (octet > 0x7f) continue
+    if (++count >= subIdsMax) return false
+    value = 0
+    octets = 0
+  }
+  return count > 0 && octets === 0
+}
+
 /** Sub-identifiers just as they stand, dotted, as an index below a column; null as readOid. */
 export function readSubIds(
   bytes: Uint8Array,

@@ -3,7 +3,7 @@
 // whose rows have not changed makes no text and no object.
 
 import type { RawTable } from '../model/rawtable.ts'
-import { readSubIds, TAG } from './ber.ts'
+import { isReadableOid, readSubIds, TAG } from './ber.ts'
 import { Cells } from './cells.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { compareOids } from './oid.ts'
@@ -25,6 +25,22 @@ export type RowsEnd =
   | 'malformed'
 
 const reader = new VarBindReader()
+
+const isNameSound = () => isReadableOid(reader.bytes, reader.nameAt, reader.nameEnd)
+
+/** Steps on: whether what comes is of this column; null: malformed. */
+function isNextOf(column: NamePrefix): boolean | null {
+  if (!reader.next()) return null
+  if (reader.tag !== TAG.endOfMibView && reader.isBelow(column)) return true
+  // What was compared with no column is not known to be an OID.
+  return isNameSound() ? false : null
+}
+
+/** What stands behind the table's end must be sound too: else it was no answer, and nothing ended. */
+function isRestSound(): boolean {
+  while (reader.at < reader.end) if (!reader.next() || !isNameSound()) return false
+  return true
+}
 
 export class Rows {
   readonly #prefixes: readonly NamePrefix[]
@@ -65,11 +81,14 @@ export class Rows {
   /** Takes the rows of an answer. Malformed: nothing of it counts. */
   take(bytes: Uint8Array, at: number, end: number): RowsEnd {
     const before = this.count
+    const { unreadable } = this
     const hadDiffered = this.#indexes !== null
     reader.reset(bytes, at, end)
-    const result = this.#takeAll(before === 0)
+    let result = this.#takeAll(before === 0)
+    if (!isRestSound()) result = 'malformed'
     if (result === 'malformed') {
       this.count = before
+      this.unreadable = unreadable
       if (!hadDiffered) this.#indexes = null
       else if (this.#indexes) this.#indexes.length = before
     }
@@ -79,8 +98,8 @@ export class Rows {
   #takeAll(isFirst: boolean): RowsEnd {
     if (isFirst) {
       for (const prefix of this.#absent) {
-        if (!reader.next()) return 'malformed'
-        if (reader.tag !== TAG.endOfMibView && reader.isBelow(prefix)) return 'ragged'
+        const isThere = isNextOf(prefix)
+        if (isThere !== false) return isThere ? 'ragged' : 'malformed'
       }
     }
     this.rowsAt = reader.at
@@ -100,8 +119,9 @@ export class Rows {
     for (let column = 0; column < prefixes.length; column++) {
       const prefix = prefixes[column]
       if (reader.at === reader.end || prefix === undefined) return 'more'
-      if (!reader.next()) return 'malformed'
-      if (reader.tag === TAG.endOfMibView || !reader.isBelow(prefix)) {
+      const isCell = isNextOf(prefix)
+      if (isCell === null) return 'malformed'
+      if (!isCell) {
         this.ended[column] = true
         endedCount++
       } else if (endedCount === 0) {
@@ -155,6 +175,8 @@ export class Rows {
   }
 
   #newIndex(): RowsEnd | null {
+    const nameAt = this.#indexAt - (this.#prefixes[0]?.length ?? 0)
+    if (!isReadableOid(reader.bytes, nameAt, this.#indexEnd)) return 'malformed'
     const index = readSubIds(reader.bytes, this.#indexAt, this.#indexEnd)
     if (index === null) return 'malformed'
     this.#indexes ??= this.#known?.indexes.slice(0, this.count) ?? []

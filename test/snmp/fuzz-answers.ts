@@ -92,6 +92,15 @@ function tree({ version, community, id, oids }: Asked, random: Random): Parts {
   }
 }
 
+/** The last variable binding, or its value. */
+function lastOf({ list }: Parts, what: 'varbind' | 'value'): Node {
+  const varbind = Array.isArray(list.content) ? list.content.at(-1) : undefined
+  const value = Array.isArray(varbind?.content) ? varbind.content.at(-1) : undefined
+  const found = what === 'varbind' ? varbind : value
+  if (!found) throw new Error('no variable binding')
+  return found
+}
+
 type Bend = (parts: Parts, random: Random, asked: Asked) => void
 
 const bent =
@@ -128,6 +137,9 @@ const LENGTHS: Record<string, (right: number) => number[]> = {
   'has more octets than it needs': n => [0x84, 0, 0, n >> 8, n & 255],
 }
 
+/** From the inside out: lengths that agree with one another, but not with what is around them. */
+const NESTED = ['value', 'varbind', 'list', 'pdu', 'message'] as const
+
 const TAGS = [0x00, 0x01, 0x03, 0x05, 0x1f, 0x24, 0x31, 0x3f, 0x46, 0x7f, 0x80, 0xa0, 0xa8, 0xff]
 const INTEGERS: Record<string, number[]> = {
   'has no octet': [],
@@ -161,6 +173,14 @@ for (const place of PLACES) {
   }
   add(`the ${place} has another tag`, (parts, random) => {
     parts[place].tag = TAGS[Math.floor(random() * TAGS.length)] ?? 0
+  })
+}
+for (let outer = 1; outer < NESTED.length; outer++) {
+  add(`all lengths up to that of the ${NESTED[outer]} are one too many`, parts => {
+    for (const place of NESTED.slice(0, outer + 1)) {
+      const node = place === 'value' || place === 'varbind' ? lastOf(parts, place) : parts[place]
+      Object.assign(node, { length: (right: number) => rightLength(right + 1) })
+    }
   })
 }
 for (const place of ['version', 'id', 'status', 'index', 'value'] as const) {
