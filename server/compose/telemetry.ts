@@ -7,7 +7,7 @@ import type { DeviceFiles } from '../devices/files.ts'
 import type { Ingest } from '../ingest/contract.ts'
 import { gauge, type Registry } from '../metrics.ts'
 import { messageOf } from '../model/errors.ts'
-import type { Poller } from '../poll/poller.ts'
+import type { Poller } from '../poll/contract.ts'
 import type { Store } from '../store/contract.ts'
 
 type Senders = Readonly<Record<string, SpoolingSender>>
@@ -61,6 +61,31 @@ export function observe(registry: Registry, { ingest, poller, senders, bus }: Ob
   )
   gauge(
     registry,
+    'pollux_poll_lateness_seconds',
+    'How late reads started, over the last ones: quantiles, 1 is the latest',
+    () => {
+      const { p50, p99, max } = poller.stats().lateness
+      const quantiles = { '0.5': p50, '0.99': p99, '1': max }
+      return Object.entries(quantiles).map(([quantile, ms]) => ({
+        labels: { quantile },
+        value: ms / 1000,
+      }))
+    },
+    ['quantile'],
+  )
+  gauge(
+    registry,
+    'pollux_poll_slots',
+    'Slots without a full read, by why; and probes of silent devices',
+    () =>
+      Object.entries(poller.stats().schedule).map(([what, value]) => ({
+        labels: { what },
+        value,
+      })),
+    ['what'],
+  )
+  gauge(
+    registry,
     'pollux_poll_thread_busy_ratio',
     'Utilisation of each poll thread',
     () =>
@@ -93,6 +118,7 @@ export function statusSections({
   const taken = ingest.stats()
   const polls = poller.stats()
   const number = (value: number) => value.toLocaleString('en')
+  const ms = (value: number) => `${number(Math.round(value))} ms`
   const sections: StatusSection[] = [
     {
       title: 'Sample path',
@@ -124,6 +150,16 @@ export function statusSections({
           name: 'Reads',
           value: `${number(polls.reads.good)} good, ${number(polls.reads.failed)} failed, ${number(polls.reads.lost)} lost`,
           meaning: 'since the start',
+        },
+        {
+          name: 'Lateness',
+          value: `half of the reads within ${ms(polls.lateness.p50)}, 99 of 100 within ${ms(polls.lateness.p99)}, the latest ${ms(polls.lateness.max)}`,
+          meaning: `how long after its slot a read began, over the last ${number(polls.lateness.samples)}`,
+        },
+        {
+          name: 'Slots without a read',
+          value: `${number(polls.schedule.silent)} of silent devices, ${number(polls.schedule.overruns)} overrun, ${number(polls.schedule.backedOff)} left out after failures`,
+          meaning: `since the start; silent devices were probed ${number(polls.schedule.probes)} times`,
         },
       ],
     },

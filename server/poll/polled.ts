@@ -14,6 +14,8 @@ export interface Polled extends PooledDevice {
   groups: [string[], string[]]
   /** Why nothing answers; null: something did at the last read. */
   silence: Silence | null
+  /** How late the last read of a slot was handed to its thread, ms; null: none was yet. */
+  lateMs: number | null
   /** The receipt `loaded` is due. */
   announce: boolean
   /** The receipt `first-good` was given since the last change. */
@@ -31,11 +33,13 @@ export function createPolled(target: Target, print: Fingerprint, everyMs: number
     thread: null,
     job: null,
     deaths: 0,
+    readMs: null,
     costMs: null,
     load: 0,
     print,
     groups: [[], []],
     silence: null,
+    lateMs: null,
     announce: true,
     good: false,
     told: null,

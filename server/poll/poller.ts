@@ -1,22 +1,20 @@
 // Polls the devices of this node: takes the targets, keeps the schedule, hands reads to the threads
-// and gives on what comes: collections, gaps and receipts. It neither publishes nor stores. At 300 lines
-// because half of it is the typed face of polling.
+// and gives on what comes: collections, gaps and receipts. It neither publishes nor stores.
 
 import { availableParallelism } from 'node:os'
 import { type Target, UNKNOWN_GROUP } from '../collectors/collector.ts'
-import type { SnmpTransport } from '../config.ts'
 import { messageOf } from '../model/errors.ts'
-import type { Catalogue } from '../profiles/catalogue.ts'
+import type { Poller, PollerOptions } from './contract.ts'
 import type { PooledDevice } from './device.ts'
-import { createLateness, type Lateness } from './lateness.ts'
-import { POOL_LIMITS, type PoolLimits } from './limits.ts'
-import { createOutlet, type OutletOptions } from './outlet.ts'
+import { createLateness } from './lateness.ts'
+import { POOL_LIMITS } from './limits.ts'
+import { createOutlet } from './outlet.ts'
 import { createPolled, type Polled, rememberGroups, silenceOf } from './polled.ts'
-import { createPool, type PoolCounters } from './pool.ts'
+import { createPool } from './pool.ts'
 import type { CollectedMessage, LoadedMessage } from './protocol.ts'
 import { createReloads } from './reloads.ts'
-import { createSchedule, type ScheduleCounters, type ScheduledRead } from './schedule.ts'
-import type { ThreadStats } from './slot.ts'
+import { createSchedule, type ScheduledRead } from './schedule.ts'
+import { urgency } from './slot.ts'
 import { changeBetween, deadlineMsOf, everyMsOf, type Fingerprint, fingerprint } from './targets.ts'
 
 /** The timer fires at least this often, so that a step of the clock is noticed. */
@@ -30,49 +28,8 @@ const leftMax = 10_000
 const drainMs = 1000
 const closeMsMax = 2500
 
-/** Who takes what is given on is `onCollection` and `onReceipt`. */
-export interface PollerOptions extends OutletOptions {
-  /** Enabled devices of the kinds that collectors poll, with opened secrets. May reject. */
-  targets: () => Promise<Target[]>
-  catalogue: Catalogue
-  /** Networks that may be polled beside the private ones. */
-  networks: readonly string[]
-  /** Default: dgram. */
-  snmpTransport?: SnmpTransport
-  threadsMin?: number
-  /** Default: the number of cores. */
-  threadsMax?: number
-  /** Another module for the threads; for tests. */
-  workerUrl?: URL
-  /** Other limits of the pool; for tests. */
-  limits?: Partial<PoolLimits>
-}
-
-export interface PollerStats {
-  devices: number
-  threads: ThreadStats[]
-  /** From a slot of the grid to the moment its read was handed to a thread, over the last reads. */
-  lateness: Lateness
-  /** `probed`: looks at silent devices that were not answered. */
-  reads: { good: number; failed: number; nothing: number; lost: number; probed: number }
-  schedule: ScheduleCounters
-  pool: PoolCounters
-}
-
+/** What stays with a device when its config changes. */
 type Known = Pick<Target, 'identity' | 'tuning'>
-
-export interface Poller {
-  /** Never rejects for targets that cannot be read yet: that is logged and tried again. */
-  start(): Promise<void>
-  /** Reads the targets again; what changed is in force when it resolves. @throws what `targets` throws */
-  reload(): Promise<void>
-  setCatalogue(catalogue: Catalogue): void
-  /** Puts the device at the head of its thread's queue; false for a device that is not polled here. */
-  pollNow(device: string): boolean
-  stats(): PollerStats
-  /** Within 3 s: reads under way may end in 1 s, what they give is still given on. */
-  close(): Promise<void>
-}
 
 export function createPoller(options: PollerOptions): Poller {
   const { log } = options
@@ -114,6 +71,10 @@ export function createPoller(options: PollerOptions): Poller {
     if (!read.probe) outlet.gap(device, read.at, 'poller-down', 'no poll thread could be had')
   }
 
+  /** The slowest of what is due first. */
+  const bySlowness = (a: ScheduledRead, b: ScheduledRead) => startOf(a) - startOf(b)
+  const startOf = ({ id, at }: ScheduledRead) => urgency(at, polled.get(id))
+
   const checkClock = (now: number) => {
     const offset = now - performance.now()
     const step = offset - clockOffset
@@ -135,7 +96,7 @@ export function createPoller(options: PollerOptions): Poller {
       const device = polled.get(id)
       if (device?.silence) outlet.gap(device, at, device.silence.reason, device.silence.error)
     }
-    for (const read of due.reads) dispatch(read, false)
+    for (const read of due.reads.sort(bySlowness)) dispatch(read, false)
     arm()
   }
 
@@ -148,8 +109,12 @@ export function createPoller(options: PollerOptions): Poller {
 
   // ── what the threads say ──────────────────────────────────────────────────────────────────────
 
-  function started(_device: PooledDevice, read: ScheduledRead): void {
-    if (read.grid) lateness.add(Date.now() - read.at)
+  function started({ id }: PooledDevice, read: ScheduledRead): void {
+    if (!read.grid) return
+    const lateMs = Math.max(0, Date.now() - read.at)
+    lateness.add(lateMs)
+    const device = polled.get(id)
+    if (device) device.lateMs = lateMs
   }
 
   function loaded({ id }: PooledDevice, { error }: LoadedMessage): void {
@@ -297,6 +262,12 @@ export function createPoller(options: PollerOptions): Poller {
     reload: reloads.reload,
     setCatalogue: catalogue => pool.setCatalogue(catalogue),
     pollNow,
+    device(id) {
+      const device = polled.get(id)
+      if (!device) return null
+      const { lateMs, readMs, silence, thread } = device
+      return { lateMs, readMs, silence, thread, nextAt: schedule.nextAt(id) }
+    },
     stats: () => ({
       devices: polled.size,
       threads: pool.stats(),

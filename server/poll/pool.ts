@@ -14,8 +14,10 @@ import { createRestarts } from './restarts.ts'
 import type { ScheduledRead } from './schedule.ts'
 import {
   createSlot,
+  enqueue,
   enter,
   hasSuspects,
+  learnReadMs,
   leave,
   readEnded,
   type Slot,
@@ -243,6 +245,7 @@ export function createPool(options: PoolOptions): Pool {
       device,
       message.bodies.reduce((sum, { body }) => sum + body.length, 0),
     )
+    if (message.outcome === 'good') learnReadMs(device, message.tookMs)
     if (device.deaths > 0 || slot.role === 'probation') cleared(device, slot)
     events.collected(device, message)
     if (slotOf(device) === slot) balancer.afterRead(slot, device)
@@ -284,10 +287,12 @@ export function createPool(options: PoolOptions): Pool {
       const slot = slotOf(device) ?? slotFor(device)
       if (!slot) return false
       if (slotOf(device) !== slot) place(device, slot)
-      device.job = { read, deadlineMs, started: false }
-      if (read.probe) slot.probes.push(device)
-      else if (head || device.deaths > 1) slot.queue.unshift(device)
-      else slot.queue.push(device)
+      enqueue(slot, device, {
+        read,
+        deadlineMs,
+        started: false,
+        head: head || device.deaths > 1,
+      })
       pump(slot)
       return true
     },

@@ -1,7 +1,7 @@
 // One poll thread with its devices, the queue of reads before it and its measured load. Which
 // devices it gets, and what becomes of them when it dies, is the pool's business.
 
-import type { PooledDevice } from './device.ts'
+import type { Job, PooledDevice } from './device.ts'
 import type { ScheduledRead } from './schedule.ts'
 import type { PollThread } from './thread.ts'
 
@@ -12,6 +12,8 @@ const unmeasuredMs = 3
 const costSmoothing = 0.3
 /** A read costs about this much beside its bytes, in bytes. */
 const readOverheadBytes = 1000
+/** Weight of the newest read in the smoothed time that reads take. */
+const readSmoothing = 0.3
 
 /** `probation`: it reads suspects, one by one; `draining`: it is being emptied. */
 export type SlotRole = 'working' | 'probation' | 'draining'
@@ -108,7 +110,40 @@ export function hasSuspects(slot: Slot): boolean {
 
 export function toHead(slot: Slot, device: PooledDevice): void {
   if (!device.job || device.job.started || device.job.read.probe) return
+  device.job.head = true
   slot.queue = [device, ...slot.queue.filter(other => other !== device)]
+}
+
+/**
+ * Puts a read in the queue. Slow devices start early among what is due, by as much as they are slow:
+ * a slow one that starts last is what overruns its interval. So much, and no more: who waits longer
+ * than the others are slow is next, and nobody starves.
+ */
+export function enqueue(
+  { queue, probes }: Pick<Slot, 'queue' | 'probes'>,
+  device: PooledDevice,
+  job: Job,
+): void {
+  device.job = job
+  if (job.read.probe) {
+    probes.push(device)
+    return
+  }
+  if (job.head) {
+    queue.unshift(device)
+    return
+  }
+  let place = queue.length
+  while (place > 0 && startsBefore(device, queue[place - 1])) place--
+  queue.splice(place, 0, device)
+}
+
+/** What a device is ordered by: its slot, less the time that its reads take. */
+export const urgency = (at: number, device: PooledDevice | undefined) => at - (device?.readMs ?? 0)
+
+function startsBefore(device: PooledDevice, other: PooledDevice | undefined): boolean {
+  if (!other?.job || other.job.head || !device.job) return false
+  return urgency(device.job.read.at, device) < urgency(other.job.read.at, other)
 }
 
 /** Hands reads to the thread, as many as may be under way at once. */
@@ -136,7 +171,7 @@ export function startReads(
 function startRead(
   slot: Slot,
   device: PooledDevice,
-  job: NonNullable<PooledDevice['job']>,
+  job: Job,
   started: (device: PooledDevice, read: ScheduledRead) => void,
 ): void {
   const { id, epoch } = device
@@ -149,6 +184,12 @@ function startRead(
 
 function endReading(slot: Slot, device: PooledDevice): void {
   if (slot.reading.delete(device) && device.job?.read.probe) slot.probing--
+}
+
+/** How long a read that went well took. */
+export function learnReadMs(device: PooledDevice, tookMs: number): void {
+  const { readMs } = device
+  device.readMs = readMs === null ? tookMs : readMs + readSmoothing * (tookMs - readMs)
 }
 
 function probationWidth(slot: Slot): number {
