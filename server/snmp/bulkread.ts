@@ -8,7 +8,7 @@ import type { WireEngine } from './engine.ts'
 import { type Reply, SnmpRequest } from './exchange.ts'
 import type { Layout } from './layout.ts'
 import { enlarge, type Limits, messageBytesUsual, restrict } from './limits.ts'
-import type { PduHead } from './message.ts'
+import { type PduHead, readVarBinds } from './message.ts'
 import { aborted, decodeError } from './problems.ts'
 import { Rows, type RowsEnd } from './rows.ts'
 
@@ -98,7 +98,7 @@ class BulkRead implements Reply {
     this.#asked = this.#repetitions()
     const bytes = Math.min(
       limits.messageBytes,
-      engine.client.security.overhead + pduBytes + this.#asked * this.#rowBytes(),
+      this.#aroundBytes() + this.#asked * this.#rowBytes(),
     )
     const isProven = bytes <= Math.max(messageBytesUsual, limits.messageBytesProven * provenShare)
     const attempts = isProven ? undefined : 1
@@ -119,6 +119,11 @@ class BulkRead implements Reply {
       : set.afterIndex(last.index, this.#asked)
   }
 
+  /** Of an answer, beside its rows. */
+  #aroundBytes(): number {
+    return this.#options.engine.client.security.overhead + pduBytes
+  }
+
   #rowBytes(): number {
     const { memory, set } = this.#options
     return memory.rowBytes > 0
@@ -128,8 +133,8 @@ class BulkRead implements Reply {
 
   /** As many as fit into an answer, and no more than are known, with one to see the end. */
   #repetitions(): number {
-    const { engine, limits, set, memory, repetitions, rowsMax } = this.#options
-    const room = limits.messageBytes - engine.client.security.overhead - pduBytes
+    const { limits, set, memory, repetitions, rowsMax } = this.#options
+    const room = limits.messageBytes - this.#aroundBytes()
     const byValues = Math.floor(valuesPerRequestMax / set.columns.length)
     const fitting = Math.floor(room / this.#rowBytes())
     const most = Math.min(byValues, memory.repetitionsMax)
@@ -142,6 +147,7 @@ class BulkRead implements Reply {
 
   answered(bytes: Uint8Array, head: PduHead): boolean {
     if (head.status !== 0) {
+      if (readVarBinds(bytes, head.listAt, head.listEnd) === null) return false
       this.#status = head.status
       this.#outcome = 'error-status'
       return true
@@ -188,8 +194,8 @@ class BulkRead implements Reply {
     this.#before = null
     if (outcome !== 'more') return
     if (got < this.#asked) {
-      const next = bytes + memory.rowBytes
-      if (next <= limits.messageBytes) restrict(limits, next, performance.now())
+      const fits = this.#aroundBytes() + (got + 1) * memory.rowBytes - 1
+      if (fits <= limits.messageBytes) restrict(limits, fits, performance.now())
     } else if (this.#asked === this.#fitting) enlarge(limits, performance.now())
   }
 

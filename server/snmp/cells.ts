@@ -10,11 +10,19 @@ import {
 import { TAG } from './ber.ts'
 import { decodeValue, isCounter64, readUnsigned32 } from './value.ts'
 
-const WHOLE: Record<number, number> = {
-  [TAG.counter32]: RAW_CODE.counter32,
-  [TAG.gauge32]: RAW_CODE.gauge32,
-  [TAG.uinteger32]: RAW_CODE.gauge32,
-  [TAG.ticks]: RAW_CODE.ticks,
+/** 0: this type is no unsigned number of 32 bits. */
+function wholeCode(tag: number): number {
+  switch (tag) {
+    case TAG.counter32:
+      return RAW_CODE.counter32
+    case TAG.gauge32:
+    case TAG.uinteger32:
+      return RAW_CODE.gauge32
+    case TAG.ticks:
+      return RAW_CODE.ticks
+    default:
+      return 0
+  }
 }
 
 export class Cells {
@@ -51,8 +59,8 @@ export class Cells {
     const cells = this.#cells
     const length = end - at
     if (tag === TAG.counter64 && length <= 9) return putCounter64(cells, cell, view, bytes, at, end)
-    const code = tag === TAG.integer ? RAW_CODE.integer : WHOLE[tag]
-    if (code === undefined || length === 0 || length > 4) {
+    const code = tag === TAG.integer ? RAW_CODE.integer : wholeCode(tag)
+    if (code === 0 || length === 0 || length > 4) {
       return putOther(cells, cell, bytes, tag, at, end)
     }
     let value = view.getInt8(at)
@@ -153,8 +161,8 @@ function putOther(
 ): boolean {
   cells.hi[cell] = 0
   cells.lo[cell] = 0
-  const whole = WHOLE[tag]
-  if (whole !== undefined) {
+  const whole = wholeCode(tag)
+  if (whole !== 0) {
     const value = readUnsigned32(bytes, at, end)
     cells.types[cell] = value < 0 ? RAW_CODE.none : whole
     cells.lo[cell] = Math.max(0, value)

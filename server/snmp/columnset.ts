@@ -22,6 +22,9 @@ export class ColumnSet {
   readonly #names: readonly Uint8Array[]
   readonly #absentNames: readonly Uint8Array[]
   readonly #requests = new WeakMap<Layout, Map<number, Uint8Array>>()
+  /** The list that was asked for last: devices alike share it. */
+  #lastLayout: Layout | null = null
+  #lastRequests = new Map<number, Uint8Array>()
   readonly #firstRequests = new Map<number, Uint8Array>()
 
   constructor(columns: readonly string[], absent: readonly string[]) {
@@ -47,8 +50,7 @@ export class ColumnSet {
 
   /** GETBULK for the rows after this one of the list. */
   after(layout: Layout, row: number, repetitions: number): Uint8Array {
-    const requests = this.#requests.get(layout) ?? new Map<number, Uint8Array>()
-    this.#requests.set(layout, requests)
+    const requests = this.#requestsOf(layout)
     const key = row * repetitionsBound + repetitions
     const known = requests.get(key)
     if (known) return known
@@ -56,6 +58,15 @@ export class ColumnSet {
     const pdu = this.#encode(index, repetitions)
     keep(requests, key, pdu)
     return pdu
+  }
+
+  #requestsOf(layout: Layout): Map<number, Uint8Array> {
+    if (layout === this.#lastLayout) return this.#lastRequests
+    const requests = this.#requests.get(layout) ?? new Map<number, Uint8Array>()
+    this.#requests.set(layout, requests)
+    this.#lastLayout = layout
+    this.#lastRequests = requests
+    return requests
   }
 
   /** GETBULK for the rows after an index that is in no list yet. */

@@ -95,16 +95,12 @@ export function createEngine(
 ): WireEngine {
   const { counters, options } = session
   const lane = new Lane(exchange, inFlight, waitingMax)
-  const pending = new Set<SnmpRequest>()
   let closed = false
 
   const client: Client = {
     ...session,
     silent: false,
-    ended(request) {
-      pending.delete(request)
-      lane.ended(request)
-    },
+    ended: request => lane.ended(request),
   }
 
   const put = (request: SnmpRequest) => {
@@ -113,13 +109,9 @@ export function createEngine(
       const text = `${waitingMax} requests wait for ${options.address} already`
       throw new AppError('E_SNMP_ERROR', text)
     }
-    if (request.state !== 'over') pending.add(request)
   }
 
-  const take = (request: SnmpRequest) => {
-    pending.delete(request)
-    lane.remove(request)
-  }
+  const take = (request: SnmpRequest) => lane.remove(request)
 
   const ask = (question: Question, signal?: AbortSignal): Promise<Answer> =>
     new Promise((resolve, reject) => {
@@ -156,7 +148,8 @@ export function createEngine(
     close() {
       if (closed) return
       closed = true
-      for (const request of [...pending]) {
+      // The waiting first, or each that ends would start one of them.
+      for (const request of lane.all().reverse()) {
         take(request)
         request.reply.failed(closedError(options))
         request.reply.ended()

@@ -35,6 +35,11 @@ export class Lane {
     if (next) this.add(next)
   }
 
+  /** Everything that was added and has not ended. */
+  all(): SnmpRequest[] {
+    return [...this.#started, ...this.#waiting]
+  }
+
   remove(request: SnmpRequest): void {
     const at = this.#waiting.indexOf(request)
     if (at >= 0) this.#waiting.splice(at, 1)

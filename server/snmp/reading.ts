@@ -8,6 +8,8 @@ import { compareOids, isOid } from './oid.ts'
 import { decodeError, statusError } from './problems.ts'
 import type { SessionOptions, VarBind } from './session.ts'
 
+/** OIDs that are remembered as good. */
+const goodOidsMax = 20_000
 /** OIDs of one call; a plan that asks for more is wrong. */
 const oidsPerCallMax = 20_000
 
@@ -136,6 +138,17 @@ export function checkOids(options: SessionOptions, oids: readonly string[]): voi
   if (oids.length > oidsPerCallMax) {
     throw statusError(options, 0, `${oids.length} objects in one call, at most ${oidsPerCallMax}`)
   }
-  const wrong = oids.find(oid => !isOid(oid))
+  const wrong = oids.find(oid => !isKnownOid(oid))
   if (wrong !== undefined) throw statusError(options, 0, `"${wrong}" is not an OID`)
+}
+
+/** OIDs that were looked at in this thread and are good: the same are asked for at each poll. */
+const goodOids = new Set<string>()
+
+function isKnownOid(oid: string): boolean {
+  if (goodOids.has(oid)) return true
+  if (!isOid(oid)) return false
+  if (goodOids.size >= goodOidsMax) goodOids.clear()
+  goodOids.add(oid)
+  return true
 }

@@ -33,9 +33,16 @@ export interface Tables {
 export function createTables(engine: WireEngine, options: SessionOptions, limits: Limits): Tables {
   const { quirks, pinned } = options
   const memories = new Map<string, TableMemory>()
+  const byArray = new WeakMap<readonly string[], TableMemory>()
   const repetitions = pinned?.repetitions ?? null
 
   const memoryOf = (columns: readonly string[]): TableMemory => {
+    const memory = byArray.get(columns) ?? memoryByText(columns)
+    byArray.set(columns, memory)
+    return memory
+  }
+
+  const memoryByText = (columns: readonly string[]): TableMemory => {
     const key = columns.join(' ')
     const known = memories.get(key)
     if (known) return known
