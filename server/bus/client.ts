@@ -15,6 +15,7 @@ import {
   openLink,
 } from './link.ts'
 import { lengthOf, type Pieces, piecesOf } from './payload.ts'
+import { unshared } from './topics.ts'
 import { createWindow } from './window.ts'
 
 /** Largest packet in either direction, bytes: row names are sent whole, up to 8 MB. */
@@ -89,7 +90,9 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
   /** The link once the broker accepted it: subscriptions may be made. */
   let accepted: Link | null = null
   let ready = false
-  let limits: BrokerLimits = { packetBytesMax: bytesMax, inflightMax: publishInflightMax }
+  let limits: BrokerLimits = {
+    ...{ packetBytesMax: bytesMax, inflightMax: publishInflightMax, shares: false },
+  }
   let connectedAt = 0
   let attempt = 0
   let timer: NodeJS.Timeout | null = null
@@ -134,13 +137,14 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
     limits = {
       packetBytesMax: Math.min(bytesMax, said.packetBytesMax),
       inflightMax: Math.min(publishInflightMax, said.inflightMax),
+      shares: said.shares,
     }
     const slow = setTimeout(() => {
       lastError = 'the broker did not answer a subscription in time'
       opened.destroy()
     }, connectMs)
     const granted = await Promise.allSettled(
-      dispatcher.filters().map(filter => opened.subscribe(filter)),
+      dispatcher.filters().map(filter => opened.subscribe(asked(filter))),
     )
     clearTimeout(slow)
     if (opened !== link || closing) return
@@ -153,6 +157,11 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
     connectedAt = performance.now()
     window.open(limits.inflightMax)
     setReady(true)
+  }
+
+  /** A broker that shares no subscriptions would take `$share` for a plain name, and send nothing. */
+  function asked(filter: string): string {
+    return limits.shares ? filter : unshared(filter)
   }
 
   function onGone(end: LinkEnd): void {
@@ -264,10 +273,10 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
       const subscription = dispatcher.add(filter, handler)
       const unsubscribe = async () => {
         const last = dispatcher.remove(subscription)
-        if (last && accepted) await accepted.unsubscribe(filter).catch(() => undefined)
+        if (last && accepted) await accepted.unsubscribe(asked(filter)).catch(() => undefined)
       }
       try {
-        if (accepted) await accepted.subscribe(filter)
+        if (accepted) await accepted.subscribe(asked(filter))
       } catch (error) {
         // A connection that died meanwhile makes the subscription when it is back.
         if (!(error instanceof AppError)) return unsubscribe

@@ -16,7 +16,11 @@ export interface Bus {
     payload: Payload,
     options?: { retain?: boolean; qos?: 0 | 1 },
   ): Promise<void>
-  /** Subscriptions survive reconnects. The handler must not throw; it is awaited for back-pressure where it gives a promise. */
+  /**
+   * Subscriptions survive reconnects. The handler must not throw; it is awaited for back-pressure where
+   * it gives a promise. A shared filter needs a connection without the same filter unshared, for its
+   * messages cannot be told from those; where the broker shares none, all messages come.
+   */
   subscribe(
     filter: string,
     handler: (message: BusMessage) => void | Promise<void>,

@@ -50,6 +50,8 @@ export interface LinkEvents {
 export interface BrokerLimits {
   packetBytesMax: number
   inflightMax: number
+  /** Does it speak MQTT 5 and know shared subscriptions (3.2.2.3.13)? */
+  shares: boolean
 }
 
 export interface LinkEnd {
@@ -126,6 +128,7 @@ export function openLink(options: LinkOptions, events: LinkEvents): Link {
     events.onReady(link, {
       packetBytesMax: packet.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY,
       inflightMax: packet.properties?.receiveMaximum ?? Number.POSITIVE_INFINITY,
+      shares: options.version === 5 && packet.properties?.sharedSubscriptionAvailable !== false,
     })
   })
   client.on('close', () => {

@@ -219,6 +219,6 @@ export function filterCovers(allowed: string, requested: string): boolean {
 }
 
 /** The filter without `$share/<group>/`. */
-function unshared(filter: string): string {
+export function unshared(filter: string): string {
   return filter.startsWith('$share/') ? filter.split('/').slice(2).join('/') : filter
 }

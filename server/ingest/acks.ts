@@ -10,8 +10,8 @@ import { messageOf } from '../model/errors.ts'
 
 /** Numbers gathered before they are published at once. */
 const numbersMax = 1000
-/** Acks published and not yet taken by the broker. */
-const publishingMax = 64
+/** Acks published and not yet taken by the broker: one batch may hold a number of each of 1,000 senders. */
+const publishingMax = 1000
 
 export interface Acks {
   /** Acks that did not reach the broker. */

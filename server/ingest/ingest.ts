@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Bus, BusMessage } from '../bus/contract.ts'
-import { rowsFilter, samplesFilter } from '../bus/topics.ts'
+import { rowsFilter, samplesFilter, sharedFilter } from '../bus/topics.ts'
 import type { Live } from '../live/contract.ts'
 import type { Logger } from '../log.ts'
 import type {
@@ -20,6 +20,7 @@ import { acceptRows, accept as acceptSamples } from './accept.ts'
 import { createAcks } from './acks.ts'
 import type { Consumer, Ingest } from './contract.ts'
 import { createLedger } from './ledger.ts'
+import { createNewcomers } from './newcomers.ts'
 import { createAssembler, type PartOutcome } from './parts.ts'
 import { createRecent } from './recent.ts'
 import { Refusal } from './refusal.ts'
@@ -43,6 +44,11 @@ export interface IngestOptions {
   devices: DeviceLookup
   consumers: readonly Consumer[]
   log: Logger
+  /**
+   * The name of the ingesters that share the collections of this site: each goes to one of them, so a
+   * part is stored without waiting for the others. `bus` must then be this ingester's alone.
+   */
+  share?: string
   /** Another form of the gate, for a process that sends each message through it twice. */
   accept?: Accept
   /** How far back a collection may lie, ms. */
@@ -53,7 +59,7 @@ export interface IngestOptions {
 }
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { bus, site, devices, log, now = Date.now, accept = acceptSamples } = options
+  const { bus, site, devices, log, share, now = Date.now, accept = acceptSamples } = options
   const ledger = createLedger()
   const recent = createRecent()
   const acks = createAcks({ bus, site, log })
@@ -70,6 +76,7 @@ export function createIngest(options: IngestOptions): Ingest {
       void acks.flush()
     },
   })
+  const newcomers = share === undefined ? null : createNewcomers()
   const parts = createPartsIntake({ settler, teller, writer, now })
   const stops: (() => Promise<void>)[] = []
   let timer: NodeJS.Timeout | undefined
@@ -88,10 +95,16 @@ export function createIngest(options: IngestOptions): Ingest {
     const accepted = accept({ topic, payload }, context())
     recent.add('acceptMs', performance.now() - begin)
     recent.add('messages', 1)
-    if (accepted.refused !== null) return refuse(accepted)
+    if (accepted.refused !== null) {
+      const isNewcomer = accepted.refused === 'unknown-device' && newcomers?.has(topic, now())
+      return isNewcomer ? settler.settle(fromOne(null), 'dropped') : refuse(accepted)
+    }
     if (!settler.isNew(accepted.number)) return
-    if (accepted.part) return parts.take(accepted, accepted.part, payload.length)
-    const { collection, number } = accepted
+    if (accepted.part && share === undefined) {
+      return parts.take(accepted, accepted.part, payload.length)
+    }
+    const { number, part } = accepted
+    const collection = part ? { ...accepted.collection, part: part[0] } : accepted.collection
     recent.add('samples', valuesOf(collection))
     teller.tell(collection)
     const rest = { ...fromOne(number), bytes: payload.length, refusedAt: null }
@@ -129,7 +142,9 @@ export function createIngest(options: IngestOptions): Ingest {
       if (closed || timer) return
       timer = setInterval(tick, tickMs)
       stops.push(await bus.subscribe(rowsFilter(site), onRows))
-      stops.push(await bus.subscribe(samplesFilter(site), onSamples))
+      const samples = samplesFilter(site)
+      const filter = share === undefined ? samples : sharedFilter(share, samples)
+      stops.push(await bus.subscribe(filter, onSamples))
     },
     stats: () => ({
       ...ledger.counts,

@@ -1,21 +1,47 @@
-// Ingest and judge of one process get the same message from the bus, and both send it through the same
-// gate: what it gave is remembered for as long as the message lives.
+// Ingest and judge of one process get the same message, over one connection or each over its own, and
+// both send it through the same gate: what it gave to the first is kept for the second.
 
 import type { Accept } from '../model/accepted.ts'
 
-/** As `accept`, which must be pure but for its clock, but once for each payload and retention. */
+/** Payload bytes of the messages that one of the two has not had yet. */
+const heldBytesMax = 8 * 1024 * 1024
+/** The two get a message at nearly the same time; later, the devices may be others, ms. */
+const keepMs = 5000
+
+interface Given {
+  payload: Uint8Array
+  retentionMs: number
+  now: number
+  result: ReturnType<Accept>
+}
+
+/** As `accept`, which must be pure but for its clock, but once for a message that comes twice. */
 export function acceptOnce(accept: Accept): Accept {
-  const given = new WeakMap<
-    Uint8Array,
-    { topic: string; retentionMs: number; result: ReturnType<Accept> }
-  >()
+  /** By topic, oldest first. */
+  const given = new Map<string, Given>()
+  let bytes = 0
+  const forget = (topic: string, { payload }: Given) => {
+    if (given.delete(topic)) bytes -= payload.length
+  }
   return (message, context) => {
     const { topic, payload } = message
-    const { retentionMs } = context
-    const known = given.get(payload)
-    if (known?.topic === topic && known.retentionMs === retentionMs) return known.result
+    const { retentionMs, now } = context
+    const known = given.get(topic)
+    if (known) {
+      forget(topic, known)
+      const isSame =
+        known.retentionMs === retentionMs &&
+        Math.abs(now - known.now) < keepMs &&
+        (known.payload === payload || Buffer.compare(known.payload, payload) === 0)
+      if (isSame) return known.result
+    }
     const result = accept(message, context)
-    given.set(payload, { topic, retentionMs, result })
+    given.set(topic, { payload, retentionMs, now, result })
+    bytes += payload.length
+    for (const [oldest, held] of given) {
+      if (bytes <= heldBytesMax) break
+      forget(oldest, held)
+    }
     return result
   }
 }

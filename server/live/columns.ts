@@ -30,7 +30,7 @@ export function emptyGroup(): GroupColumns {
  * @returns false where it brought nothing new: it is older than the newest, or here already
  */
 export function applyCollection(group: GroupColumns, collection: AcceptedCollection): boolean {
-  const { at, rows, metrics, gaps, failed } = collection
+  const { at, rows, metrics, gaps, failed, part } = collection
   if (at < group.at) return false
   let isNew = at > group.at
   group.at = at
@@ -41,11 +41,31 @@ export function applyCollection(group: GroupColumns, collection: AcceptedCollect
   }
   for (const [metric, values] of metrics) {
     const known = group.columns.get(metric)
-    if (known && known.at >= at) continue
-    group.columns.set(metric, { at, rows, values, gaps: gaps.get(metric) ?? null })
+    const came = { at, rows, values, gaps: gaps.get(metric) ?? null }
+    if (!known || known.at < at) group.columns.set(metric, came)
+    else if (part !== undefined && known.at === at) {
+      const joined = joinColumns(known, came)
+      if (!joined) continue
+      group.columns.set(metric, joined)
+    } else continue
     isNew = true
   }
   return isNew
+}
+
+/** A column of one part and that of another part of the same read; null where nothing is new. */
+function joinColumns(known: Column, came: Column): Column | null {
+  if (known.rows === null || came.rows === null) return null
+  const here = new Set(known.rows)
+  const fresh = came.rows.flatMap((row, i) => (here.has(row) ? [] : [i]))
+  if (fresh.length === 0) return null
+  const gapsOf = (column: Column, i: number) => column.gaps?.[i] ?? null
+  return {
+    at: known.at,
+    rows: [...known.rows, ...fresh.map(i => came.rows?.[i] ?? '')],
+    values: [...known.values, ...fresh.map(i => came.values[i] ?? null)],
+    gaps: [...known.values.map((_, i) => gapsOf(known, i)), ...fresh.map(i => gapsOf(came, i))],
+  }
 }
 
 /** Takes over what another copy of the same group has newer. */
@@ -54,6 +74,7 @@ export function mergeGroup(into: GroupColumns, from: GroupColumns): void {
   for (const [metric, column] of from.columns) {
     const known = into.columns.get(metric)
     if (!known || known.at < column.at) into.columns.set(metric, column)
+    else if (known.at === column.at) into.columns.set(metric, joinColumns(known, column) ?? known)
   }
   if (from.failed && (!into.failed || into.failed.at < from.failed.at)) into.failed = from.failed
 }

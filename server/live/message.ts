@@ -19,25 +19,26 @@ const Message = Type.Object({
   rows: Type.Union([Type.Array(Type.String()), Type.Null()]),
   columns: Type.Array(Column),
   failed: Type.Union([GapReasonSchema, Type.Null()]),
+  part: Type.Optional(Type.Integer()),
 })
 
 const check = checker(Message, { firstOnly: true })
 
 export function encodeCollection(collection: AcceptedCollection): string {
-  const { deviceUid: uid, group, at, rows, metrics, gaps, failed } = collection
+  const { deviceUid: uid, group, at, rows, metrics, gaps, failed, part } = collection
   const columns = [...metrics].map(([name, values]) => [name, values, gaps.get(name) ?? null])
-  return JSON.stringify({ uid, group, at, rows, columns, failed })
+  return JSON.stringify({ uid, group, at, rows, columns, failed, part })
 }
 
 /** Null for what is no collection of ours. */
 export function decodeCollection(text: string): AcceptedCollection | null {
   const checked = check(parseJson(text))
   if (!checked.ok) return null
-  const { uid: deviceUid, group, at, rows, columns, failed } = checked.value
+  const { uid: deviceUid, group, at, rows, columns, failed, part } = checked.value
   const length = rows?.length ?? 1
   if (columns.some(([, values, reasons]) => !fits(values, reasons, length))) return null
   return {
-    ...{ deviceUid, group, at, rows, failed },
+    ...{ deviceUid, group, at, rows, failed, ...(part === undefined ? {} : { part }) },
     metrics: new Map(columns.map(([name, values]) => [name, values])),
     gaps: new Map(columns.flatMap(([name, , reasons]) => (reasons ? [[name, reasons]] : []))),
   }

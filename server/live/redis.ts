@@ -158,9 +158,10 @@ export function createRedisLive({ url, site, log, ...memoryOptions }: RedisLiveO
   }
 }
 
-/** Collections of the same metrics replace each other; one with other metrics lies beside them. */
-function metricSetOf({ metrics, failed }: AcceptedCollection): string {
+/** Collections of the same metrics replace each other; one with other metrics, or another part, lies beside them. */
+function metricSetOf({ metrics, failed, part }: AcceptedCollection): string {
   if (failed !== null) return 'failed'
   const names = [...metrics.keys()].sort().join(',')
-  return createHash('sha1').update(names).digest('base64url').slice(0, 11)
+  const set = createHash('sha1').update(names).digest('base64url').slice(0, 11)
+  return part === undefined ? set : `${set}.${part}`
 }

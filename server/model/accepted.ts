@@ -18,6 +18,8 @@ export interface AcceptedCollection {
   gaps: Map<string, (GapReason | null)[]>
   /** Set for a failed collection: every open series of the group gets this gap at `at`. */
   failed: GapReason | null
+  /** Which part of what was read at this time it is, where the others go to other ingesters. */
+  part?: number
 }
 
 /** What accept and judge need to know of a device. */

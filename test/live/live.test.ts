@@ -69,6 +69,28 @@ for (const [kind, make] of KINDS) {
     ])
   })
 
+  t.test(`${kind}: parts of one read are joined; the next read replaces all of them`, async t => {
+    const live = await make(t)
+    const told: number[] = []
+    t.teardown(live.subscribe(1, ({ part }) => told.push(part ?? 0)))
+    const second = { ...table(1, 'interface', 1000, ['c'], { in: [3], out: [null] }), part: 2 }
+    await live.put(second)
+    await live.put({ ...table(1, 'interface', 1000, ['a', 'b'], { in: [1, 2] }), part: 1 })
+    await live.put(second)
+    t.same(values(await live.latest(1)), [
+      'interface.in[a] = 1 @1000',
+      'interface.in[b] = 2 @1000',
+      'interface.in[c] = 3 @1000',
+      'interface.out[c] = null (range) @1000',
+    ])
+    t.same(told, [2, 1], 'a part that comes again is not told')
+    await live.put({ ...table(1, 'interface', 2000, ['a'], { in: [4], out: [5] }), part: 1 })
+    t.same(values(await live.latest(1)), [
+      'interface.in[a] = 4 @2000',
+      'interface.out[a] = 5 @2000',
+    ])
+  })
+
   t.test(`${kind}: a failed read makes gaps of the group alone, until values come`, async t => {
     const live = await make(t)
     await live.put(table(1, 'interface', 1000, ['a'], { in: [1], alias: ['x'] }))

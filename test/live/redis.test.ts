@@ -47,6 +47,15 @@ t.test('two processes see each other, by value and by channel', async t => {
   ])
 })
 
+t.test('parts that two processes put are one read for a third', async t => {
+  const { url } = await startRedis(t)
+  const [a, b, c] = [await connected(t, url), await connected(t, url), await connected(t, url)]
+  await a.put({ ...table(1, 'interface', 1000, ['a'], { in: [1] }), part: 1 })
+  await b.put({ ...table(1, 'interface', 1000, ['b'], { in: [2] }), part: 2 })
+  const wanted = ['interface.in[a] = 1 @1000', 'interface.in[b] = 2 @1000']
+  for (const live of [a, b, c]) t.same(values(await live.latest(1)), wanted)
+})
+
 t.test('two sites in one Redis do not meet', async t => {
   const { url } = await startRedis(t)
   const [a, b] = [await connected(t, url, 'one'), await connected(t, url, 'two')]
