@@ -63,8 +63,9 @@ export class Cells {
     if (code === 0 || length === 0 || length > 4) {
       return putOther(cells, cell, bytes, tag, at, end)
     }
-    let value = view.getInt8(at)
-    for (let i = at + 1; i < end; i++) value = (value << 8) | view.getUint8(i)
+    // The word that ends with the value: what stands before it is its name, and is shifted out.
+    const shift = 32 - length * 8
+    const value = (view.getInt32(end - 4) << shift) >> shift
     cells.types[cell] = code
     cells.hi[cell] = tag === TAG.integer && value < 0 ? 0xffff_ffff : 0
     cells.lo[cell] = value
@@ -140,11 +141,14 @@ function putCounter64(
     cells.types[cell] = RAW_CODE.none
     return false
   }
+  const length = end - at
   let hi = 0
-  let lo = 0
-  const middle = Math.max(at, end - 4)
-  for (let i = at; i < middle; i++) hi = (hi << 8) | view.getUint8(i)
-  for (let i = middle; i < end; i++) lo = (lo << 8) | view.getUint8(i)
+  let lo = view.getInt32(end - 4)
+  if (length < 4) lo &= -1 >>> (32 - length * 8)
+  else if (length > 4) {
+    hi = view.getInt32(end - 8)
+    if (length < 8) hi &= -1 >>> (64 - length * 8)
+  }
   cells.types[cell] = RAW_CODE.counter64
   cells.hi[cell] = hi
   cells.lo[cell] = lo
