@@ -6,6 +6,7 @@ import type { Devices } from '../devices/contract.ts'
 import type { Live } from '../live/contract.ts'
 import type { Logger } from '../log.ts'
 import type { Permission, Role, User } from '../model/user.ts'
+import type { DevicePolling } from '../poll/contract.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import type { Plan } from '../profiles/face.ts'
 import type { Store } from '../store/contract.ts'
@@ -32,6 +33,8 @@ export interface WebContext {
   plan(profiles: readonly string[]): Plan
   settings(): Promise<SettingsSection[]>
   health(): Promise<HealthCheck[]>
+  /** How reading a device does, where this process polls it; null: it does not poll that one. */
+  polling?(device: string): DevicePolling | null
   /** Prometheus text. */
   metrics(): Promise<string>
   /** Cookies are `Secure` and pages are served over TLS (here or by a proxy). */

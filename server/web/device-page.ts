@@ -9,7 +9,7 @@ import { type Cell, cellOf } from './cells.ts'
 import { type Figure, groupFigures, metricsOf } from './charts.ts'
 import type { WebContext } from './context.ts'
 import { type DeviceView, loadDevice } from './device-data.ts'
-import { type ReadLine, readsOf } from './reads.ts'
+import { paceOf, type ReadLine, readsOf } from './reads.ts'
 import { type TableView, tableOf } from './tables.ts'
 import { type TuningView, tuningView } from './tuning.ts'
 import type { TimeWindow } from './window.ts'
@@ -59,6 +59,8 @@ export interface DevicePage extends Record<string, unknown> {
   facts: { title: string; value: string }[]
   chosenBecause: string[]
   reads: ReadLine[]
+  /** How the last reads went, as a sentence; empty where nothing is known. */
+  pace: string
   tuning: TuningView | null
   sections: SectionView[]
   /** Empty where there is nothing new to tell. */
@@ -89,6 +91,7 @@ export async function devicePageData(
     facts: factsOf(identity?.facts ?? {}, [header.name, header.location]),
     chosenBecause: (identity?.chosenBecause ?? []).map(text => plainText(text, 400)),
     reads: readsOf(web, view),
+    pace: paceOf(web.polling?.(id) ?? null),
     tuning: tuningView(web, view),
     sections,
     steps,

@@ -2,6 +2,7 @@
 // from the plan alone and the rows that the device has.
 
 import { formatDuration } from '../model/duration.ts'
+import type { DevicePolling } from '../poll/contract.ts'
 import { createEvaluator } from '../profiles/evaluator.ts'
 import type { WebContext } from './context.ts'
 import type { DeviceView } from './device-data.ts'
@@ -40,4 +41,20 @@ export function readsOf(web: WebContext, view: DeviceView): ReadLine[] {
         values: rows * request.sources.length,
       }
     })
+}
+
+/** `Last read 3.2 s late; a read takes 0.4 s.` */
+export function paceOf(polling: DevicePolling | null): string {
+  if (!polling) return ''
+  const { lateMs, readMs, silence } = polling
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+  const parts = [
+    ...(lateMs === null
+      ? []
+      : [lateMs < 100 ? 'last read on time' : `last read ${seconds(lateMs)} late`]),
+    ...(readMs === null ? [] : [`a read takes ${seconds(readMs)}`]),
+    ...(silence === null ? [] : ['now it is only asked whether it answers']),
+  ]
+  const text = parts.join('; ')
+  return text && `${text[0]?.toUpperCase()}${text.slice(1)}.`
 }
