@@ -26,19 +26,17 @@ export type RowsEnd =
 
 const reader = new VarBindReader()
 
-const isNameSound = () => isReadableOid(reader.bytes, reader.nameAt, reader.nameEnd)
+/** A step to something whose name need not be that of a column: so it must be seen to be one. */
+const isNextSound = () =>
+  reader.next() && isReadableOid(reader.bytes, reader.nameAt, reader.nameEnd)
 
-/** Steps on: whether what comes is of this column; null: malformed. */
-function isNextOf(column: NamePrefix): boolean | null {
-  if (!reader.next()) return null
-  if (reader.tag !== TAG.endOfMibView && reader.isBelow(column)) return true
-  // What was compared with no column is not known to be an OID.
-  return isNameSound() ? false : null
-}
-
-/** What stands behind the table's end must be sound too: else it was no answer, and nothing ended. */
-function isRestSound(): boolean {
-  while (reader.at < reader.end) if (!reader.next() || !isNameSound()) return false
+/**
+ * Whether what makes no whole row is sound too: else the datagram was no answer, and nothing has
+ * ended. The names in whole rows are known.
+ */
+function isRestSound(at: number): boolean {
+  reader.at = at
+  while (reader.at < reader.end) if (!isNextSound()) return false
   return true
 }
 
@@ -85,7 +83,7 @@ export class Rows {
     const hadDiffered = this.#indexes !== null
     reader.reset(bytes, at, end)
     let result = this.#takeAll(before === 0)
-    if (!isRestSound()) result = 'malformed'
+    if (!isRestSound(this.rowsEnd)) result = 'malformed'
     if (result === 'malformed') {
       this.count = before
       this.unreadable = unreadable
@@ -96,10 +94,11 @@ export class Rows {
   }
 
   #takeAll(isFirst: boolean): RowsEnd {
+    this.rowsEnd = reader.at
     if (isFirst) {
       for (const prefix of this.#absent) {
-        const isThere = isNextOf(prefix)
-        if (isThere !== false) return isThere ? 'ragged' : 'malformed'
+        if (!isNextSound()) return 'malformed'
+        if (reader.tag !== TAG.endOfMibView && reader.isBelow(prefix)) return 'ragged'
       }
     }
     this.rowsAt = reader.at
@@ -119,9 +118,8 @@ export class Rows {
     for (let column = 0; column < prefixes.length; column++) {
       const prefix = prefixes[column]
       if (reader.at === reader.end || prefix === undefined) return 'more'
-      const isCell = isNextOf(prefix)
-      if (isCell === null) return 'malformed'
-      if (!isCell) {
+      if (!reader.next()) return 'malformed'
+      if (reader.tag === TAG.endOfMibView || !reader.isBelow(prefix)) {
         this.ended[column] = true
         endedCount++
       } else if (endedCount === 0) {
