@@ -175,4 +175,5 @@ function microseconds({ user, system }: NodeJS.CpuUsage): number {
 }
 
 run('eleven-columns', JSON.stringify(ELEVEN))
-run('if-mib', readFileSync(new URL('../oids/if-mib.json', import.meta.url), 'utf8'))
+if (process.argv[4] !== 'one')
+  run('if-mib', readFileSync(new URL('../oids/if-mib.json', import.meta.url), 'utf8'))

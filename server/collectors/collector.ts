@@ -6,6 +6,7 @@ import type { GoodCollection, RowsMessage } from '../model/collection.ts'
 import type { DeviceConfig, DeviceIdentity, DeviceKind, DeviceTuning } from '../model/device.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
+import type { EncodedCollection } from '../profiles/encoded.ts'
 
 /** A device as a poll thread gets it: the config, with every secret of it opened. */
 export interface Target {
@@ -29,7 +30,7 @@ export type Body<T> = Omit<T, 'v' | 'src' | 'boot' | 'seq'>
 
 /** One read of a device. Groups that were not due are left out. */
 export interface Collected {
-  collections: { group: string; body: Body<GoodCollection> | FailedBody }[]
+  collections: { group: string; body: EncodedCollection | Body<GoodCollection> | FailedBody }[]
   /** Row names, where they changed since the last read. */
   rows: { group: string; body: Body<RowsMessage> }[]
   /** Set when the device was identified (again) in this read. */

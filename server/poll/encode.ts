@@ -4,6 +4,7 @@
 import { splitCollection } from '../bus/split.ts'
 import type { Collected } from '../collectors/collector.ts'
 import { COLLECTION_BYTES_MAX } from '../model/collection.ts'
+import { EncodedCollection } from '../profiles/encoded.ts'
 import type { EncodedBody } from './protocol.ts'
 
 const encoder = new TextEncoder()
@@ -17,12 +18,13 @@ export function encodeCollected(collected: Collected): EncodedBody[] {
     bodies.push({ channel: 'rows', group, body: bytesOf(body) })
   }
   for (const { group, body } of collected.collections) {
-    const bytes = bytesOf(body)
+    const isEncoded = body instanceof EncodedCollection
+    const bytes = isEncoded ? body.json : bytesOf(body)
     if (bytes.length <= COLLECTION_BYTES_MAX || !body.ok) {
       bodies.push({ channel: 'samples', group, body: bytes })
       continue
     }
-    for (const part of splitCollection(body)) {
+    for (const part of splitCollection(isEncoded ? body.read() : body)) {
       bodies.push({ channel: 'samples', group, body: bytesOf(part) })
     }
   }

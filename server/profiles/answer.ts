@@ -2,12 +2,13 @@
 
 import type { GapReason } from '../model/gap.ts'
 import type { Reading } from '../model/raw.ts'
-import { cellOf, GAP_CODE, gapOf, NO_CELLS } from './cells.ts'
+import { type Cells, cellOf, GAP_CODE, gapOf, NO_CELLS } from './cells.ts'
 import type { GroupRun } from './compute.ts'
-import { rounded } from './decimal.ts'
+import { EncodedCollection } from './encoded.ts'
 import type { Evaluation } from './evaluation.ts'
 import type { Evaluated } from './face.ts'
-import type { Memory } from './memory.ts'
+import { JsonBytes } from './jsonbytes.ts'
+import type { GroupMemory, Memory, ShownRows } from './memory.ts'
 import { type Scalar, truth } from './operators.ts'
 import type { MetricPlan } from './plan.ts'
 import { rowInfo } from './rows.ts'
@@ -16,11 +17,10 @@ import { sameTexts } from './rowset.ts'
 /** Characters of a text metric (as the collection allows). */
 const textMax = 4096
 
-type CollectionBody = Evaluated['collections'][number]['body']
 type RowsBody = Evaluated['rows'][number]['body']
 
 export interface Emission {
-  body: CollectionBody | null
+  body: EncodedCollection | null
   rows: RowsBody | null
   hasValues: boolean
 }
@@ -36,69 +36,37 @@ export interface AnswerOptions {
   blank: GapReason | null
 }
 
+/** A metric's cells that are to be shown. */
 interface Column {
-  values: (number | string | null)[]
-  gaps: (GapReason | null)[]
-  hasGaps: boolean
+  metric: MetricPlan
+  cells: Cells
   hasValues: boolean
+  hasGaps: boolean
+  /** Some gap says that the device has the value, though not now. */
+  isPassing: boolean
 }
 
 /** The answer of a computed run. Metrics that the device never had are left out. */
 export function answerOf(run: GroupRun, options: AnswerOptions): Emission {
   const { group } = run.plan
-  const { reading, tookMs } = options
   const memory = options.memory.of(run.plan)
-  const rows = shownRows(run, options)
-  const { metrics, gaps, hasValues } = columnsOf(run, rows, options)
-  const hasGaps = Object.keys(gaps).length > 0
-  const isEmpty = Object.keys(metrics).length === 0 || (group.table && rows.length === 0)
-  // A table that lost its last row says so once; one that never had any says nothing.
-  const isNews = group.table && rows.length === 0 && memory.hasRows
-  const body: CollectionBody = {
-    at: reading.at,
-    took: Math.max(0, tookMs),
-    ok: true,
-    ...(group.table ? { rows: rows.map(row => run.keys[row] ?? '') } : {}),
-    metrics,
-    ...(hasGaps ? { gaps } : {}),
+  const shown = shownKeys(run, shownRows(run, options), memory)
+  const all = columnsOf(run, shown.rows, options)
+  for (const { metric, hasValues, isPassing } of all) {
+    if (hasValues || (options.blank === null && isPassing)) memory.seen.add(metric.slot.name)
   }
+  const columns = all.filter(({ metric }) => memory.seen.has(metric.slot.name))
+  const hasValues = columns.some(column => {
+    return column.hasValues || (options.blank === null && column.isPassing)
+  })
+  const isEmpty = columns.length === 0 || (group.table && shown.rows.length === 0)
+  // A table that lost its last row says so once; one that never had any says nothing.
+  const isNews = group.table && shown.rows.length === 0 && memory.hasRows
   return {
-    body: isEmpty && !isNews ? null : body,
-    rows: changedRows(run, rows, options),
+    body: isEmpty && !isNews ? null : encoded(group.table, shown, columns, options),
+    rows: changedRows(run, shown, options),
     hasValues: hasValues || (memory.hasRows && options.blank !== null),
   }
-}
-
-function columnsOf(
-  run: GroupRun,
-  rows: readonly number[],
-  { memory, evaluation, blank }: AnswerOptions,
-): {
-  metrics: CollectionBody['metrics']
-  gaps: NonNullable<CollectionBody['gaps']>
-  hasValues: boolean
-} {
-  const { group } = run.plan
-  const { seen } = memory.of(run.plan)
-  const result: ReturnType<typeof columnsOf> = { metrics: {}, gaps: {}, hasValues: false }
-  for (const metric of run.plan.metrics) {
-    if (metric.sources.length > 0 && !evaluation.isFresh(metric.sources)) continue
-    const id = metric.slot.name
-    const column = columnOf(metric, run, rows, blank)
-    if (column.hasValues || (blank === null && column.gaps.some(isPassing))) {
-      result.hasValues = true
-      seen.add(id)
-    }
-    if (!seen.has(id)) continue
-    result.metrics[id] = group.table ? column.values : (column.values[0] ?? null)
-    if (column.hasGaps) result.gaps[id] = group.table ? column.gaps : (column.gaps[0] ?? null)
-  }
-  return result
-}
-
-/** A reason that says that the device has the value, though not now. */
-function isPassing(gap: GapReason | null): boolean {
-  return gap !== null && gap !== 'no-such-object'
 }
 
 /** Rows that the group's `where` and at least one metric's own `where` let through. */
@@ -117,31 +85,125 @@ function shownRows(run: GroupRun, { isHeld }: AnswerOptions): number[] {
   return rows
 }
 
-function columnOf(
-  { place, digits }: MetricPlan,
+/** The keys of these rows, as they were where they are the same. */
+function shownKeys({ keys }: GroupRun, rows: readonly number[], memory: GroupMemory): ShownRows {
+  const { shown } = memory
+  const isSame =
+    shown?.of === keys &&
+    shown.rows.length === rows.length &&
+    rows.every((row, i) => row === shown.rows[i])
+  if (isSame) return shown
+  const own = rows.length === keys.length ? keys : rows.map(row => keys[row] ?? '')
+  memory.shown = { of: keys, rows, keys: own, json: Buffer.from(JSON.stringify(own)) }
+  return memory.shown
+}
+
+/** What there is of each metric that was read. */
+function columnsOf(
   run: GroupRun,
   rows: readonly number[],
-  blank: GapReason | null,
-): Column {
-  const column: Column = { values: [], gaps: [], hasGaps: false, hasValues: false }
-  const cells = run.frame.columns[place] ?? NO_CELLS
-  for (const row of rows) {
-    const value = blank ? null : published(cellOf(cells, row), digits)
-    column.values.push(value)
-    column.gaps.push(value === null ? (blank ?? gapOf(cells, row) ?? 'decode') : null)
-    if (value === null) column.hasGaps = true
-    else column.hasValues = true
+  { evaluation, blank }: AnswerOptions,
+): Column[] {
+  const columns: Column[] = []
+  for (const metric of run.plan.metrics) {
+    if (metric.sources.length > 0 && !evaluation.isFresh(metric.sources)) continue
+    const cells = run.frame.columns[metric.place] ?? NO_CELLS
+    columns.push(look(metric, cells, rows, blank !== null))
+  }
+  return columns
+}
+
+function look(metric: MetricPlan, cells: Cells, rows: readonly number[], isBlank: boolean): Column {
+  const column = { metric, cells, hasValues: false, hasGaps: false, isPassing: false }
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0
+    const gap = cells.gaps[row]
+    if (!isBlank && (gap === 0 || gap === GAP_CODE.other)) column.hasValues = true
+    else {
+      column.hasGaps = true
+      if (gapOf(cells, row) !== 'no-such-object') column.isPassing = true
+    }
   }
   return column
 }
 
+/** One for all: an answer is written at once. */
+const json = new JsonBytes()
+
+function encoded(
+  isTable: boolean,
+  { rows, json: rowsJson }: ShownRows,
+  columns: readonly Column[],
+  { reading, tookMs, blank }: AnswerOptions,
+): EncodedCollection {
+  json.clear()
+  json.raw('{"at":')
+  json.number(reading.at)
+  json.raw(',"took":')
+  json.number(Math.max(0, tookMs))
+  json.raw(',"ok":true')
+  if (isTable) {
+    json.raw(',"rows":')
+    json.rawBytes(rowsJson)
+  }
+  json.raw(',"metrics":{')
+  writeColumns(columns, isTable, ({ metric, cells }) => {
+    if (blank === null) writeValues(cells, rows, metric.digits)
+    else for (const _ of rows) json.raw('null,')
+    // Scalars that a condition leaves out.
+    if (rows.length === 0 && !isTable) json.raw('null,')
+  })
+  json.raw('}')
+  const missing = columns.filter(column => column.hasGaps)
+  if (missing.length > 0) {
+    json.raw(',"gaps":{')
+    writeColumns(missing, isTable, ({ cells }) => {
+      for (const row of rows) writeGap(blank ?? gapOf(cells, row))
+    })
+    json.raw('}')
+  }
+  json.raw('}')
+  return new EncodedCollection(json.take())
+}
+
+/** `"in":[1,2],"out":[3,4]`; of scalars `"in":1,"out":3`. Each cell is written with a comma after it. */
+function writeColumns(
+  columns: readonly Column[],
+  isTable: boolean,
+  writeCells: (column: Column) => void,
+): void {
+  for (const [i, column] of columns.entries()) {
+    json.raw(i === 0 ? '"' : ',"')
+    json.raw(column.metric.slot.name)
+    json.raw(isTable ? '":[' : '":')
+    const before = json.size
+    writeCells(column)
+    if (json.size > before) json.back(1)
+    if (isTable) json.raw(']')
+  }
+}
+
 /** Rates are published with 5 significant digits, other fractions without the dust of floats. */
-function published(value: Scalar, digits: number): number | string | null {
-  if (typeof value === 'string') return value.slice(0, textMax)
-  if (typeof value === 'boolean') return Number(value)
-  if (value === null || !Number.isFinite(value)) return null
-  if (digits > 5 && Number.isInteger(value)) return value
-  return rounded(value, digits)
+function writeValues(cells: Cells, rows: readonly number[], digits: number): void {
+  for (let i = 0; i < rows.length; i++) {
+    i = json.numbers(cells.numbers, cells.gaps, rows, i, digits)
+    const row = rows[i]
+    if (row === undefined) return
+    if (cells.gaps[row] !== GAP_CODE.other) json.raw('null,')
+    else {
+      json.value(String(cells.others[row]).slice(0, textMax))
+      json.raw(',')
+    }
+  }
+}
+
+function writeGap(gap: GapReason | undefined): void {
+  if (gap === undefined) json.raw('null,')
+  else {
+    json.raw('"')
+    json.raw(gap)
+    json.raw('",')
+  }
 }
 
 /**
@@ -150,13 +212,12 @@ function published(value: Scalar, digits: number): number | string | null {
  */
 function changedRows(
   run: GroupRun,
-  rows: readonly number[],
+  { rows, keys }: ShownRows,
   { memory, evaluation, reading }: AnswerOptions,
 ): RowsBody | null {
   const { group, metrics, namingSteps } = run.plan
   const own = memory.of(run.plan)
   if (group.hidden && metrics.length === 0) return null
-  const keys = rows.map(row => run.keys[row] ?? '')
   const isSame = own.sentRows !== null && sameTexts(keys, own.sentKeys)
   if (isSame && own.sentNames !== null && own.sentNames === own.named) return null
   evaluation.compute(namingSteps)

@@ -25,12 +25,19 @@ interface Picked {
   types: Uint8Array
   hi: Uint32Array
   lo: Uint32Array
+  /** 1 where a rate takes a wrap for granted. */
+  wrapped: Uint8Array
 }
 
 let scratch: Picked = newPicked(64)
 
 function newPicked(rows: number): Picked {
-  return { types: new Uint8Array(rows), hi: new Uint32Array(rows), lo: new Uint32Array(rows) }
+  return {
+    types: new Uint8Array(rows),
+    hi: new Uint32Array(rows),
+    lo: new Uint32Array(rows),
+    wrapped: new Uint8Array(rows),
+  }
 }
 
 /** Fills a step's cells; those of gap `open` are left. False: it could do nothing. */
@@ -126,23 +133,61 @@ function toNumbers(slot: Slot, rows: number, { gaps, numbers }: Cells): void {
 
 /** As takeRate in ratefield.ts, of counters whose difference can be taken in two halves. */
 function toRates(step: Step, run: GroupRun, cells: Cells, context: ComputeContext): void {
-  const { gaps, served } = cells
   const { slot } = step
   const none = whyNone(step.valueSources, run, context)
-  const rows = run.indexes.length
   if (none !== null) {
     const reason = GAP_NUMBERS[none]
-    for (let row = 0; row < rows; row++) if (gaps[row] === 0) gaps[row] = reason
+    for (let row = 0; row < run.indexes.length; row++) {
+      if (cells.gaps[row] === 0) cells.gaps[row] = reason
+    }
     return
   }
   const column = context.counters(run).column(step.place)
-  const resets = resetsOf(slot, run)
+  takeIncreases(run.indexes.length, cells, column, resetsOf(slot, run), context.atMs)
+  const isBare = slot.scale === 1 && slot.offset === 0 && slot.rate?.max === null
+  for (let row = 0; row < run.indexes.length && !isBare; row++) {
+    if (cells.gaps[row] === 0) believe(slot, run, cells, column, row)
+  }
+}
+
+/** The increase a second of each row's counter, or its gap. */
+function takeIncreases(
+  rows: number,
+  { gaps, numbers, served }: Cells,
+  column: CounterColumn,
+  resets: Cells | null,
+  atMs: number,
+): void {
+  let ms = 0
+  let seconds = 0
   for (let row = 0; row < rows; row++) {
     if (gaps[row] !== 0) continue
-    const gap = increase(column, row, served[row] ?? 0, resets, context.atMs)
-    if (gap === 0) believe(slot, run, cells, column, row)
-    else gaps[row] = gap
+    const passed = atMs - (column.atMs[row] ?? 0)
+    if (passed !== ms) {
+      ms = passed
+      seconds = ms / 1000
+    }
+    const difference = goneOn(column, row, served[row] ?? 0, resets)
+    if (difference >= 0 && ms > 0) {
+      column.hi[row] = scratch.hi[row] ?? 0
+      column.lo[row] = scratch.lo[row] ?? 0
+      column.atMs[row] = atMs
+      scratch.wrapped[row] = 0
+      numbers[row] = difference / seconds
+    } else {
+      gaps[row] = increase(column, row, served[row] ?? 0, resets, atMs)
+      numbers[row] = increased
+    }
   }
+}
+
+/** A counter's increase where nothing is to be said of it, nearly always; else -1. */
+function goneOn(column: CounterColumn, row: number, served: number, resets: Cells | null): number {
+  if (column.flags[row] !== COUNTER.known || column.served[row] !== served) return -1
+  if (scratch.types[row] === RAW_CODE.integer) return -1
+  if (resets !== null && column.resets[row] !== cellOf(resets, row)) return -1
+  const upper = (scratch.hi[row] ?? 0) - (column.hi[row] ?? 0)
+  return upper * 2 ** 32 + ((scratch.lo[row] ?? 0) - (column.lo[row] ?? 0))
 }
 
 function resetsOf({ rate }: Slot, { plan, frame }: GroupRun): Cells | null {
@@ -150,10 +195,10 @@ function resetsOf({ rate }: Slot, { plan, frame }: GroupRun): Cells | null {
   return place === undefined ? null : (frame.columns[place] ?? NO_CELLS)
 }
 
-/** What `increase` found: an increase a second, and whether it takes a wrap for granted. */
-const found = { perSecond: 0, wrapped: false }
+/** What `increase` found. */
+let increased = 0
 
-/** A row's rate into `found`, as rateBetween in rate.ts; the code of its gap, 0: there is a rate. */
+/** A row's rate into `increased`, as rateBetween in rate.ts; the code of its gap, 0: there is a rate. */
 function increase(
   column: CounterColumn,
   row: number,
@@ -169,13 +214,14 @@ function increase(
   const reset = resets === null ? null : cellOf(resets, row)
   const seconds = (atMs - (column.atMs[row] ?? 0)) / 1000
   const difference = (upper - (column.hi[row] ?? 0)) * 2 ** 32 + (lower - (column.lo[row] ?? 0))
-  found.wrapped = difference < 0
-  found.perSecond = (found.wrapped ? difference + 2 ** 32 : difference) / seconds
+  const isBack = difference < 0
+  scratch.wrapped[row] = Number(isBack)
+  increased = (isBack ? difference + 2 ** 32 : difference) / seconds
   let gap = 0
   if (!(flags & COUNTER.known) || column.served[row] !== served) gap = GAP_NUMBERS.first
   else if (flags & COUNTER.restarted || isReset(column.resets[row], reset)) gap = GAP_NUMBERS.reset
   else if (!(seconds > 0)) gap = GAP_NUMBERS.overrun
-  else if (difference < 0 && types[row] !== RAW_CODE.counter32) gap = GAP_NUMBERS.reset
+  else if (isBack && types[row] !== RAW_CODE.counter32) gap = GAP_NUMBERS.reset
   column.flags[row] = COUNTER.known | (flags & (COUNTER.wasOver | COUNTER.boundWrong))
   column.served[row] = served
   column.hi[row] = upper
@@ -195,7 +241,7 @@ function isReset(before: Scalar | undefined, now: Scalar): boolean {
   return before !== undefined && before !== null && now !== null && before !== now
 }
 
-/** Scales the rate that was found, and asks its bound. */
+/** Scales a rate, and asks its bound. */
 function believe(
   slot: Slot,
   run: GroupRun,
@@ -203,7 +249,8 @@ function believe(
   column: CounterColumn,
   row: number,
 ): void {
-  const { perSecond, wrapped } = found
+  const wrapped = scratch.wrapped[row] === 1
+  const perSecond = numbers[row] ?? 0
   const isScaled = slot.scale !== 1 || slot.offset !== 0
   const value = isScaled ? withoutDust(perSecond * slot.scale + slot.offset) : perSecond
   run.frame.row = row

@@ -198,9 +198,14 @@ function read(
 }
 
 /** What a column has of a row. */
-export function valueAt({ table, column }: TableColumn, rows: RowSet, row: number): RawValue {
+export function valueAt(
+  { table, column }: TableColumn,
+  rows: RowSet,
+  row: number,
+): RawValue | undefined {
   const places = rows.placesIn(table.indexes)
-  return rawValue(table, column, places === null ? row : (places[row] ?? -1))
+  const place = places === null ? row : (places[row] ?? -1)
+  return place < 0 ? undefined : rawValue(table, column, place)
 }
 
 /** The outer decoding of a value that is no raw value any more. */

@@ -44,9 +44,11 @@ export class Counters {
   /** Row key → slot → baseline of rows that were not in the last read. */
   private parked = new Map<string, Map<number, Parked>>()
 
-  /** Rows whose baselines are kept. */
+  /** Rows of which there is a baseline. */
   get size(): number {
-    return this.columns.size === 0 ? 0 : this.keys.length + this.parked.size
+    const columns = [...this.columns.values()]
+    const isKnown = (row: number) => columns.some(({ flags }) => flags[row] !== 0)
+    return this.parked.size + this.keys.filter((_, row) => isKnown(row)).length
   }
 
   /** The counters of one field, in the order of the rows. */

@@ -185,8 +185,8 @@ class DeviceEvaluator implements TracingEvaluator {
     memory.hasRows = answer.hasValues
     const isWhole = plan.sources.every(source => !this.memory.columns[source.id]?.isPartial)
     // A device that never answers wholly and always names new rows must not fill the memory.
-    const isFull = memory.counters.size > 2 * plan.group.rowsMax
-    if (isWhole || isFull) memory.counters.forgetGone()
+    const isFull = () => memory.counters.size > 2 * plan.group.rowsMax
+    if (isWhole || isFull()) memory.counters.forgetGone()
     return answer
   }
 

@@ -1,8 +1,9 @@
 // What profiles give to the layers above, as types: a plan (what to read), an evaluator (raw values
 // to metrics) and a page (what to draw). The implementations are plan.ts, evaluator.ts and page.ts.
 
-import type { GoodCollection, RowsMessage } from '../model/collection.ts'
+import type { RowsMessage } from '../model/collection.ts'
 import type { Reading } from '../model/raw.ts'
+import type { EncodedCollection } from './encoded.ts'
 import type { PlanDefinition } from './plan.ts'
 
 /** The groups of a set of profiles, compiled. Pure data and closures; shared by devices of one set. */
@@ -39,7 +40,7 @@ export interface FetchRequest {
 }
 
 export interface Evaluated {
-  collections: { group: string; body: Omit<GoodCollection, 'v' | 'src' | 'boot' | 'seq'> }[]
+  collections: { group: string; body: EncodedCollection }[]
   /** Only groups whose rows, names or labels changed since the last call. */
   rows: { group: string; body: Omit<RowsMessage, 'v' | 'src' | 'boot' | 'seq'> }[]
 }

@@ -35,6 +35,16 @@ interface Standing {
   rows: readonly RowSet[]
 }
 
+/** The rows that an answer shows. */
+export interface ShownRows {
+  /** The keys of all rows. */
+  of: readonly string[]
+  rows: readonly number[]
+  keys: readonly string[]
+  /** `keys` as JSON. */
+  json: Uint8Array
+}
+
 export interface GroupMemory {
   finder: RowFinder
   counters: Counters
@@ -49,6 +59,7 @@ export interface GroupMemory {
   /** Metrics that have had a value here. */
   seen: Set<string>
   hasRows: boolean
+  shown: ShownRows | null
   /** The last rows message, its keys and what its names were made of, to send only changes. */
   sentRows: string | null
   sentKeys: readonly string[]
@@ -92,6 +103,7 @@ export class Memory {
         refreshValues: new Map(),
         seen: new Set(),
         hasRows: false,
+        shown: null,
         sentRows: null,
         sentKeys: [],
         sentNames: null,

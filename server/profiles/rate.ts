@@ -35,8 +35,10 @@ export function rateBetween(previous: CounterSample | undefined, sample: Counter
   if (!(seconds > 0)) return { gap: 'overrun' }
   const difference = minus(sample.value, previous.value)
   if (difference >= 0) return { perSecond: Number(difference) / seconds, wrapped: false }
-  if (!sample.wraps) return { gap: 'reset' }
-  const wrapped = Number(BigInt(difference) + wrap32)
+  const wrapped =
+    typeof difference === 'bigint' ? Number(difference + wrap32) : difference + 2 ** 32
+  // What went back by more than a counter holds was no wrap.
+  if (!sample.wraps || wrapped < 0) return { gap: 'reset' }
   return { perSecond: wrapped / seconds, wrapped: true }
 }
 

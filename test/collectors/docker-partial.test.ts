@@ -9,6 +9,7 @@ import type { Surroundings, Target } from '../../server/collectors/collector.ts'
 import { dockerCollector } from '../../server/collectors/docker.ts'
 import type { GoodCollection } from '../../server/model/collection.ts'
 import { buildCatalogue } from '../../server/profiles/build.ts'
+import { EncodedCollection } from '../../server/profiles/encoded.ts'
 
 const ids = ['a', 'b', 'c'].map(letter => letter.repeat(64))
 
@@ -109,7 +110,7 @@ type Bodies = Awaited<ReturnType<Awaited<ReturnType<typeof open>>['collect']>>
 function containers(collected: Bodies): GoodCollection {
   const body = collected.collections.find(({ group }) => group === 'docker_container')?.body
   if (!body?.ok) throw new Error(JSON.stringify(body))
-  return { v: 1, ...body }
+  return { v: 1, ...(body instanceof EncodedCollection ? body.read() : body) }
 }
 
 t.test('one container whose statistics fail', async t => {

@@ -9,6 +9,7 @@ import type { Collected, Surroundings, Target } from '../../server/collectors/co
 import { dockerCollector } from '../../server/collectors/docker.ts'
 import { Collection, type GoodCollection, RowsMessage } from '../../server/model/collection.ts'
 import { buildCatalogue } from '../../server/profiles/build.ts'
+import { EncodedCollection } from '../../server/profiles/encoded.ts'
 import { checker } from '../../server/validate.ts'
 import { startDockerd } from '../parts/dockerd.ts'
 import { tempDir, until } from '../parts/find.ts'
@@ -55,7 +56,8 @@ function openReader(t: Test, address: string, around: Surroundings) {
 
 function good(collected: Collected, group: string): GoodCollection {
   const body = collected.collections.find(each => each.group === group)?.body
-  const checked = isCollection({ v: 1, ...body })
+  const content = body instanceof EncodedCollection ? body.read() : body
+  const checked = isCollection({ v: 1, ...content })
   if (!checked.ok || !checked.value.ok) throw new Error(`${group}: ${JSON.stringify(body)}`)
   return checked.value
 }

@@ -39,6 +39,8 @@ t.test('exact beyond 2^53', async t => {
   const big = 2n ** 63n
   t.same(rateBetween(sample(big, 0), sample(big + 1n, 1000)), { perSecond: 1, wrapped: false })
   t.same(rateBetween(sample(big + 1n, 0), sample(big, 1000, { wraps: false })), { gap: 'reset' })
+  t.same(rateBetween(sample(big, 0), sample(5, 1000)), { gap: 'reset' }, 'no wrap of 32 bits')
+  t.same(rateBetween(sample(7.5, 0), sample(5, 1000)), { perSecond: 2 ** 32 - 2.5, wrapped: true })
   t.same(rateBetween(sample(1.25, 0), sample(2.5, 1000)), { perSecond: 1.25, wrapped: false })
 })
 
