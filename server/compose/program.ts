@@ -23,6 +23,7 @@ import { announcer, checkOf, identityKeeper, startDeviceFiles } from './devices.
 import { firstAdmin, firstDevice } from './first-start.ts'
 import { openGround, reachable } from './ground.ts'
 import { createLifecycle } from './lifecycle.ts'
+import { observeMaintenance, runMaintenance } from './maintenance.ts'
 import { startLocalAgent, startPolling } from './polling.ts'
 import { connected, startIngest, startLive } from './samples.ts'
 import { healthOf, observe, statusSections } from './telemetry.ts'
@@ -74,6 +75,8 @@ async function startParts(base: Base): Promise<Program> {
   const live = await startLive(base, store)
   await connected(bus, log)
   const ingest = await startIngest({ ...base, bus, store, live, directory })
+  const upkeep = runMaintenance(store.maintenance, () => ingest.stats().queued, log)
+  life.started('maintenance', () => upkeep.close())
 
   const key = await loadMasterKey({
     key: config.secretKey,
@@ -105,6 +108,7 @@ async function startParts(base: Base): Promise<Program> {
   const senders = { poll: polling.sender, agent: agentSender }
   const registry = createRegistry()
   observe(registry, { ingest, poller: polling.poller, senders, bus })
+  observeMaintenance(registry, store.maintenance)
   const auth = createAuth({ users: store.users, audit, throttle: createThrottle() })
   const status = { ingest, poller: polling.poller, senders, bus, files, store }
   const url = await startWeb(base, {
@@ -119,6 +123,7 @@ async function startParts(base: Base): Promise<Program> {
       { title: 'Settings', rows: shownSettings(config, base.env) },
     ],
     health: () => healthOf(status),
+    polling: polling.poller.device,
     metrics: () => registry.metrics(),
     secure: config.tlsCert !== null || config.publicUrl?.startsWith('https://') === true,
     log,

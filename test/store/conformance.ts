@@ -7,6 +7,7 @@ import { openStore } from '../../server/store/open.ts'
 import { tempDir } from '../parts/find.ts'
 import { compactionCases } from './conformance-compaction.ts'
 import { readingCases } from './conformance-reading.ts'
+import { retentionCases } from './conformance-retention.ts'
 import { deviceCases, peopleCases } from './conformance-things.ts'
 import { writingCases } from './conformance-writing.ts'
 import { log, type NewPlace } from './place.ts'
@@ -15,9 +16,14 @@ export function conformance(t: Test, newPlace: NewPlace): void {
   schemaCases(t, newPlace)
   writingCases(t, newPlace)
   readingCases(t, newPlace)
-  compactionCases(t, newPlace)
   deviceCases(t, newPlace)
   peopleCases(t, newPlace)
+}
+
+/** What the maintenance of every store must do: run by the files named *-tending. */
+export function tendingConformance(t: Test, newPlace: NewPlace): void {
+  compactionCases(t, newPlace)
+  retentionCases(t, newPlace)
 }
 
 function schemaCases(t: Test, newPlace: NewPlace): void {

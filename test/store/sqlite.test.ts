@@ -1,34 +1,17 @@
 // The store over SQLite: the conformance suite, a writer that is killed, and files that cannot be used.
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { openStore } from '../../server/store/open.ts'
 import { startPart, tempDir, until } from '../parts/find.ts'
 import { conformance } from './conformance.ts'
-import { log, type Place } from './place.ts'
+import { log } from './place.ts'
 import { collected, config } from './samples.ts'
+import { sqlitePlace } from './sqlite-place.ts'
 
 const WRITER = path.join(import.meta.dirname, 'sqlite-writer.ts')
 
-async function newPlace(t: Test): Promise<Place> {
-  const file = path.join(await tempDir(t), 'pollux.db')
-  return {
-    url: `sqlite:${file}`,
-    async raw(statement) {
-      const database = new DatabaseSync(file, { timeout: 5000 })
-      try {
-        return database
-          .prepare(statement)
-          .all()
-          .map(row => ({ ...row }))
-      } finally {
-        database.close()
-      }
-    },
-  }
-}
-
-conformance(t, newPlace)
+conformance(t, sqlitePlace)
 
 t.test('in memory, for tests', async t => {
   const store = await openStore({ url: 'sqlite::memory:', log })
@@ -60,7 +43,7 @@ async function committed(
 }
 
 t.test('kill -9 of the writing process: all that it called stored is there', async t => {
-  const { url } = await newPlace(t)
+  const { url } = await sqlitePlace(t)
   const part = await startPart(process.execPath, [WRITER, url], async () => true)
   t.teardown(() => part.stop('SIGKILL'))
   const count = () => part.output().match(/^stored/gm)?.length ?? 0
@@ -75,7 +58,7 @@ t.test('kill -9 of the writing process: all that it called stored is there', asy
 })
 
 t.test('a disk that is full: a passing error, and what was stored before is there', async t => {
-  const { url } = await newPlace(t)
+  const { url } = await sqlitePlace(t)
   // A limit on the size of files is the disk that a test can fill (blocks of 512 or 1024 bytes).
   const limited = `ulimit -f 1500; exec "${process.execPath}" "${WRITER}" "${url}"`
   const part = await startPart('sh', ['-c', limited], async () => true)
@@ -91,7 +74,7 @@ t.test('a disk that is full: a passing error, and what was stored before is ther
 })
 
 t.test('a file that another process keeps locked is a passing error', async t => {
-  const { url } = await newPlace(t)
+  const { url } = await sqlitePlace(t)
   const store = await openStore({ url, log })
   t.teardown(() => store.close())
   const other = new DatabaseSync(url.slice('sqlite:'.length))
