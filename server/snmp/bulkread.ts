@@ -7,7 +7,7 @@ import type { ColumnSet } from './columnset.ts'
 import type { WireEngine } from './engine.ts'
 import { type Reply, SnmpRequest } from './exchange.ts'
 import type { Layout } from './layout.ts'
-import { enlarge, type Limits, messageBytesUsual, restrict } from './limits.ts'
+import { enlarge, type Limits, messageBytesMin, messageBytesUsual, restrict } from './limits.ts'
 import { type PduHead, readVarBinds } from './message.ts'
 import { aborted, decodeError } from './problems.ts'
 import { Rows, type RowsEnd } from './rows.ts'
@@ -195,7 +195,10 @@ class BulkRead implements Reply {
     if (outcome !== 'more') return
     if (got < this.#asked) {
       const fits = this.#aroundBytes() + (got + 1) * memory.rowBytes - 1
-      if (fits <= limits.messageBytes) restrict(limits, fits, performance.now())
+      // Every agent can send the least: one that stops before it counts rows, not octets.
+      if (fits >= messageBytesMin && fits <= limits.messageBytes) {
+        restrict(limits, fits, performance.now())
+      }
     } else if (this.#asked === this.#fitting) enlarge(limits, performance.now())
   }
 
