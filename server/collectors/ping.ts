@@ -4,9 +4,14 @@
 import { spawn } from 'node:child_process'
 import { isIP } from 'node:net'
 
-/** Echoes under way at once in this thread, and those that wait for a place. */
+/** Echoes under way at once in this thread. */
 const pingsMax = 4
-const waitingMax = 16
+/**
+ * Starting a process stops this thread for some 10 ms: a site that goes away as a whole must not
+ * stop it for longer. So many may start at once, then one in so many ms.
+ */
+const startsMax = 4
+const startEveryMs = 1000
 /** What ping waits for the answer, s; and when it is ended whatever it does, ms. */
 const answerSeconds = 1
 const pingMsMax = 2000
@@ -17,11 +22,21 @@ export type PingAnswer = 'answers' | 'silent' | 'unknown' | 'busy'
 /** Never rejects. @param address a numeric address that may be polled; of anything else, `unknown` */
 export type Ping = (address: string) => Promise<PingAnswer>
 
-/** @param command another program that takes the same arguments; for tests */
-export function createPing(command = 'ping'): Ping {
+/**
+ * @param command another program that takes the same arguments; for tests
+ * @param now monotonic ms
+ */
+export function createPing(command = 'ping', now: () => number = () => performance.now()): Ping {
   let underWay = 0
   let isAbsent = false
-  const waiting: (() => void)[] = []
+  let starts = startsMax
+  let refilledAt = now()
+
+  const mayStart = (): boolean => {
+    starts = Math.min(startsMax, starts + (now() - refilledAt) / startEveryMs)
+    refilledAt = now()
+    return underWay < pingsMax && starts >= 1
+  }
 
   const echo = (address: string) =>
     new Promise<PingAnswer>(resolve => {
@@ -46,14 +61,8 @@ export function createPing(command = 'ping'): Ping {
 
   return async address => {
     if (isAbsent || isIP(address) === 0) return 'unknown'
-    if (underWay >= pingsMax) {
-      if (waiting.length >= waitingMax) return 'busy'
-      await new Promise<void>(resolve => waiting.push(resolve))
-      if (isAbsent) {
-        waiting.shift()?.()
-        return 'unknown'
-      }
-    }
+    if (!mayStart()) return 'busy'
+    starts--
     underWay++
     try {
       return await echo(address)
@@ -62,7 +71,6 @@ export function createPing(command = 'ping'): Ping {
       return 'unknown'
     } finally {
       underWay--
-      waiting.shift()?.()
     }
   }
 }
