@@ -1,5 +1,5 @@
 // Between the main thread and a poll thread one message costs more than what is in it. So what one
-// turn of an event loop says goes over together.
+// turn of an event loop says, or a few milliseconds of it, goes over together.
 
 import type { EncodedBody, FromThread } from './protocol.ts'
 
@@ -14,7 +14,7 @@ export interface Gatherer<T> {
 
 /**
  * `post` gets what was said since, in order, once `later` lets it.
- * @param later runs its argument at the end of this turn
+ * @param later runs its argument soon, once
  */
 export function createGatherer<T>(
   post: (all: T[]) => void,

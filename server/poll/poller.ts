@@ -17,6 +17,8 @@ import { createSchedule, type ScheduledRead } from './schedule.ts'
 import { urgency } from './slot.ts'
 import { changeBetween, deadlineMsOf, everyMsOf, type Fingerprint, fingerprint } from './targets.ts'
 
+/** Reads that fall due within so long start together: waking up costs more than starting one. */
+const tickMs = 20
 /** The timer fires at least this often, so that a step of the clock is noticed. */
 const sleepMsMax = 1000
 /** A difference between wall clock and monotonic clock that counts as a step. */
@@ -57,6 +59,7 @@ export function createPoller(options: PollerOptions): Poller {
   const reloads = createReloads({ targets: options.targets, apply, log })
   let state: 'new' | 'running' | 'closed' = 'new'
   let timer: NodeJS.Timeout | undefined
+  let tickedAt = Number.NEGATIVE_INFINITY
   let clockOffset = Date.now() - performance.now()
   let closing: Promise<void> | null = null
 
@@ -86,6 +89,7 @@ export function createPoller(options: PollerOptions): Poller {
 
   const tick = () => {
     const now = Date.now()
+    tickedAt = performance.now()
     checkClock(now)
     const due = schedule.take(now)
     for (const { id, at } of due.overruns) {
@@ -104,7 +108,10 @@ export function createPoller(options: PollerOptions): Poller {
     clearTimeout(timer)
     if (state !== 'running') return
     const wakeAt = schedule.wakeAt() ?? Number.POSITIVE_INFINITY
-    timer = setTimeout(tick, Math.min(sleepMsMax, Math.max(0, wakeAt - Date.now())))
+    // Counted from the last tick, as a wait that began anew with each read's end might never end.
+    const restMs = tickedAt + tickMs - performance.now()
+    const waitMs = Math.max(0, restMs, wakeAt - Date.now())
+    timer = setTimeout(tick, Math.min(sleepMsMax, waitMs))
   }
 
   // ── what the threads say ──────────────────────────────────────────────────────────────────────

@@ -20,6 +20,8 @@ import type {
 import { createReading, type DeviceReading } from './reading.ts'
 
 const heartbeatMs = 1000
+/** What was read waits so long for more: a message costs the main thread more than what is in it. */
+const gatherMs = 10
 /** Log messages to the main thread between two heartbeats. */
 const logsPerBeatMax = 20
 
@@ -40,10 +42,13 @@ export function serveThread({ port, init, collectors, buildCatalogue }: ThreadPa
   let logsLeft = logsPerBeatMax
   let logsDropped = 0
 
-  const outbox = createGatherer<FromThread>(messages => {
-    const buffer = intoOneBuffer(messages)
-    port.postMessage(messages, buffer ? [buffer] : [])
-  }, setImmediate)
+  const outbox = createGatherer<FromThread>(
+    messages => {
+      const buffer = intoOneBuffer(messages)
+      port.postMessage(messages, buffer ? [buffer] : [])
+    },
+    flush => setTimeout(flush, gatherMs),
+  )
   const post = (message: FromThread) => outbox.say(message)
 
   const logError = (message: string, device: string | null, error: string) => {
