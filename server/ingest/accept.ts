@@ -1,6 +1,7 @@
 // The one gate: a message becomes an accepted collection, or is refused with a reason of a closed
 // list. Pure; keeps no state, reads no clock, and never throws whatever the payload holds.
 
+import { isUtf8 } from 'node:buffer'
 import { parseDeviceTopic } from '../bus/topics.ts'
 import type {
   Accept,
@@ -121,9 +122,10 @@ function open(
     found.number = numberInText(payload)
     throw new Refusal('too-large', `${payload.length} bytes, at most ${bytesMax}`)
   }
-  const document = parseJson(payload)
+  // RFC 8259, 8.1. Read leniently, two rows whose names differ in wrong bytes alone would be one.
+  const document = isUtf8(payload) ? parseJson(payload) : undefined
   found.number = document === undefined ? numberInText(payload) : numberOf(document)
-  if (document === undefined) throw new Refusal('json', 'the payload is not JSON')
+  if (document === undefined) throw new Refusal('json', 'the payload is not JSON in UTF-8')
   if (!device) throw new Refusal('unknown-device', `no device "${parsed.device.slice(0, 63)}"`)
   return { device, group: parsed.group, document }
 }

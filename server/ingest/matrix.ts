@@ -48,10 +48,14 @@ export function columnsOf(
   return { rows, metrics, gaps }
 }
 
-/** @throws Refusal duplicate-row */
+/**
+ * Half a surrogate pair (JSON can write one) has no UTF-8: two such keys would be stored as one.
+ * @throws Refusal duplicate-row, schema
+ */
 export function uniqueRows(keys: readonly string[]): void {
   const seen = new Set<string>()
   for (const key of keys) {
+    if (!key.isWellFormed()) throw new Refusal('schema', 'a row whose name is no Unicode text')
     if (seen.has(key)) throw new Refusal('duplicate-row', `row "${key.slice(0, 100)}" twice`)
     seen.add(key)
   }

@@ -43,7 +43,7 @@ const Gaps = Type.Unsafe<Gap | Gap[]>({
 const Numbering = {
   src: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$' })),
   boot: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9]{1,32}$' })),
-  seq: Type.Optional(Type.Integer({ minimum: 1 })),
+  seq: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
 }
 
 const Head = {

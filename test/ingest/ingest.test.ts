@@ -17,6 +17,9 @@ import { type Teardown, tempDir, until } from '../parts/find.ts'
 import { device, good, lookup, silent } from './messages.ts'
 import { addDevice, type Door, door, sqlite, unavailable } from './store.ts'
 
+// A machine with other work.
+t.setTimeout(120_000)
+
 interface Rig {
   store: Store
   door: Door
