@@ -111,8 +111,9 @@ export function createTables(engine: WireEngine, options: SessionOptions, limits
     }
     learn(memory, columns, walks)
     const read = tableOfWalks(walks)
-    if (memory.layout === null) return read
-    return { ...read, table: { ...read.table, indexes: memory.layout.indexes } }
+    // The list that stands for these rows: the same array while they are the same.
+    const { indexes } = memory.layout ?? layoutOf(read.table.indexes)
+    return { ...read, table: { ...read.table, indexes } }
   }
 
   return {

@@ -79,9 +79,12 @@ for (const [what, { faults = {}, options = {}, address, lossy = false }] of Obje
     const isV1 = options.credentials?.version === '1'
     const read = { t, agent, session, isV1, lossy }
     await checkScalars(read, 'scalars')
-    await checkTables(read, 'first')
+    const before = await checkTables(read, 'first')
     const { length: first } = agent.requests
-    await checkTables(read, 'again')
+    const again = await checkTables(read, 'again')
+    for (const [name, indexes] of again) {
+      t.equal(indexes, before.get(name), `${name}: the same array while its rows are the same`)
+    }
     if (!lossy) {
       t.ok(
         agent.requests.length <= 2 * first,
@@ -99,8 +102,8 @@ for (const [what, { faults = {}, options = {}, address, lossy = false }] of Obje
     t.comment(`${JSON.stringify(counters)}, dropped ${JSON.stringify(exchange.counters)}`)
     if (!lossy) t.match(counters, { dropped: 0, timeouts: 0, retries: 0 }, 'nothing was dropped')
     // Each answer twice, or the one before it again: all but the very last are counted by now.
-    const again = faults.duplicate === 1 || (faults.late && !faults.drop)
-    if (again) t.ok(refused(exchange) >= agent.requests.length - 1, 'duplicates are counted')
+    const twice = faults.duplicate === 1 || (faults.late && !faults.drop)
+    if (twice) t.ok(refused(exchange) >= agent.requests.length - 1, 'duplicates are counted')
     else if (!lossy) t.equal(refused(exchange), 0)
   })
 }
@@ -128,7 +131,12 @@ async function checkScalars({ t, agent, session, isV1 }: Read, what: string): Pr
   )
 }
 
-async function checkTables({ t, agent, session, isV1 }: Read, what: string): Promise<void> {
+/** Gives each table's rows. */
+async function checkTables(
+  { t, agent, session, isV1 }: Read,
+  what: string,
+): Promise<Map<string, readonly string[]>> {
+  const lists = new Map<string, readonly string[]>()
   for (const [name, columns] of Object.entries(TABLES)) {
     const found = await session.readTable(columns, rowsMax)
     const expected = Object.entries(agent.objects.table(columns)).map(([column, values]) => [
@@ -143,5 +151,7 @@ async function checkTables({ t, agent, session, isV1 }: Read, what: string): Pro
     )
     const rows = new Set(expected.flatMap(([, values]) => Object.keys(values ?? {})))
     t.equal(found.table.indexes.length, rows.size, 'no row twice, and none that is empty')
+    lists.set(name, found.table.indexes)
   }
+  return lists
 }
