@@ -74,7 +74,7 @@ async function startParts(base: Base): Promise<Program> {
   life.started('bus', () => bus.close())
   const live = await startLive(base, store)
   await connected(bus, log)
-  const ingest = await startIngest({ ...base, bus, store, live, directory })
+  const ingest = await startIngest({ ...base, bus, connect, store, live, directory })
   const upkeep = runMaintenance(store.maintenance, () => ingest.stats().queued, log)
   life.started('maintenance', () => upkeep.close())
 

@@ -1,8 +1,10 @@
 // The receiving end of the sample path: live values, ingest, and judge.
 
+import { randomBytes } from 'node:crypto'
 import { createStatusJudge } from '../alarms/status.ts'
 import type { MqttBus } from '../bus/client.ts'
 import type { Bus } from '../bus/contract.ts'
+import type { Config } from '../config.ts'
 import type { Directory } from '../devices/directory.ts'
 import { accept } from '../ingest/accept.ts'
 import type { Ingest } from '../ingest/contract.ts'
@@ -17,7 +19,7 @@ import type { DeviceLookup, KnownDevice } from '../model/accepted.ts'
 import type { Device } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
 import type { Store } from '../store/contract.ts'
-import type { Base } from './base.ts'
+import type { Base, Connect } from './base.ts'
 
 /** A start waits so long for the broker, and then goes on without: parts connect by themselves. */
 const BUS_WAIT_MS_MAX = 5000
@@ -51,22 +53,54 @@ export async function connected(bus: MqttBus, log: Logger): Promise<void> {
 }
 
 export async function startIngest(
-  parts: Base & { bus: Bus; store: Store; live: Live; directory: Directory },
+  parts: Base & { bus: Bus; connect: Connect; store: Store; live: Live; directory: Directory },
 ): Promise<Ingest> {
   const { config, log, life, bus, store, live, directory } = parts
   const devices = deviceLookup(directory)
   const { site } = config
   const gate = acceptOnce(accept)
-  const ingest = createIngest({
-    ...{ bus, site, store, live, devices, consumers: [], log },
-    accept: gate,
-  })
+  const common = { site, store, live, devices, consumers: [], log, accept: gate }
+  const ingest = createIngest(
+    mayBeMany(config)
+      ? { ...common, bus: ownBus(parts), share: await shareOf(store) }
+      : { ...common, bus },
+  )
   await ingest.start()
   life.started('ingest', () => ingest.close())
   const judge = createStatusJudge({ bus, site, devices, store, accept: gate, log })
   await judge.start()
   life.started('judge', () => judge.close())
   return ingest
+}
+
+/** Several processes need all three; one alone is spared the second connection. */
+function mayBeMany({ mqttUrl, databaseUrl, redisUrl }: Config): boolean {
+  return mqttUrl !== null && redisUrl !== null && databaseUrl.startsWith('mysql:')
+}
+
+/** What comes by a shared subscription cannot be told from what judge hears on the same connection. */
+function ownBus({ config, connect, life }: Base & { connect: Connect }): Bus {
+  const root = `pollux/${config.site}`
+  const bus = connect({
+    username: 'ingest',
+    publish: [`${root}/acks/+`],
+    subscribe: [`${root}/devices/#`],
+  })
+  life.started('ingest bus', () => bus.close())
+  return bus
+}
+
+/**
+ * One share for each database: two installations of one site's name on one broker must not take each
+ * other's collections. Where two first starts race, each has its own share until the next start: all is
+ * written twice, and stored once.
+ */
+async function shareOf({ settings }: Store): Promise<string> {
+  const name = 'ingest.share'
+  const known = await settings.get(name)
+  if (known !== null) return known
+  await settings.put(name, `ingest-${randomBytes(6).toString('hex')}`)
+  return (await settings.get(name)) ?? 'ingest'
 }
 
 /** Asked for each message: what a config says is worked out once. */
