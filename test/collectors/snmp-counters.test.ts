@@ -1,5 +1,6 @@
 // Goal: a counter's rate is right, whatever the counter and the device do between two reads, or it is a
 // gap with the right reason: never negative, never a spike, never a silent zero.
+// Longer than most: the table of what counters do is here, beside the device that does it.
 import t from 'tap'
 import { addressPolicy } from '../../server/addresses.ts'
 import type { Collected, Surroundings, Target } from '../../server/collectors/collector.ts'

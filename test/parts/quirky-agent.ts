@@ -1,6 +1,7 @@
 // An SNMP v1/v2c agent over a table of objects: honest, but for the faults of real devices and
 // networks that a test switches on. Its BER is made by hand (hostile-agent.ts), so that a fault of our
 // codec cannot hide in both. hostile-agent.ts answers what a test says; this one answers by itself.
+// Longer than most: what an agent does with a request is read in one piece.
 
 import { createSocket, type Socket } from 'node:dgram'
 import type { Teardown } from './find.ts'

@@ -1,5 +1,6 @@
 // Hostile answers to a request, by kind: framing that lies, values that no type allows, and sound
 // messages that say something else than was asked. The same seed gives the same octets.
+// Longer than most: it is one list of kinds.
 
 import { elements } from '../parts/hostile-agent.ts'
 
