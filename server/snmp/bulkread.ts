@@ -85,7 +85,7 @@ class BulkRead implements Reply {
     this.#options = options
     this.#resolve = resolve
     this.#reject = reject
-    this.#rows = new Rows(set.prefixes, set.absentPrefixes, memory.layout, rowsMax)
+    this.#rows = new Rows(set, memory.layout, rowsMax)
     this.#onAbort = () => {
       if (this.#request) options.engine.take(this.#request)
       this.#finish(() => reject(aborted(signal)))

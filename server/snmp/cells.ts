@@ -25,6 +25,15 @@ function wholeCode(tag: number): number {
   }
 }
 
+/** What is filled, for a loop that fills it without a call for each cell. */
+export interface CellParts {
+  readonly types: Uint8Array
+  readonly hi: Uint32Array
+  readonly lo: Uint32Array
+  /** Cell (column, row) lies at `column * capacity + row`. */
+  readonly capacity: number
+}
+
 export class Cells {
   readonly #columns: number
   #capacity = 0
@@ -34,6 +43,12 @@ export class Cells {
     this.#columns = columns
     this.#capacity = rows
     this.#cells = room(columns * rows)
+  }
+
+  /** As they are until the next `reserve`. */
+  get parts(): CellParts {
+    const { types, hi, lo } = this.#cells
+    return { types, hi, lo, capacity: this.#capacity }
   }
 
   /** Makes room for this row. */

@@ -2,6 +2,7 @@
 // for all devices alike, so that a request is encoded once and sent by thousands of sessions.
 
 import { encodeIndex, encodeOid } from './ber.ts'
+import { type KnownNames, knownNames } from './knownrows.ts'
 import type { Layout } from './layout.ts'
 import { encodePdu } from './message.ts'
 import { type NamePrefix, namePrefix } from './varbinds.ts'
@@ -25,6 +26,7 @@ export class ColumnSet {
   /** The list that was asked for last: devices alike share it. */
   #lastLayout: Layout | null = null
   #lastRequests = new Map<number, Uint8Array>()
+  readonly #knownNames = new WeakMap<Layout, KnownNames | null>()
   readonly #firstRequests = new Map<number, Uint8Array>()
 
   constructor(columns: readonly string[], absent: readonly string[]) {
@@ -34,6 +36,15 @@ export class ColumnSet {
     this.#absentNames = absent.map(encodeOid)
     this.prefixes = this.#names.map(namePrefix)
     this.absentPrefixes = this.#absentNames.map(namePrefix)
+  }
+
+  /** The names of the cells of these rows; null: too many, or too long. */
+  namesOf(layout: Layout): KnownNames | null {
+    const known = this.#knownNames.get(layout)
+    if (known !== undefined) return known
+    const made = knownNames(this.#names, layout)
+    this.#knownNames.set(layout, made)
+    return made
   }
 
   /** GETBULK for the first rows, and for the successors of the absent columns. */

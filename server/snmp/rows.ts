@@ -5,6 +5,8 @@
 import type { RawTable } from '../model/rawtable.ts'
 import { isReadableOid, readSubIds, TAG } from './ber.ts'
 import { Cells } from './cells.ts'
+import type { ColumnSet } from './columnset.ts'
+import { type KnownNames, takeKnownRows, taken } from './knownrows.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { compareOids } from './oid.ts'
 import { type NamePrefix, VarBindReader } from './varbinds.ts'
@@ -45,6 +47,7 @@ export class Rows {
   readonly #absent: readonly NamePrefix[]
   /** The rows of the read before. */
   readonly #known: Layout | null
+  readonly #names: KnownNames | null
   readonly #rowsMax: number
   readonly #cells: Cells
   /** The indexes since they differ from the known ones; null: they do not. */
@@ -62,15 +65,12 @@ export class Rows {
   #indexEnd = 0
   #isKnownRow = false
 
-  constructor(
-    prefixes: readonly NamePrefix[],
-    absent: readonly NamePrefix[],
-    known: Layout | null,
-    rowsMax: number,
-  ) {
+  constructor(set: ColumnSet, known: Layout | null, rowsMax: number) {
+    const { prefixes, absentPrefixes } = set
     this.#prefixes = prefixes
-    this.#absent = absent
+    this.#absent = absentPrefixes
     this.#known = known
+    this.#names = known && set.namesOf(known)
     this.#rowsMax = rowsMax
     this.#indexes = known === null ? [] : null
     this.#cells = new Cells(prefixes.length, known?.indexes.length || rowsFirst)
@@ -102,12 +102,31 @@ export class Rows {
       }
     }
     this.rowsAt = reader.at
+    this.#takeKnown()
     for (;;) {
       this.rowsEnd = reader.at
       const result = this.#takeRow()
       if (result !== null) return result
       this.count++
     }
+  }
+
+  /** Rows that are as they were go the short way. */
+  #takeKnown(): void {
+    if (this.#names === null || this.#indexes !== null || this.#known === null) return
+    const most = Math.min(this.#rowsMax, this.#known.indexes.length)
+    takeKnownRows(
+      reader.view,
+      reader.at,
+      reader.end,
+      this.#names,
+      this.#prefixes.length,
+      this.count,
+      most,
+      this.#cells.parts,
+    )
+    this.count += taken.rows
+    reader.at = taken.at
   }
 
   /** Null: a whole row. */

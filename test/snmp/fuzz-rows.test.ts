@@ -3,11 +3,10 @@
 // and an answer that is not sound counts for nothing.
 import t from 'tap'
 import { rawValue } from '../../server/model/rawtable.ts'
-import { encodeOid } from '../../server/snmp/ber.ts'
+import { columnSetOf } from '../../server/snmp/columnset.ts'
 import { type Layout, layoutOf } from '../../server/snmp/layout.ts'
 import { type PduHead, readPduHead } from '../../server/snmp/message.ts'
 import { Rows } from '../../server/snmp/rows.ts'
-import { namePrefix } from '../../server/snmp/varbinds.ts'
 import { elements, integer, oidValue, tlv } from '../parts/hostile-agent.ts'
 import { seeded } from '../parts/quirky-agent.ts'
 import { createObjects } from '../parts/quirky-objects.ts'
@@ -36,8 +35,7 @@ function answer(columns: readonly string[], rows: number): Buffer {
 
 /** Cells by OID; null: malformed. */
 function read(bytes: Buffer, columns: readonly string[], known: Layout | null): string[] | null {
-  const prefixes = columns.map(column => namePrefix(encodeOid(column)))
-  const rows = new Rows(prefixes, [], known, rowsMax)
+  const rows = new Rows(columnSetOf(columns), known, rowsMax)
   if (rows.take(bytes, head.listAt, head.listEnd) === 'malformed') return null
   const table = rows.table(rows.layout(), columns, null)
   return columns.flatMap((column, c) =>
