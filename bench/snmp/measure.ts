@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import Type, { type Static } from 'typebox'
 import type { SnmpTransport } from '../../server/config.ts'
-import { checker } from '../../server/validate.ts'
+import { checker, parseJson } from '../../server/validate.ts'
 import type { Fleet } from './simulator.ts'
 
 export const Measured = Type.Object({
@@ -57,7 +57,7 @@ export function measure(program: string, job: Job, profileDir: string | null): P
     child.once('error', reject)
     child.once('close', code => {
       const line = text.trim().split('\n').at(-1) ?? ''
-      const checked = code === 0 ? check(JSON.parse(line)) : null
+      const checked = code === 0 ? check(parseJson(line)) : null
       if (checked?.ok) resolve(checked.value)
       else reject(new Error(`${program} ended with ${code}: ${line.slice(0, 500)}`))
     })
