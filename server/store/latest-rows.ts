@@ -8,9 +8,9 @@ import { readLatest } from './latest.ts'
 import { findSeries } from './series.ts'
 
 /** Rows written a second, over a long time. */
-const rowsPerSecond = 100
+const rowsPerSecond = 50
 /** No device more often than this, ms. */
-const roundMsLeast = 60_000
+const roundMsLeast = 300_000
 
 export class LatestRows {
   readonly #database: Database

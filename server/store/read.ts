@@ -88,7 +88,7 @@ async function readStream(
 ): Promise<void> {
   const { from, to } = query
   const slots = new Set(series.map(one => one.slot))
-  const source: Source = { db, streamId, kept, slots, log, damage }
+  const source: Source = { db, streamId, kept, slots, fn, log, damage }
   const visitor = collector(series, query, fn, budget)
   await visitPolls(source, query, visitor)
   for (const segment of segmentsOf(from, to, tierFor(width), await readEdges(db, kept))) {

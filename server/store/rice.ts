@@ -18,7 +18,11 @@ const WHOLE_BITS = 53
 /** Bits handed over at once: the accumulator has 32, of which 7 may still be waiting. */
 const PIECE = 24
 
+/** Residues below this are handled as 32-bit integers, several times as fast. */
+const SMALL = 2 ** 30
+
 let residues = new Float64Array(1024)
+let small = new Int32Array(1024)
 
 export interface Plan {
   order: 0 | 1 | 2
@@ -85,20 +89,16 @@ function residuesOf(values: Float64Array, count: number, order: number, base: nu
 }
 
 /** The parameter that makes these residues shortest, near the one of their mean. */
-function parameterOf(from: number, to: number): number {
+function parameterOf(from: number, to: number, isSmall: boolean): number {
   let sum = 0
   for (let i = from; i < to; i++) sum += residues[i] ?? 0
   const mean = sum / (to - from)
   const guess = Math.min(PARAMETER_MAX, Math.max(0, Math.floor(Math.log2(0.7 * mean + 0.01)) + 1))
+  if (sum === 0) return 0
   let best = 0
   let least = Number.POSITIVE_INFINITY
   for (let k = Math.max(0, guess - 1); k <= Math.min(PARAMETER_MAX, guess + 1); k++) {
-    const unit = 2 ** k
-    let bits = (to - from) * (k + 1)
-    for (let i = from; i < to; i++) {
-      const above = Math.floor((residues[i] ?? 0) / unit)
-      bits += above < UNARY_MAX ? above : UNARY_MAX + WHOLE_BITS - k - 1
-    }
+    const bits = isSmall && k < 31 ? smallBits(from, to, k) : longBits(from, to, k)
     if (bits < least) {
       least = bits
       best = k
@@ -107,28 +107,82 @@ function parameterOf(from: number, to: number): number {
   return best
 }
 
+function smallBits(from: number, to: number, k: number): number {
+  let bits = (to - from) * (k + 1)
+  for (let i = from; i < to; i++) {
+    const above = (small[i] ?? 0) >> k
+    bits += above < UNARY_MAX ? above : UNARY_MAX + WHOLE_BITS - k - 1
+  }
+  return bits
+}
+
+function longBits(from: number, to: number, k: number): number {
+  const unit = 2 ** k
+  let bits = (to - from) * (k + 1)
+  for (let i = from; i < to; i++) {
+    const above = Math.floor((residues[i] ?? 0) / unit)
+    bits += above < UNARY_MAX ? above : UNARY_MAX + WHOLE_BITS - k - 1
+  }
+  return bits
+}
+
 function writeBits(out: ByteWriter, count: number): void {
   const bits = new BitWriter(out)
   for (let from = 0; from < count; from += CHUNK) {
     const to = Math.min(count, from + CHUNK)
     // The longest code has 77 bits.
     out.reserve((to - from) * 10 + 8)
-    const k = parameterOf(from, to)
+    const isSmall = copySmall(from, to)
+    const k = parameterOf(from, to, isSmall)
     bits.put(k, PARAMETER_BITS)
-    const unit = 2 ** k
-    for (let i = from; i < to; i++) {
-      const value = residues[i] ?? 0
-      const above = Math.floor(value / unit)
-      if (above < UNARY_MAX) {
-        bits.put(2 ** (above + 1) - 2, above + 1)
-        bits.putLong(value - above * unit, k)
-      } else {
-        bits.put(2 ** UNARY_MAX - 1, UNARY_MAX)
-        bits.putLong(value, WHOLE_BITS)
-      }
-    }
+    if (isSmall && k <= PIECE) writeSmall(bits, from, to, k)
+    else writeLong(bits, from, to, k)
   }
   bits.end()
+}
+
+/** Copies residues to where they are integers of 32 bits; false: one is too large. */
+function copySmall(from: number, to: number): boolean {
+  if (small.length < residues.length) small = new Int32Array(residues.length)
+  for (let i = from; i < to; i++) {
+    const value = residues[i] ?? 0
+    if (value >= SMALL) return false
+    small[i] = value
+  }
+  return true
+}
+
+function writeSmall(bits: BitWriter, from: number, to: number, k: number): void {
+  const mask = (1 << k) - 1
+  for (let i = from; i < to; i++) {
+    const value = small[i] ?? 0
+    const above = value >> k
+    if (above + 1 + k <= PIECE) {
+      // Unary part and low bits in one piece.
+      bits.put((((1 << (above + 1)) - 2) << k) | (value & mask), above + 1 + k)
+    } else if (above < UNARY_MAX) {
+      bits.put((1 << (above + 1)) - 2, above + 1)
+      bits.put(value & mask, k)
+    } else {
+      bits.put(2 ** UNARY_MAX - 1, UNARY_MAX)
+      bits.putLong(value, WHOLE_BITS)
+    }
+  }
+}
+
+function writeLong(bits: BitWriter, from: number, to: number, k: number): void {
+  const unit = 2 ** k
+  for (let i = from; i < to; i++) {
+    const value = residues[i] ?? 0
+    const above = Math.floor(value / unit)
+    if (above < UNARY_MAX) {
+      bits.put(2 ** (above + 1) - 2, above + 1)
+      bits.putLong(value - above * unit, k)
+    } else {
+      bits.put(2 ** UNARY_MAX - 1, UNARY_MAX)
+      bits.putLong(value, WHOLE_BITS)
+    }
+  }
 }
 
 /** Reads `count` whole numbers into `into`. @throws RangeError for bytes that no writer made */
@@ -235,8 +289,21 @@ class BitReader {
   /** How many ones come before a zero; at `max` ones there is none. */
   unary(max: number): number {
     let ones = 0
-    while (this.get(1) === 1) if (++ones === max) break
-    return ones
+    for (;;) {
+      if (this.#count === 0) {
+        this.#held = this.#reader.byte()
+        this.#count = 8
+      }
+      // Ones at the top of what is held, all at once.
+      const run = Math.min(Math.clz32(~(this.#held << (32 - this.#count))), this.#count, max - ones)
+      ones += run
+      this.#count -= run
+      this.#held &= (1 << this.#count) - 1
+      if (ones === max) return ones
+      if (this.#count === 0) continue
+      this.#count--
+      return ones
+    }
   }
 
   /** The rest of the last byte is zeros. */

@@ -4,6 +4,7 @@
 
 import { ABSENT, GAP_LAST, NUMBER, TEXT } from './codec.ts'
 import { blankColumns, type Column, type Columns } from './columns.ts'
+import type { SampleFunction } from './contract.ts'
 import { getOrInsert } from './maps.ts'
 import { mostFrequent, type Summary } from './summary.ts'
 
@@ -14,6 +15,11 @@ export const COUNT = 3
 export const LAST = 4
 /** Slots of a roll-up for one slot of its stream. */
 export const partsPerSlot = 5
+
+/** The parts that are needed to know one function of many points. */
+export const partsFor = (fn: SampleFunction): number[] => [
+  ...new Set([{ min: MIN, max: MAX, avg: AVG, last: LAST }[fn], COUNT, LAST]),
+]
 
 /** One series' points: a bucket for each width. */
 class Buckets {
@@ -40,7 +46,14 @@ class Buckets {
   }
 
   number(bucket: number, at: number, value: number): void {
-    this.point(bucket, at, { count: 1, avg: value, min: value, max: value, last: value })
+    // Written out: an object for each sample would cost more than the sums.
+    this.count[bucket] = (this.count[bucket] ?? 0) + 1
+    this.sum[bucket] = (this.sum[bucket] ?? 0) + value
+    if (value < (this.min[bucket] ?? 0)) this.min[bucket] = value
+    if (value > (this.max[bucket] ?? 0)) this.max[bucket] = value
+    if (at < (this.lastAt[bucket] ?? 0)) return
+    this.lastAt[bucket] = at
+    this.last[bucket] = value
   }
 
   point(bucket: number, at: number, { count, avg, min, max, last }: Summary): void {
@@ -146,7 +159,7 @@ export class RollUp {
   }
 }
 
-/** The point of one series, given its five columns. */
+/** The point of one series, given its five columns; one that was not read gives 0. */
 export function pointAt(parts: readonly (Column | undefined)[], index: number): Summary {
   const value = (part: number) => parts[part]?.values[index] ?? 0
   return {

@@ -5,10 +5,11 @@ import type { Logger } from '../log.ts'
 import { type Damage, readBlocks, readDue, type StoredBlock } from './blocks.ts'
 import { emptyPoll, type Poll } from './codec.ts'
 import type { Columns } from './columns.ts'
+import type { SampleFunction } from './contract.ts'
 import type { Db } from './database.ts'
 import { slotsPerStreamMax } from './layout.ts'
 import { decodeOrLog, pagePolls } from './polls.ts'
-import { partsPerSlot } from './rollup.ts'
+import { partsFor, partsPerSlot } from './rollup.ts'
 import type { Segment } from './segments.ts'
 import {
   type BlockTable,
@@ -34,6 +35,7 @@ export interface Source {
   kept: RetentionClass
   /** What is wanted; a roll-up has other slots. */
   slots: ReadonlySet<number>
+  fn: SampleFunction
   log: Logger
   damage: Damage
 }
@@ -80,9 +82,7 @@ async function visitRollUps(
   const { width, period } = ROLL_UPS[tier]
   const finer = new Set(await readDue(db, streamId, tier, range))
   const slots = new Set(
-    [...source.slots].flatMap(slot =>
-      Array.from({ length: partsPerSlot }, (_, part) => slot * partsPerSlot + part),
-    ),
+    [...source.slots].flatMap(slot => partsFor(source.fn).map(part => slot * partsPerSlot + part)),
   )
   for await (const row of pages(source, table, range)) {
     if (finer.has(row.t0)) continue

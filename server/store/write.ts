@@ -65,7 +65,10 @@ interface Pending {
   streamId: number
   kept: RetentionClass
   ts: number
-  poll: Poll
+  /** Null: nothing is known of it yet. */
+  poll: Poll | null
+  /** The poll is that of the batch's one collection of this time: not to be changed. */
+  isBorrowed: boolean
   /** Older than something of its device that is in a block. */
   isLate: boolean
   /** Kinds of the cells that a block has of this poll already. */
@@ -184,10 +187,11 @@ function goodParts({ rows, metrics, gaps }: AcceptedCollection, layout: GroupLay
     for (let index = 0; index < values.length; index++) {
       const place = places[index] ?? -1
       if (place < 0) continue
-      const stream = Math.floor(place / slotsPerStreamMax)
+      const stream = (place / slotsPerStreamMax) | 0
       const part = parts[stream] ?? emptyPart(layout.streams[stream])
       parts[stream] = part
-      putValue(part, place % slotsPerStreamMax, values[index] ?? null, reasons?.[index] ?? null)
+      const slot = place - stream * slotsPerStreamMax
+      putValue(part, slot, values[index] ?? null, reasons?.[index] ?? null)
     }
   }
   return parts.filter(part => part !== undefined)
@@ -258,9 +262,9 @@ function blankPending(
   for (const { deviceUid, at, parts } of kept) {
     const isLate = at < (compacted.get(deviceUid) ?? 0)
     for (const { streamId, kept } of parts) {
-      const poll = emptyPoll(slotsPerStreamMax)
-      const fresh = { poll, isLate, inBlock: null, inDatabase: false, changed: false }
-      pending.set(pollKey(streamId, at), { streamId, kept, ts: at, ...fresh })
+      const fresh = { poll: null, isBorrowed: false, inBlock: null, inDatabase: false }
+      const one = { streamId, kept, ts: at, ...fresh, isLate, changed: false }
+      pending.set(pollKey(streamId, at), one)
     }
   }
   return pending
@@ -278,11 +282,12 @@ async function loadPolls(
     const known = pending.get(pollKey(stream_id, ts))
     if (!known) continue
     known.inDatabase = true
+    const poll = emptyPoll(slotsPerStreamMax)
     try {
-      decodePoll(data, known.poll)
+      decodePoll(data, poll)
+      known.poll = poll
     } catch {
       // A damaged row is worth nothing: the collection that comes again replaces it.
-      known.poll = emptyPoll(slotsPerStreamMax)
     }
   }
 }
@@ -296,10 +301,22 @@ async function loadBlocks(
   const late = [...pending.values()].filter(one => one.isLate)
   for (const [known, kinds] of await storedKinds(tx, damage, late)) {
     known.inBlock = kinds
+    const poll = ownPoll(known)
     kinds.forEach((kind, slot) => {
-      if ((known.poll.kinds[slot] ?? ABSENT) < kind) setCell(known.poll, slot, kind)
+      if ((poll.kinds[slot] ?? ABSENT) < kind) setCell(poll, slot, kind)
     })
   }
+}
+
+/** The poll that it will be, to be changed. */
+function ownPoll(one: Pending): Poll {
+  const { poll, isBorrowed } = one
+  if (poll && !isBorrowed) return poll
+  const own = emptyPoll(slotsPerStreamMax)
+  if (poll) mergePoll(own, poll)
+  one.poll = own
+  one.isBorrowed = false
+  return own
 }
 
 function mergeInto(
@@ -311,13 +328,20 @@ function mergeInto(
   for (const { streamId, poll, texts: said } of parts) {
     const into = pending.get(pollKey(streamId, at))
     if (!into) continue
-    const next = { size: poll.size, kinds: poll.kinds, values: poll.values.slice() }
-    for (const [slot, text] of said) {
-      // The first text of a poll stays, so a later one must not reach the log.
-      if ((into.poll.kinds[slot] ?? 0) >= NUMBER) continue
-      setCell(next, slot, TEXT, at - texts.say(streamId, slot, at, text))
+    if (into.poll === null && said.size === 0) {
+      // Nearly every poll: it is the first of its time, and stays as it is.
+      into.poll = poll
+      into.isBorrowed = true
+    } else {
+      const own = ownPoll(into)
+      const next = { size: poll.size, kinds: poll.kinds, values: poll.values.slice() }
+      for (const [slot, text] of said) {
+        // The first text of a poll stays, so a later one must not reach the log.
+        if ((own.kinds[slot] ?? 0) >= NUMBER) continue
+        setCell(next, slot, TEXT, at - texts.say(streamId, slot, at, text))
+      }
+      if (!mergePoll(own, next)) continue
     }
-    if (!mergePoll(into.poll, next)) continue
     into.changed = true
     stored = true
   }
@@ -346,7 +370,9 @@ async function writePolls(tx: Tx, pending: readonly Pending[]): Promise<void> {
 }
 
 /** Without what a block has: a sample is stored once. */
-function newCells({ poll, inBlock }: Pending): Poll {
+function newCells(one: Pending): Poll {
+  const { inBlock } = one
+  const poll = inBlock || !one.poll ? ownPoll(one) : one.poll
   inBlock?.forEach((kind, slot) => {
     const isSame = kind > GAP_LAST || kind === poll.kinds[slot]
     if (kind !== ABSENT && isSame) poll.kinds[slot] = ABSENT
