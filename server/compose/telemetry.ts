@@ -202,7 +202,7 @@ function senderRows(name: string, { ledger, stats }: SpoolingSender): Row[] {
       name: `Spool “${name}”`,
       value:
         diskError ??
-        `${(bytes / 2 ** 20).toFixed(1)} MB in ${count(files)} files${lost > 0 ? `, ${count(lost)} records lost to a damaged disk` : ''}`,
+        `${(bytes / 2 ** 20).toFixed(1)} MB in ${files === 1 ? '1 file' : `${count(files)} files`}${lost > 0 ? `, ${count(lost)} records lost to a damaged disk` : ''}`,
       meaning: 'kept on disk until the database has them',
     },
   ]

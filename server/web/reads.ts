@@ -2,6 +2,7 @@
 // from the plan alone and the rows that the device has.
 
 import { formatDuration } from '../model/duration.ts'
+import { formatSeconds } from '../model/units.ts'
 import type { DevicePolling } from '../poll/contract.ts'
 import { createEvaluator } from '../profiles/evaluator.ts'
 import type { WebContext } from './context.ts'
@@ -43,11 +44,11 @@ export function readsOf(web: WebContext, view: DeviceView): ReadLine[] {
     })
 }
 
-/** `Last read 3.2 s late; a read takes 0.4 s.` */
+/** `Last read 3.21 s late; a read takes 412 ms.` */
 export function paceOf(polling: DevicePolling | null): string {
   if (!polling) return ''
   const { lateMs, readMs, silence } = polling
-  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+  const seconds = (ms: number) => formatSeconds(Math.round(ms) / 1000)
   const parts = [
     ...(lateMs === null
       ? []

@@ -172,7 +172,9 @@ t.test("a hostile device's texts stay text", async t => {
   await page.goto(`${url}/devices/evil`)
   t.match(await page.title(), /<img src=x/, 'the title is text')
   await page.waitForSelector('figure[data-drawn] canvas')
-  await page.evaluate('for (const d of document.querySelectorAll("details")) d.open = true')
+  await page.evaluate(
+    'for (const d of document.querySelectorAll("#device-body details")) d.open = true',
+  )
   await page.waitForSelector('figure[data-drawn] .strip rect')
   const canvas = await page.locator('canvas').first().boundingBox()
   if (canvas) await page.mouse.move(canvas.x + canvas.width * 0.9, canvas.y + 40)

@@ -7,8 +7,11 @@ t.test('what is known of it, and nothing else', async t => {
   const nothing = { lateMs: null, readMs: null, silence: null, thread: 1, nextAt: null }
   t.equal(paceOf(null), '')
   t.equal(paceOf(nothing), '')
-  t.equal(paceOf({ ...nothing, lateMs: 12, readMs: 412 }), 'Last read on time; a read takes 0.4 s.')
-  t.equal(paceOf({ ...nothing, lateMs: 3210 }), 'Last read 3.2 s late.')
+  t.equal(
+    paceOf({ ...nothing, lateMs: 12, readMs: 412 }),
+    'Last read on time; a read takes 412 ms.',
+  )
+  t.equal(paceOf({ ...nothing, lateMs: 3210 }), 'Last read 3.21 s late.')
   const silence = { reason: 'timeout' as const, error: 'no answer' }
   t.match(paceOf({ ...nothing, silence }), /^Now it is only asked whether it answers\.$/)
 })
