@@ -77,12 +77,15 @@ const publish = (collections: number) =>
 
 await publish(DEVICES * 2)
 const serverBefore = database.pid === null ? 0 : await cpuSecondsOf(database.pid)
+const threadBefore = process.threadCpuUsage()
 const { result, cpuSeconds, wallSeconds } = await cpuOf(() => publish(Number(count)))
+const thread = process.threadCpuUsage(threadBefore)
+const mainSeconds = (thread.user + thread.system) / 1e6
 const server = database.pid === null ? 0 : (await cpuSecondsOf(database.pid)) - serverBefore
 const samples = Number(count) * SERIES
 process.stdout.write(
   `${name}: ${result}, ${samples} samples in ${wallSeconds.toFixed(1)} s (${Math.round(samples / wallSeconds)}/s); ` +
-    `CPU ${cpuSeconds.toFixed(2)} s here, ${server.toFixed(2)} s server: ` +
+    `CPU ${cpuSeconds.toFixed(2)} s here (${mainSeconds.toFixed(2)} s main thread), ${server.toFixed(2)} s server: ` +
     `${Math.round(samples / (cpuSeconds + server))} samples per CPU-second\n`,
 )
 await judge.close()

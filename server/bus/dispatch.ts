@@ -4,7 +4,7 @@
 import type { Logger } from '../log.ts'
 import { messageOf } from '../model/errors.ts'
 import type { BusMessage } from './contract.ts'
-import { topicMatches } from './topics.ts'
+import { filterLevels, levelsMatch } from './topics.ts'
 
 /** Messages that may wait for one subscription's handler. */
 const queueMax = 2000
@@ -38,6 +38,7 @@ export interface Dispatcher {
 }
 
 interface Slot extends Subscription {
+  readonly levels: readonly string[]
   handler: Handler
   queue: BusMessage[]
   bytes: number
@@ -133,6 +134,7 @@ export function createDispatcher(options: { handlersMax: number; log: Logger }):
     add(filter, handler) {
       const slot: Slot = {
         filter,
+        levels: filterLevels(filter),
         handler,
         queue: [],
         bytes: 0,
@@ -155,8 +157,9 @@ export function createDispatcher(options: { handlersMax: number; log: Logger }):
     deliver(message) {
       stats.received++
       const waits: Promise<void>[] = []
+      const levels = message.topic.split('/')
       for (const slot of slots) {
-        if (!topicMatches(slot.filter, message.topic)) continue
+        if (!levelsMatch(slot.levels, message.topic, levels)) continue
         if (hasRoom(slot)) enqueue(slot, message)
         else if (slot.shedding) drop(slot)
         else waits.push(waitForRoom(slot, message))

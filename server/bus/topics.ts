@@ -194,8 +194,20 @@ export function mayRetain(topic: string): boolean {
 
 /** Does this filter match the topic (MQTT 3.1.1, 4.7)? Wildcards do not match a leading `$`. */
 export function topicMatches(filter: string, topic: string): boolean {
-  const wanted = unshared(filter).split('/')
-  const levels = topic.split('/')
+  return levelsMatch(filterLevels(filter), topic, topic.split('/'))
+}
+
+/** A filter as `levelsMatch` takes it. */
+export function filterLevels(filter: string): string[] {
+  return unshared(filter).split('/')
+}
+
+/** As `topicMatches`, of which each message needs many: what is split is split once. */
+export function levelsMatch(
+  wanted: readonly string[],
+  topic: string,
+  levels: readonly string[],
+): boolean {
   if (topic.startsWith('$') && (wanted[0] === '+' || wanted[0] === '#')) return false
   for (const [i, level] of wanted.entries()) {
     if (level === '#') return true

@@ -9,7 +9,10 @@ const entriesMax = 10_000
 const bytesMax = 64 * 1024 * 1024
 /** Callers that wait for a place. */
 const waitersMax = 1000
-export const batchMax = 200
+/** Entries that are worth a transaction of their own; those that come during it are written together. */
+export const batchFull = 200
+/** A database page that two entries change is written once, so a larger batch costs less. */
+const batchMax = 1000
 const batchBytesMax = 4 * 1024 * 1024
 
 export interface EntryQueue {
@@ -38,13 +41,15 @@ export function createQueue(most: number = entriesMax): EntryQueue {
   let bytes = 0
   let ended = false
   let wake = () => {}
+  /** Nobody waits for fewer. */
+  let wakeAt = 1
 
   const isFull = () => unsettled.size >= most || bytes >= bytesMax
   const push = (entry: Entry) => {
     queue.push(entry)
     unsettled.add(entry)
     bytes += entry.bytes
-    wake()
+    if (queue.length >= wakeAt) wake()
   }
   const wakened = (ms: number | undefined) =>
     new Promise<void>(resolve => {
@@ -86,6 +91,7 @@ export function createQueue(most: number = entriesMax): EntryQueue {
     },
     async fill(length, ms) {
       const over = ms === undefined ? null : performance.now() + ms
+      wakeAt = length
       while (queue.length < length && !ended) {
         const rest = over === null ? undefined : over - performance.now()
         if (rest !== undefined && rest <= 0) return

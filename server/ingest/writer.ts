@@ -6,7 +6,7 @@ import type { Logger } from '../log.ts'
 import { messageOf } from '../model/errors.ts'
 import type { SampleStore } from '../store/contract.ts'
 import { type BatchResult, type Entry, type EntryOutcome, writeBatch } from './batch.ts'
-import { batchMax, createQueue } from './queue.ts'
+import { batchFull, createQueue } from './queue.ts'
 
 /** A batch is written when it is full, or this long after its first entry, ms. */
 const batchMs = 200
@@ -87,7 +87,7 @@ export function createWriter({
   const run = async () => {
     while (!closed) {
       await queue.fill(1)
-      if (state.failures === 0) await queue.fill(batchMax, batchMs)
+      if (state.failures === 0) await queue.fill(batchFull, batchMs)
       if (queue.size === 0 && closing.signal.aborted) return
       await attempt()
       await pause()

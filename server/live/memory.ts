@@ -33,6 +33,12 @@ export function createMemoryLive(options: { devicesMax?: number } = {}): MemoryL
   const listeners = new Map<number | 'all', Set<Listener>>()
   const counts = { evicted: 0, ignored: 0, listenerErrors: 0 }
 
+  const evict = () => {
+    const [oldest] = devices.keys()
+    if (oldest === undefined) return
+    devices.delete(oldest)
+    counts.evicted++
+  }
   const take = (collection: AcceptedCollection): boolean => {
     const { deviceUid, group } = collection
     const groups = devices.get(deviceUid) ?? new Map<string, GroupColumns>()
@@ -42,11 +48,7 @@ export function createMemoryLive(options: { devicesMax?: number } = {}): MemoryL
     groups.set(group, columns)
     devices.delete(deviceUid)
     devices.set(deviceUid, groups)
-    const [oldest] = devices.keys()
-    if (devices.size > most && oldest !== undefined) {
-      devices.delete(oldest)
-      counts.evicted++
-    }
+    if (devices.size > most) evict()
     return true
   }
   const tell = (collection: AcceptedCollection) => {

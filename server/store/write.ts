@@ -1,6 +1,7 @@
 // Writes batches of collections: finds or registers the series, then stores the polls of the whole
 // batch in one transaction. What is stored already is not stored again.
 
+import { setImmediate as breath } from 'node:timers/promises'
 import type { AcceptedCollection } from '../model/accepted.ts'
 import type { Value } from '../model/collection.ts'
 import { GAP_NUMBERS, type GapReason } from '../model/gap.ts'
@@ -37,6 +38,11 @@ import { insertPolls, pollKey, readPolls } from './polls.ts'
 import { registerSeries } from './register.ts'
 import { type TextCache, TextWriter } from './texts.ts'
 import type { RetentionClass } from './tiers.ts'
+
+/** Collections that are prepared before the event loop has its turn: some ms of work. */
+const breathEvery = 100
+/** Polls that are encoded before they are handed over. */
+const rowsPerStatement = 256
 
 export interface WriteCaches {
   layouts: LayoutCache
@@ -117,7 +123,8 @@ async function prepareBatch(
     known.set(key, layout)
   }
   const prepared: (Prepared | { refused: string })[] = []
-  for (const collection of batch) {
+  for (const [i, collection] of batch.entries()) {
+    if (i % breathEvery === breathEvery - 1) await breath()
     const key = groupKey(collection)
     if (collection.at < edges.of(known.get(key)?.streams[0]?.kept ?? 'default')) {
       prepared.push({ refused: 'too-old' })
@@ -353,12 +360,15 @@ async function writePolls(tx: Tx, pending: readonly Pending[]): Promise<void> {
   const changed = pending
     .filter(one => one.changed)
     .sort((a, b) => a.streamId - b.streamId || a.ts - b.ts)
-  const rows = changed
-    .filter(one => !one.inDatabase)
-    .map(one => ({ stream_id: one.streamId, ts: one.ts, data: encodePoll(newCells(one)) }))
-  // A plain INSERT: if another process stored a part of the same poll meanwhile, the transaction
-  // runs again and merges; ON DUPLICATE KEY UPDATE ts=ts would lose ours and call it stored.
-  await insertPolls(tx, rows)
+  const fresh = changed.filter(one => !one.inDatabase)
+  for (let from = 0; from < fresh.length; from += rowsPerStatement) {
+    const rows = fresh
+      .slice(from, from + rowsPerStatement)
+      .map(one => ({ stream_id: one.streamId, ts: one.ts, data: encodePoll(newCells(one)) }))
+    // A plain INSERT: if another process stored a part of the same poll meanwhile, the transaction
+    // runs again and merges; ON DUPLICATE KEY UPDATE ts=ts would lose ours and call it stored.
+    await insertPolls(tx, rows)
+  }
   for (const one of changed.filter(one => one.inDatabase)) {
     await tx
       .updateTable('poll')
