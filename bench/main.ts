@@ -6,11 +6,18 @@ import path from 'node:path'
 import { benchSnmp } from './snmp/main.ts'
 
 /** Benchmarks that are a program of their own. */
-const PROGRAMS: Record<string, string> = { store: 'store.ts', evaluate: 'evaluate.ts' }
+const PROGRAMS: Record<string, string> = {
+  store: 'store.ts',
+  ingest: 'ingest/main.ts',
+  failures: 'ingest/failures.ts',
+  evaluate: 'evaluate.ts',
+}
 
 const USAGE = `npm run bench -- WHAT [options]
   snmp      devices polled per CPU-second: engine, poll role, and others (--help says more)
   store     samples written and charts read: [sqlite|mariadb] [batches]
+  ingest    from an MQTT message to a committed row: [sqlite|mariadb] [collections]
+  failures  broker, database, ingest or disk gone under load: sent, stored, lost [--quick]
   evaluate  from a raw read to the JSON of its collections
 `
 
