@@ -3,7 +3,13 @@
 
 import Type from 'typebox'
 import type { DeviceStatus } from '../../model/collection.ts'
-import type { Device, DeviceConfig, DeviceIdentity, DeviceSource } from '../../model/device.ts'
+import type {
+  Device,
+  DeviceConfig,
+  DeviceIdentity,
+  DeviceSource,
+  DeviceTuning,
+} from '../../model/device.ts'
 import { AppError } from '../../model/errors.ts'
 import type { WebContext } from '../context.ts'
 import { closed } from './call.ts'
@@ -17,6 +23,8 @@ interface Added {
   source: DeviceSource
   status: DeviceStatus
   identity: DeviceIdentity | null
+  /** How it is asked, learned from its answers; what is fixed stands under `tuning`. */
+  learned: DeviceTuning | null
   /** Unix ms, as all times. */
   createdAt: number
   updatedAt: number
@@ -29,6 +37,7 @@ const ADDED: ReadonlySet<string> = new Set([
   'source',
   'status',
   'identity',
+  'learned',
   'createdAt',
   'updatedAt',
 ] satisfies (keyof Added)[])
@@ -37,10 +46,12 @@ const ADDED: ReadonlySet<string> = new Set([
 const NOT_JUDGED = { state: 'unknown', reason: null } as const
 
 export function deviceAnswer(web: WebContext, device: Device): DeviceAnswer {
-  const { config, version, source, identity, createdAt, updatedAt } = device
+  const { config, version, source, identity, tuning: learned } = device
+  const { createdAt, updatedAt } = device
   const { id, name, kind, ...rest } = config
   const status = web.devices.status(id) ?? { ...NOT_JUDGED, since: updatedAt }
-  return { id, name, kind, ...rest, version, source, status, identity, createdAt, updatedAt }
+  const added = { version, source, status, identity, learned, createdAt, updatedAt }
+  return { id, name, kind, ...rest, ...added }
 }
 
 /**
