@@ -4,11 +4,13 @@
 
 import mqtt from 'mqtt'
 import { ackTopic, rowsFilter, samplesFilter } from '../../server/bus/topics.ts'
+import { endWithParent } from './measure.ts'
 
 /** As ingest has them: its transaction takes so many messages, or waits so long. */
 const batchMax = 200
 const waitMs = 20
 
+endWithParent()
 const [url = '', username = '', password = '', site = ''] = process.argv.slice(2)
 const client = await mqtt.connectAsync(url, { username, password })
 /** The numbers stand in front of the body. */

@@ -7,12 +7,14 @@ import { createSocket, type Socket } from 'node:dgram'
 import { answerTo, type Objects, sortedEntries } from '../network/agent.ts'
 import { addInterfaces, addSystem, type Interface } from '../network/objects.ts'
 import { COMMUNITY, fleetAddress, PORTS } from './fleet-facts.ts'
+import { endWithParent } from './measure.ts'
 
 /** Distinct requests whose answers are kept. */
 const answersMax = 5000
 const stepMs = 1000
 const receiveBufferBytes = 4 * 1024 * 1024
 
+endWithParent()
 const [devices, port] = process.argv.slice(2).map(Number)
 if (!devices || !port) throw new Error('usage: fleet.ts DEVICES PORT')
 

@@ -26,6 +26,7 @@ const USAGE = `npm run bench -- snmp [options]
   --only PARTS     of ${PARTS.join(',')} (all)
   --security LIST  v2c,v3 (both)
   --transport LIST dgram,batched (both)
+  --threads N      poll threads of the role (as many as it starts by itself)
   --own            our own simulator, where fleet.c could be had
   --cpu-prof DIR   write CPU profiles of all threads of the measured programs
 POLLUX_BENCH_FLEET names the source of fleet.c.
@@ -40,6 +41,7 @@ export async function benchSnmp(args: string[]): Promise<void> {
       only: { type: 'string', default: PARTS.join(',') },
       security: { type: 'string', default: 'v2c,v3' },
       transport: { type: 'string', default: 'dgram,batched' },
+      threads: { type: 'string' },
       own: { type: 'boolean', default: false },
       'cpu-prof': { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -50,6 +52,13 @@ export async function benchSnmp(args: string[]): Promise<void> {
   if (profileDir) await mkdir(profileDir, { recursive: true })
   const ends: (() => unknown)[] = []
   const t: Teardown = { teardown: end => ends.unshift(end) }
+  const end = async () => {
+    for (const one of ends.splice(0)) await one()
+  }
+  const stop = () => void end().finally(() => process.exit(1))
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, stop)
+  // Whoever read what we print is gone.
+  process.stdout.once('error', stop)
   try {
     await all(t, {
       devices: Number(values.devices),
@@ -57,11 +66,12 @@ export async function benchSnmp(args: string[]): Promise<void> {
       parts: new Set(values.only.split(',')),
       securities: values.security.split(',').filter(s => s === 'v2c' || s === 'v3'),
       transports: values.transport.split(',').filter(s => s === 'dgram' || s === 'batched'),
+      threads: values.threads === undefined ? null : Number(values.threads),
       own: values.own,
       profileDir,
     })
   } finally {
-    for (const end of ends) await end()
+    await end()
   }
 }
 
@@ -71,6 +81,7 @@ interface Wanted {
   parts: ReadonlySet<string>
   securities: readonly Security[]
   transports: readonly SnmpTransport[]
+  threads: number | null
   own: boolean
   profileDir: string | null
 }
@@ -99,7 +110,7 @@ async function all(t: Teardown, wanted: Wanted): Promise<void> {
 }
 
 async function ours(t: Teardown, wanted: Wanted, job: Job): Promise<void> {
-  const { parts, profileDir } = wanted
+  const { parts, profileDir, threads } = wanted
   const kind = `${job.security} ${job.transport}`
   if (parts.has('engine')) {
     await row(`engine ${kind}`, () => measure('engine.ts', job, profileDir))
@@ -108,7 +119,7 @@ async function ours(t: Teardown, wanted: Wanted, job: Job): Promise<void> {
   if (!(await which('mosquitto'))) return say('(poll role left out: no Mosquitto here)')
   const role = async (every: string | null, warmSeconds: number) => {
     const receivers = await startReceivers(t)
-    const roleJob: RoleJob = { ...job, ...receivers, every, warmSeconds, given: false }
+    const roleJob: RoleJob = { ...job, ...receivers, every, warmSeconds, given: false, threads }
     return measure('role.ts', roleJob, profileDir)
   }
   if (parts.has('role')) await row(`poll role ${kind}, flat out`, () => role(null, 3))
@@ -123,6 +134,7 @@ async function withoutReading(t: Teardown, wanted: Wanted, fleet: Fleet): Promis
     const roleJob: RoleJob = {
       ...{ fleet, security: 'v2c', transport: 'dgram', seconds: wanted.seconds },
       ...{ ...(await startReceivers(t)), every: null, warmSeconds: 3, given: true },
+      threads: wanted.threads,
     }
     return measure('role.ts', roleJob, wanted.profileDir)
   })
@@ -149,7 +161,7 @@ async function startReceivers(t: Teardown): Promise<Pick<RoleJob, 'broker' | 'di
   const { username: user, password } = USER
   const file = path.join(import.meta.dirname, 'acker.ts')
   const acker = spawn(process.execPath, [file, url, user, password, SITE], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
   t.teardown(() => void acker.kill('SIGKILL'))
   await new Promise(resolve => acker.stdout.once('data', resolve))
@@ -158,15 +170,29 @@ async function startReceivers(t: Teardown): Promise<Pick<RoleJob, 'broker' | 'di
 
 async function row(name: string, run: () => Promise<Measured>): Promise<void> {
   try {
-    const { polls, lost, cpuSeconds, wallSeconds, rssMb, note } = await run()
+    const measured = await run()
+    const { polls, lost, cpuSeconds, wallSeconds, rssMb, note } = measured
     const rate = polls / cpuSeconds
     const remark = `${(polls / wallSeconds).toFixed(0)}/s wall${note ? `; ${note}` : ''}`
     const rss = rssMb > 0 ? rssMb.toFixed(0) : '-'
     say(line(name, rate.toFixed(0), (rate * VARBINDS).toFixed(0), rss, `${lost}`, remark))
+    const { threads, startCpuSeconds } = measured
+    const us = (seconds: number) => `${((1e6 * seconds) / polls).toFixed(0)} us`
+    if (threads) {
+      const each = Object.entries(threads).map(([name, seconds]) => `${name} ${us(seconds)}`)
+      say(`${INDENT}CPU a poll: ${us(cpuSeconds)}; ${each.join(', ')}`)
+    }
+    if (startCpuSeconds) {
+      say(
+        `${INDENT}its start and warming up, not in the above: ${startCpuSeconds.toFixed(1)} CPU-s`,
+      )
+    }
   } catch (error) {
     say(line(name, 'failed', '', '', '', error instanceof Error ? error.message : `${error}`))
   }
 }
+
+const INDENT = ' '.repeat(4)
 
 function line(name: string, rate: string, values: string, rss: string, lost: string, note: string) {
   const cells = [rate.padStart(13), values.padStart(14), rss.padStart(6), lost.padStart(5)]

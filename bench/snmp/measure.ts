@@ -2,7 +2,7 @@
 // options as JSON in its first argument and prints one line of JSON.
 
 import { spawn } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import Type, { type Static } from 'typebox'
 import type { SnmpTransport } from '../../server/config.ts'
@@ -19,6 +19,10 @@ export const Measured = Type.Object({
   /** Resident memory at the end, MB. */
   rssMb: Type.Number(),
   note: Type.Optional(Type.String()),
+  /** CPU seconds of all that came before: modules, finding out who answers, warming up. */
+  startCpuSeconds: Type.Optional(Type.Number()),
+  /** Of `cpuSeconds`, those of the threads that have names of their own. */
+  threads: Type.Optional(Type.Record(Type.String(), Type.Number())),
 })
 export type Measured = Static<typeof Measured>
 
@@ -33,9 +37,17 @@ export interface Job {
   seconds: number
 }
 
-/** Options of a measured program, as `measure` gave them. */
+/** Options of a measured program, as `measure` gave them. It ends when its parent does. */
 export function jobOf<T extends Job>(): T {
+  endWithParent()
   return JSON.parse(process.argv[2] ?? '{}')
+}
+
+/** Our standard input is a pipe of the parent: it closes however the parent ends. */
+export function endWithParent(): void {
+  process.stdin.once('close', () => process.exit(1))
+  process.stdin.resume()
+  process.stdin.unref()
 }
 
 export function report(measured: Measured): void {
@@ -47,7 +59,7 @@ export function measure(program: string, job: Job, profileDir: string | null): P
   const profiling = profileDir ? ['--cpu-prof', `--cpu-prof-dir=${profileDir}`] : []
   const file = path.join(import.meta.dirname, program)
   const child = spawn(process.execPath, [...profiling, file, JSON.stringify(job)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => {
@@ -84,15 +96,31 @@ export const rssMb = (): number => process.memoryUsage.rss() / 2 ** 20
 /** Clock ticks a second of /proc/PID/stat: Linux has always told user space 100. */
 const ticksPerSecond = 100
 
+/** CPU seconds of each thread of this process, by its name; several of one name are summed. */
+export async function cpuSecondsByThread(): Promise<Record<string, number>> {
+  const sums: Record<string, number> = {}
+  for (const task of await readdir('/proc/self/task')) {
+    const text = await readFile(`/proc/self/task/${task}/stat`, 'utf8').catch(() => null)
+    if (text === null) continue
+    const name = text.slice(text.indexOf('(') + 1, text.lastIndexOf(')'))
+    sums[name] = (sums[name] ?? 0) + cpuSecondsIn(text, 'own')
+  }
+  return sums
+}
+
 /** CPU seconds of another process, or (`children`) of those that this one started and that ended. */
 export async function cpuSecondsOf(pid: number | 'children'): Promise<number> {
   const text = await readFile(`/proc/${pid === 'children' ? 'self' : pid}/stat`, 'utf8')
+  return cpuSecondsIn(text, pid === 'children' ? 'children' : 'own')
+}
+
+function cpuSecondsIn(text: string, whose: 'own' | 'children'): number {
   // After the name in brackets, which may hold anything, come the fields from the third on (proc(5)).
   const fields = text
     .slice(text.lastIndexOf(')') + 2)
     .split(' ')
     .map(Number)
-  const [user = 0, system = 0] = pid === 'children' ? fields.slice(13, 15) : fields.slice(11, 13)
+  const [user = 0, system = 0] = whose === 'children' ? fields.slice(13, 15) : fields.slice(11, 13)
   return (user + system) / ticksPerSecond
 }
 

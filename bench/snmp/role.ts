@@ -14,7 +14,7 @@ import { createPoller } from '../../server/poll/poller.ts'
 import { buildCatalogue } from '../../server/profiles/build.ts'
 import { loadSources } from '../../server/profiles/load.ts'
 import { COMMUNITY, fleetAddress, V3 } from './fleet-facts.ts'
-import { cpuOf, type Job, jobOf, report, rssMb } from './measure.ts'
+import { cpuOf, cpuSecondsByThread, type Job, jobOf, report, rssMb } from './measure.ts'
 
 export interface RoleJob extends Job {
   broker: { url: string; user: string; password: string; site: string }
@@ -23,12 +23,16 @@ export interface RoleJob extends Job {
   every: string | null
   /** True: devices that answer at once, so that all but the reading is measured. */
   given: boolean
-  /** From the second read of all to the measuring. */
+  /** From the second read of all to the measuring, at least. */
   warmSeconds: number
+  /** Poll threads; null: as many as the pool starts. */
+  threads: number | null
 }
 
 /** For all devices to be read twice, before measuring begins all the same. */
 const warmMsMax = 180_000
+/** Threads are started one by one as they are found too busy: none for so long, and all are there. */
+const steadyMs = 15_000
 /** Messages that may wait in the spool before flat-out polling holds back. */
 const waitingMax = 500
 
@@ -65,6 +69,7 @@ const poller = createPoller({
     if (job.every === null && parts.channel === 'samples') resting.push(parts.device)
   },
   onReceipt: () => {},
+  ...(job.threads === null ? {} : { threadsMin: job.threads, threadsMax: job.threads }),
   ...(job.given ? { workerUrl: new URL('./given-worker.ts', import.meta.url) } : {}),
   log,
 })
@@ -102,18 +107,36 @@ if (job.every === null) {
 }
 /** Every device was identified, read, and read again. */
 const warm = () => poller.stats().reads.good >= 2 * fleet.devices
-for (const until = performance.now() + warmMsMax; !warm() && performance.now() < until; )
-  await delay(100)
+const until = performance.now() + warmMsMax
+while (!warm() && performance.now() < until) await delay(100)
 await delay(job.warmSeconds * 1000)
+if (job.threads === null) await steady()
+/** So that no thread's start is measured as the cost of polls. */
+async function steady(): Promise<void> {
+  let count = 0
+  for (let since = 0; performance.now() - since < steadyMs && performance.now() < until; ) {
+    const now = poller.stats().threads.length
+    if (now !== count) since = performance.now()
+    count = now
+    await delay(100)
+  }
+}
+const { user, system } = process.cpuUsage()
+const threadsBefore = await cpuSecondsByThread()
 const before = { ...poller.stats().reads, dropped: sender.ledger.dropped }
 const { cpuSeconds, wallSeconds } = await cpuOf(() => delay(job.seconds * 1000))
 const after = { ...poller.stats().reads, dropped: sender.ledger.dropped }
+const threadsAfter = await cpuSecondsByThread()
 const { lateness, threads } = poller.stats()
 const { waiting, refused } = sender.ledger
 report({
   polls: after.good - before.good,
   lost: after.failed - before.failed + after.dropped - before.dropped + refused,
   ...{ cpuSeconds, wallSeconds, rssMb: rssMb() },
+  startCpuSeconds: (user + system) / 1e6,
+  threads: Object.fromEntries(
+    Object.entries(threadsAfter).map(([name, cpu]) => [name, cpu - (threadsBefore[name] ?? 0)]),
+  ),
   note: `${threads.length} threads, ${waiting} waiting, late ${JSON.stringify(lateness)}`,
 })
 process.exit(0)

@@ -67,7 +67,7 @@ export async function startFleet(
         process.execPath,
         [path.join(import.meta.dirname, 'fleet.ts'), `${devices}`, `${port}`],
         {
-          stdio: ['ignore', 'pipe', 'inherit'],
+          stdio: ['pipe', 'pipe', 'inherit'],
         },
       )
   t.teardown(() => stop(child))
