@@ -13,7 +13,7 @@
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { NUMBER, slotsMax, TEXT } from './codec.ts'
-import { type Column, type Columns, newColumn } from './columns.ts'
+import type { Column, Columns } from './columns.ts'
 import { readNumbers, writeNumbers } from './numbers.ts'
 import { planWholes, readWholes, writeWholes } from './rice.ts'
 
@@ -154,7 +154,7 @@ function pick({ kinds, values }: Column, times: number, kind: number): number {
 }
 
 /**
- * The columns of a block.
+ * The columns of a block; not to be changed, as those of one pattern share their kinds.
  * @param wanted slots that are read; null: all
  * @throws RangeError for bytes that no encoder made, or a format of a newer version
  */
@@ -169,10 +169,18 @@ export function decodeBlock(
   const texts = readTexts(reader)
   const slots: (Column | undefined)[] = []
   const count = reader.varint(slotsMax)
+  // Cut from one piece: that spares the garbage collector.
+  const room = new Float64Array(times.length * Math.min(count, wanted?.size ?? count))
+  let used = 0
   for (let slot = 0; slot < count; slot++) {
     const column = reader.take(reader.varint(bodyMax))
-    const isWanted = column.length > 0 && (!wanted || wanted.has(slot))
-    slots.push(isWanted ? readColumn(new ByteReader(column), patterns, texts.length) : undefined)
+    if (column.length === 0 || (wanted && !wanted.has(slot))) {
+      slots.push(undefined)
+      continue
+    }
+    const values = room.subarray(used, used + times.length)
+    used += times.length
+    slots.push(readColumn(new ByteReader(column), patterns, texts.length, values))
   }
   if (reader.at !== reader.end) throw new RangeError('a block with bytes left over')
   return { times, slots, texts }
@@ -241,11 +249,15 @@ function readTexts(reader: ByteReader): string[] {
   return texts
 }
 
-function readColumn(reader: ByteReader, patterns: readonly Uint8Array[], texts: number): Column {
+function readColumn(
+  reader: ByteReader,
+  patterns: readonly Uint8Array[],
+  texts: number,
+  values: Float64Array,
+): Column {
   const kinds = patterns[reader.varint()]
   if (!kinds) throw new RangeError('a column without a pattern')
-  const column = newColumn(kinds.length)
-  column.kinds.set(kinds)
+  const column = { kinds, values }
   let count = 0
   let said = 0
   for (const kind of kinds) {

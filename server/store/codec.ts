@@ -214,6 +214,12 @@ export function decodePoll(bytes: Uint8Array, into: Poll, wanted: number = slots
     throw new RangeError('a poll with bytes left over')
 }
 
+/** How many slots the bytes of a poll say that it has; damaged ones give any number up to `slotsMax`. */
+export function slotsOf(bytes: Uint8Array): number {
+  const [low = 0, high = 0] = bytes.subarray(1, 3)
+  return Math.min(slotsMax, low < 128 ? low : (low & 127) + high * 128)
+}
+
 function open(bytes: Uint8Array): Cursor {
   const end = bytes.length - CRC_BYTES
   if (end < 2 || bytes[0] !== VERSION) throw new RangeError('not the bytes of a poll')

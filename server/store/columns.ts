@@ -16,22 +16,18 @@ export interface Columns {
   texts: string[]
 }
 
-/** One poll on its way into columns; a TEXT cell's value is an index of the columns' texts. */
-export interface TimedPoll {
-  at: number
-  poll: Poll
-}
-
 export const emptyColumns = (): Columns => ({ times: new Float64Array(0), slots: [], texts: [] })
 
-export const newColumn = (count: number): Column => ({
-  kinds: new Uint8Array(count),
-  values: new Float64Array(count),
-})
-
-/** Columns of `times` without any cell yet. */
+/** Columns of `times` without any cell yet, cut from one piece: that spares the garbage collector. */
 export function blankColumns(times: Float64Array, slots: number): Columns {
-  return { times, slots: Array.from({ length: slots }, () => newColumn(times.length)), texts: [] }
+  const count = times.length
+  const kinds = new Uint8Array(slots * count)
+  const values = new Float64Array(slots * count)
+  const cut = (_: unknown, slot: number): Column => ({
+    kinds: kinds.subarray(slot * count, (slot + 1) * count),
+    values: values.subarray(slot * count, (slot + 1) * count),
+  })
+  return { times, slots: Array.from({ length: slots }, cut), texts: [] }
 }
 
 /**

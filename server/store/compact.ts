@@ -15,7 +15,7 @@ import {
   readBounds,
   setAside,
 } from './blocks.ts'
-import { emptyPoll, type Poll, TEXT } from './codec.ts'
+import { emptyPoll, type Poll, slotsOf, TEXT } from './codec.ts'
 import { type Columns, emptyColumns, placeOf, putPoll, widened } from './columns.ts'
 import type { Database, Tx } from './database.ts'
 import { slotsPerStreamMax } from './layout.ts'
@@ -161,65 +161,66 @@ async function joined(
   before: Columns,
   rows: readonly { ts: number; data: Uint8Array }[],
 ): Promise<{ whole: Columns; samples: number; dropped: number }> {
-  const polls = rows.map(({ ts, data }) => {
-    const poll = emptyPoll(slotsPerStreamMax)
-    // What cannot be read is a gap in the block as it was one in the chart.
-    if (decodeOrLog(data, poll, slotsPerStreamMax, { streamId, ts }, log)) return { ts, poll }
-    poll.kinds.fill(GAP_NUMBERS.decode)
-    return { ts, poll: { ...poll, size: slotsPerStreamMax } }
-  })
   const known = new Set(before.times)
-  const added = polls.filter(({ ts }) => !known.has(ts))
-  const room = Math.max(0, timesMax - before.times.length)
-  const taken = added.slice(0, room).map(({ ts }) => ts)
-  const slots = Math.max(0, ...polls.map(({ poll }) => poll.size))
+  const added = rows.filter(({ ts }) => !known.has(ts)).map(({ ts }) => ts)
+  const taken = added.slice(0, Math.max(0, timesMax - known.size))
+  const slots = Math.min(slotsPerStreamMax, Math.max(0, ...rows.map(({ data }) => slotsOf(data))))
   const whole = widened(before, taken, slots)
-  const words = await wordsOf(tx, streamId, polls, whole)
+  const words = new Words(whole)
+  const poll = emptyPoll(slotsPerStreamMax)
   let samples = 0
-  for (const { ts, poll } of polls) {
+  for (const { ts, data } of rows) {
     const place = placeOf(whole.times, ts)
     if (whole.times[place] !== ts) continue
-    words(ts, poll)
+    if (decodeOrLog(data, poll, slotsPerStreamMax, { streamId, ts }, log)) {
+      words.note(ts, place, poll)
+    } else {
+      // What cannot be read is a gap in the block as it was one in the chart.
+      poll.kinds.fill(GAP_NUMBERS.decode)
+      poll.size = slotsPerStreamMax
+    }
     putPoll(whole, place, poll)
     samples += poll.size
   }
+  await words.resolve(tx, streamId)
   return { whole, samples, dropped: added.length - taken.length }
 }
 
-/**
- * Gives the block a copy of each text that its polls mean.
- * @returns what makes a poll's TEXT cells point to these copies
- */
-async function wordsOf(
-  tx: Tx,
-  streamId: number,
-  polls: readonly { ts: number; poll: Poll }[],
-  columns: Columns,
-): Promise<(ts: number, poll: Poll) => void> {
-  const wanted = new Map<number, Set<number>>()
-  forTexts(polls, (slot, said) => getOrInsert(wanted, slot, () => new Set<number>()).add(said))
-  const found = await readTexts(tx, streamId, wanted)
-  const known = new Map(columns.texts.map((text, index) => [text, index]))
-  return (ts, poll) => {
-    forTexts([{ ts, poll }], (slot, said) => {
-      const text = found.get(slot)?.get(said)
-      if (text === undefined) {
-        poll.kinds[slot] = GAP_NUMBERS.dropped
-        return
-      }
-      poll.values[slot] = getOrInsert(known, text, () => columns.texts.push(text) - 1)
-    })
-  }
-}
+/** The texts that polls mean, on their way from the log into the block. */
+class Words {
+  readonly #columns: Columns
+  readonly #noted: { slot: number; place: number; said: number }[] = []
 
-function forTexts(
-  polls: readonly { ts: number; poll: Poll }[],
-  found: (slot: number, said: number) => void,
-): void {
-  for (const { ts, poll } of polls) {
+  constructor(columns: Columns) {
+    this.#columns = columns
+  }
+
+  /** Makes each TEXT cell of a poll say which note it is: -1 the first, -2 the second. */
+  note(ts: number, place: number, poll: Poll): void {
     for (let slot = 0; slot < poll.size; slot++) {
-      if (poll.kinds[slot] === TEXT) found(slot, ts - (poll.values[slot] ?? 0))
+      if (poll.kinds[slot] !== TEXT) continue
+      this.#noted.push({ slot, place, said: ts - (poll.values[slot] ?? 0) })
+      poll.values[slot] = -this.#noted.length
     }
+  }
+
+  /** Gives the block a copy of each text, and the cells that are still notes its index. */
+  async resolve(tx: Tx, streamId: number): Promise<void> {
+    if (this.#noted.length === 0) return
+    const wanted = new Map<number, Set<number>>()
+    for (const { slot, said } of this.#noted) {
+      getOrInsert(wanted, slot, () => new Set<number>()).add(said)
+    }
+    const found = await readTexts(tx, streamId, wanted)
+    const { texts, slots } = this.#columns
+    const known = new Map(texts.map((text, index) => [text, index]))
+    this.#noted.forEach(({ slot, place, said }, index) => {
+      const column = slots[slot]
+      if (column?.kinds[place] !== TEXT || column.values[place] !== -index - 1) return
+      const text = found.get(slot)?.get(said)
+      if (text === undefined) column.kinds[place] = GAP_NUMBERS.dropped
+      else column.values[place] = getOrInsert(known, text, () => texts.push(text) - 1)
+    })
   }
 }
 
