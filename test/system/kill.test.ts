@@ -10,6 +10,7 @@ import { type Network, startNetwork } from '../../bench/network/network.ts'
 import { scanRecords } from '../../server/bus/record.ts'
 import { parseDeviceTopic } from '../../server/bus/topics.ts'
 import { Collection } from '../../server/model/collection.ts'
+import { decodeBlock } from '../../server/store/block.ts'
 import { checker, parseJson } from '../../server/validate.ts'
 import { until } from '../parts/find.ts'
 import { startMosquitto } from '../parts/mosquitto.ts'
@@ -96,13 +97,26 @@ async function spooledGood(dir: string): Promise<Spooled[]> {
 /** Times of all stored polls: `device/group` → ms, and `device` → ms. */
 function storedTimes(file: string) {
   const db = new DatabaseSync(file, { readOnly: true })
-  const rows = db
+  const polls = db
     .prepare(
-      `select distinct device.id as device, stream.group_name as grp, poll.ts as at
+      `select device.id as device, stream.group_name as grp, poll.ts as at
        from poll join stream on stream.id = poll.stream_id
-       join device on device.uid = stream.device_uid order by poll.ts`,
+       join device on device.uid = stream.device_uid`,
     )
     .all()
+  // A run over the end of a window finds the older ones in a block.
+  const blocks = db
+    .prepare(
+      `select device.id as device, stream.group_name as grp, block_default.t0 as t0, data
+       from block_default join stream on stream.id = block_default.stream_id
+       join device on device.uid = stream.device_uid`,
+    )
+    .all()
+    .flatMap(({ device, grp, t0, data }) => {
+      if (!(data instanceof Uint8Array)) throw new Error('a block without bytes')
+      return [...decodeBlock(data, Number(t0)).times].map(at => ({ device, grp, at }))
+    })
+  const rows = [...polls, ...blocks].sort((a, b) => Number(a.at) - Number(b.at))
   const integrity = db.prepare('pragma integrity_check').all()
   db.close()
   const groups = new Map<string, Set<number>>()
