@@ -1,6 +1,6 @@
 // Failure runs of the sample path: 200 devices of 100 series each second through a real Mosquitto into
 // MariaDB or SQLite, something goes wrong for a while, and the database is compared with what was sent.
-//   npm run bench -- failures [--quick] [--json] [--only NAME,…]
+//   npm run bench -- failures [--quick] [--json] [--only NAME,…] [--database sqlite|mariadb]
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
@@ -33,7 +33,12 @@ const CALM_S = 5
 const USER = { username: 'bench', password: 'bench', publish: ['#'], subscribe: ['#'] }
 const log = pino({ level: 'silent' })
 const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, only: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean' },
+    json: { type: 'boolean' },
+    only: { type: 'string' },
+    database: { type: 'string' },
+  },
 })
 const devices = options.quick ? 50 : 200
 
@@ -41,7 +46,10 @@ export interface FailureResult {
   fault: string
   database: string
   sent: number
+  /** In the database. */
   stored: number
+  /** Of which the sender knows that they are: without those that it gave up before the answer came. */
+  acknowledged: number
   /** Given up by the sender, and said so. */
   dropped: number
   resent: number
@@ -82,6 +90,8 @@ function onSmallDisk(dir: string, bytes: number): string[] {
 
 async function run(fault: Fault, kind: 'sqlite' | 'mariadb', t: Ends): Promise<FailureResult> {
   const seconds = options.quick ? Math.max(2, fault.seconds / 10) : fault.seconds
+  const diskBytes =
+    fault.diskBytes === undefined ? null : Math.round(fault.diskBytes / (options.quick ? 12 : 1))
   const dir = await tempDir(t)
   const broker = await startMosquitto(t, [USER])
   const url = `mqtt://bench:bench@127.0.0.1:${broker.port}`
@@ -120,7 +130,7 @@ async function run(fault: Fault, kind: 'sqlite' | 'mariadb', t: Ends): Promise<F
   await startIngest()
 
   const from = Date.now() - 3_600_000
-  const common = { url, site: SITE, devices, memoryBytesMax: fault.diskBytes ?? null }
+  const common = { url, site: SITE, devices, memoryBytesMax: diskBytes }
   // New devices take the store longest: their series are there before the clock runs.
   const warmUp = { ...common, dir: path.join(dir, 'first'), seconds: 1, from: from - 60_000 }
   await program('failure-load.ts', warmUp satisfies LoadJob, () => {}).ended
@@ -131,7 +141,7 @@ async function run(fault: Fault, kind: 'sqlite' | 'mariadb', t: Ends): Promise<F
     ...{ ...common, dir: spool, seconds: Math.ceil(2 * CALM_S + seconds), from },
   }
   let state: LoadState | null = null
-  const wrap = fault.diskBytes === undefined ? [] : onSmallDisk(spool, fault.diskBytes)
+  const wrap = diskBytes === null ? [] : onSmallDisk(spool, diskBytes)
   const load = program<LoadState>('failure-load.ts', job, line => (state = line), wrap)
   t.teardown(() => killed(load))
   await delay(CALM_S * 1000)
@@ -143,7 +153,8 @@ async function run(fault: Fault, kind: 'sqlite' | 'mariadb', t: Ends): Promise<F
   const { sent, dropped } = said.ledger
   return {
     ...{ fault: fault.name, database: kind, sent, stored: found.stored, dropped },
-    ...{ resent: said.resent, lost: sent - dropped - found.stored, doubled: found.doubled },
+    ...{ acknowledged: said.ledger.stored, resent: said.resent, doubled: found.doubled },
+    lost: Math.max(0, sent - dropped - found.stored),
     longestGapMs: Math.round(seen.longest),
     rssMb: { load: Math.round(said.rssKb / 1024), ingest: Math.round(seen.rssKb / 1024) },
     spoolKb: Math.round(said.spoolBytesPeak / 1024),
@@ -204,6 +215,7 @@ const COLUMNS: [title: string, value: (result: FailureResult) => string | number
   ['database', ({ database }) => database],
   ['sent', ({ sent }) => sent],
   ['stored', ({ stored }) => stored],
+  ['acknowledged', ({ acknowledged }) => acknowledged],
   ['dropped', ({ dropped }) => dropped],
   ['sent again', ({ resent }) => resent],
   ['lost', ({ lost }) => lost],
@@ -224,15 +236,18 @@ function table(results: readonly FailureResult[]): string {
 
 const only = options.only?.split(',')
 const results: FailureResult[] = []
+const ends: (() => unknown)[] = []
+const endAll = async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+}
+// Servers must not outlive us.
+process.once('SIGTERM', () => void endAll().finally(() => process.exit(1)))
 for (const fault of FAULTS.filter(({ name }) => only?.includes(name) ?? true)) {
-  for (const kind of fault.over) {
-    const ends: (() => unknown)[] = []
-    const result = await run(fault, kind, { teardown: fn => void ends.push(fn) })
-    for (const end of ends.reverse()) await end()
+  for (const kind of fault.over.filter(kind => kind === (options.database ?? kind))) {
+    const result = await run(fault, kind, { teardown: fn => void ends.push(fn) }).finally(endAll)
     results.push(result)
-    process.stdout.write(
-      options.json ? `${JSON.stringify(result)}\n` : `${fault.name}, ${kind}: done\n`,
-    )
+    const line = options.json ? JSON.stringify(result) : `${fault.name}, ${kind}: done`
+    process.stdout.write(`${line}\n`)
   }
 }
 if (!options.json) process.stdout.write(`\n${table(results)}\n`)
