@@ -3,10 +3,16 @@
 
 import { encodeIndex } from './ber.ts'
 
-/** Lists kept for sharing; one that is dropped lives on with the sessions that use it. */
-const layoutsMax = 4096
+/** Memory that the lists kept for sharing may take, with what is made from them, in one thread. */
+export const sharedOctetsMax = 32 * 2 ** 20
 /** Only lists of usual length are shared: a routing table is no one else's. */
 const sharedRowsMax = 2048
+const sharedTextMax = 32_768
+/**
+ * Octets that a row takes beside its text: its string, its place, and the encoded names and requests
+ * that ColumnSets keep for as long as the list lives (a dozen columns).
+ */
+const rowOctets = 512
 
 export interface Layout {
   /** Dotted, in the device's order. */
@@ -16,19 +22,52 @@ export interface Layout {
   readonly starts: Int32Array
 }
 
-const layouts = new Map<string, Layout>()
+/** Lists by their text. One that is dropped lives on with the sessions that use it. */
+export class SharedLayouts {
+  readonly #octetsMax: number
+  readonly #layouts = new Map<string, Layout>()
+  /** About what they take. */
+  octets = 0
 
-/** Takes the array over. */
-export function layoutOf(indexes: readonly string[]): Layout {
-  if (indexes.length > sharedRowsMax) return newLayout(indexes)
-  const key = indexes.join(' ')
-  const known = layouts.get(key)
-  if (known) return known
-  if (layouts.size >= layoutsMax) layouts.clear()
-  const layout = newLayout(indexes)
-  layouts.set(key, layout)
-  return layout
+  constructor(octetsMax: number) {
+    this.#octetsMax = octetsMax
+  }
+
+  /** Takes the array over. */
+  of(indexes: readonly string[]): Layout {
+    if (indexes.length > sharedRowsMax || textLength(indexes) > sharedTextMax) {
+      return newLayout(indexes)
+    }
+    const key = indexes.join(' ')
+    const known = this.#layouts.get(key)
+    if (known) return known
+    const layout = newLayout(indexes)
+    this.#layouts.set(key, layout)
+    this.octets += takes(key, layout)
+    this.#dropOldest()
+    return layout
+  }
+
+  #dropOldest(): void {
+    for (const [key, layout] of this.#layouts) {
+      if (this.octets <= this.#octetsMax) return
+      this.#layouts.delete(key)
+      this.octets -= takes(key, layout)
+    }
+  }
 }
+
+/** The text is there twice, whole and row by row. */
+const takes = (key: string, { indexes, octets }: Layout): number =>
+  2 * key.length + octets.length + indexes.length * rowOctets
+
+const textLength = (indexes: readonly string[]): number =>
+  indexes.reduce((sum, index) => sum + index.length + 1, 0)
+
+const shared = new SharedLayouts(sharedOctetsMax)
+
+/** The list of this thread that holds these indexes. Takes the array over. */
+export const layoutOf = (indexes: readonly string[]): Layout => shared.of(indexes)
 
 function newLayout(indexes: readonly string[]): Layout {
   const encoded = indexes.map(encodeIndex)
