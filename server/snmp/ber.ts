@@ -108,6 +108,37 @@ export function readOid(bytes: Uint8Array, at: number, end: number): string | nu
   return `${first}.${shared - first * 40}${dot < 0 ? '' : ids.slice(dot)}`
 }
 
+/**
+ * Negative, zero or positive: the lexicographic order (RFC 3416, section 4.1) of the encoded OID from
+ * `at` to `end` and another one; makes nothing.
+ */
+export function compareEncoded(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  other: Uint8Array,
+): number {
+  const length = end - at
+  let begun = 0
+  for (let i = 0; i < length && i < other.length; i++) {
+    const a = bytes[at + i] ?? 0
+    const b = other[i] ?? 0
+    if (a !== b) {
+      // Of two sub-identifiers the one of more octets is the larger.
+      const longer = subIdLength(bytes, at + begun, end) - subIdLength(other, begun, other.length)
+      return longer !== 0 ? longer : a - b
+    }
+    if (a < 0x80) begun = i + 1
+  }
+  return length - other.length
+}
+
+function subIdLength(bytes: Uint8Array, at: number, end: number): number {
+  let i = at
+  while (i < end && (bytes[i] ?? 0) > 0x7f) i++
+  return i - at
+}
+
 /** Whether readOid reads these octets; makes nothing. */
 export function isReadableOid(bytes: Uint8Array, at: number, end: number): boolean {
   let value = 0

@@ -7,8 +7,16 @@ import type { ColumnSet } from './columnset.ts'
 import type { WireEngine } from './engine.ts'
 import { type Reply, SnmpRequest } from './exchange.ts'
 import type { Layout } from './layout.ts'
-import { enlarge, type Limits, messageBytesMin, messageBytesUsual, restrict } from './limits.ts'
+import {
+  bulkWorked,
+  enlarge,
+  type Limits,
+  messageBytesMin,
+  messageBytesUsual,
+  restrict,
+} from './limits.ts'
 import { type PduHead, readVarBinds } from './message.ts'
+import { isThere } from './presence.ts'
 import { aborted, decodeError } from './problems.ts'
 import { Rows, type RowsEnd } from './rows.ts'
 
@@ -35,6 +43,8 @@ export interface BulkMemory {
 export interface BulkOptions {
   engine: WireEngine
   limits: Limits
+  /** The table's first column, and those that are read. */
+  first: string
   set: ColumnSet
   memory: BulkMemory
   rowsMax: number
@@ -50,8 +60,8 @@ export type BulkResult =
   | { kind: 'table'; rows: Rows; layout: Layout; stopped: 'rows-max' | 'not-increasing' | null }
   /** No table of equal columns; `absent`: only for these columns without any row. */
   | { kind: 'ragged'; absent: readonly boolean[] | null }
-  /** The agent fails on such requests. */
-  | { kind: 'refused' }
+  /** The agent fails on such requests; `isDropped`: by silence, though it had answered just now. */
+  | { kind: 'refused'; isDropped: boolean }
 
 /** Rejects with AppError as a session does. */
 export function readRows(options: BulkOptions): Promise<BulkResult> {
@@ -73,8 +83,10 @@ class BulkRead implements Reply {
   #fitting = 0
   #outcome: Outcome | null = null
   #status = 0
+  /** Whether the device had answered just before this request was made, or one with fewer rows. */
+  #wasThere = false
   /** The size that was asked for before a smaller one was tried: it stands if that failed too. */
-  #before: number | null = null
+  #before: Pick<Limits, 'messageBytes' | 'messageBytesMax' | 'messageBytesAt'> | null = null
 
   constructor(
     options: BulkOptions,
@@ -101,7 +113,8 @@ class BulkRead implements Reply {
       this.#aroundBytes() + this.#asked * this.#rowBytes(),
     )
     const isProven = bytes <= Math.max(messageBytesUsual, limits.messageBytesProven * provenShare)
-    const attempts = isProven ? undefined : 1
+    const attempts = isProven && !limits.bulk.isLost ? undefined : 1
+    if (this.#before === null) this.#wasThere = isThere(engine.client.presence, performance.now())
     this.#request = new SnmpRequest(engine.client, this.#pdu(set), this, attempts, bytes)
     this.#outcome = null
     try {
@@ -197,9 +210,9 @@ class BulkRead implements Reply {
       const fits = this.#aroundBytes() + (got + 1) * memory.rowBytes - 1
       // Every agent can send the least: one that stops before it counts rows, not octets.
       if (fits >= messageBytesMin && fits <= limits.messageBytes) {
-        restrict(limits, fits, performance.now())
+        restrict(limits, fits)
       }
-    } else if (this.#asked === this.#fitting) enlarge(limits, performance.now())
+    } else if (this.#asked === this.#fitting) enlarge(limits)
   }
 
   /** Not one whole row. */
@@ -220,37 +233,42 @@ class BulkRead implements Reply {
     const { limits, memory } = this.#options
     if (this.#status === TOO_BIG && this.#asked > 1) {
       if (limits.messageBytes > messageBytesUsual) {
-        restrict(limits, limits.messageBytes / 2, performance.now())
+        restrict(limits, limits.messageBytes / 2)
       } else memory.repetitionsMax = Math.floor(this.#asked / 2)
       this.ask()
-    } else this.#finish(() => this.#resolve({ kind: 'refused' }))
+    } else this.#finish(() => this.#resolve({ kind: 'refused', isDropped: false }))
   }
 
-  /** A large answer may be lost on its way (fragments): a smaller one is tried, once. */
+  /**
+   * A large answer may be lost on its way (fragments): a smaller one is tried, once. Then the agent
+   * may be one that drops GETBULK, which only another kind of request can tell from a device that
+   * has gone.
+   */
   #lost(error: AppError): void {
     const { engine, limits } = this.#options
-    const mayShrink =
-      error.code === 'E_SNMP_TIMEOUT' &&
-      this.#before === null &&
-      this.#asked > 1 &&
-      engine.counters.varbinds > 0
-    if (mayShrink) {
-      this.#before = limits.messageBytes
-      const part = limits.messageBytes > messageBytesUsual ? 2 : 4
-      restrict(limits, limits.messageBytes / part, performance.now())
+    const isTimeout = error.code === 'E_SNMP_TIMEOUT'
+    const mayShrink = this.#before === null && this.#asked > 1 && engine.counters.varbinds > 0
+    if (isTimeout && mayShrink && !limits.bulk.isLost) {
+      const { messageBytes, messageBytesMax, messageBytesAt } = limits
+      this.#before = { messageBytes, messageBytesMax, messageBytesAt }
+      restrict(limits, messageBytes / (messageBytes > messageBytesUsual ? 2 : 4))
       if (this.#repetitions() < this.#asked) {
         this.ask()
         return
       }
     }
-    if (this.#before !== null) limits.messageBytes = this.#before
-    this.#finish(() => this.#reject(error))
+    if (this.#before !== null) Object.assign(limits, this.#before)
+    const isDropped = isTimeout && this.#wasThere
+    this.#finish(() =>
+      isDropped ? this.#resolve({ kind: 'refused', isDropped }) : this.#reject(error),
+    )
   }
 
   #done(stopped: 'rows-max' | 'not-increasing' | null): void {
     const rows = this.#rows
     const layout = rows.layout()
     this.#options.memory.layout = layout
+    bulkWorked(this.#options.limits, this.#options.first)
     this.#finish(() => this.#resolve({ kind: 'table', rows, layout, stopped }))
   }
 

@@ -89,7 +89,7 @@ function encodeQuestion(question: Question): Uint8Array {
 
 /** @param inFlight requests of this session on the way at once */
 export function createEngine(
-  session: Omit<Client, 'ended' | 'silent'>,
+  session: Omit<Client, 'ended'>,
   exchange: Exchange,
   inFlight: number,
 ): WireEngine {
@@ -99,7 +99,6 @@ export function createEngine(
 
   const client: Client = {
     ...session,
-    silent: false,
     ended: request => lane.ended(request),
   }
 

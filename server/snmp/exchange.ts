@@ -6,6 +6,7 @@
 import { AppError, messageOf } from '../model/errors.ts'
 import { messageId, PDU, type PduHead, readPduHead, setRequestId } from './message.ts'
 import type { Pace } from './pace.ts'
+import { answered, type Presence, Presences, shouldListen } from './presence.ts'
 import { openProbe, type Probe } from './probe.ts'
 import { type Evidence, timeoutError, unreachableError } from './problems.ts'
 import type { Refusal, Security } from './security.ts'
@@ -23,6 +24,10 @@ const claimMs = 1000
 const claimBytes = 1472
 /** Datagrams without a request, for each sweep, whose sender is looked for among the waiting. */
 const blamesPerSweepMax = 64
+/** A sweep that comes so much too late, ms, says that the thread stood still: answers may wait unread. */
+const stallMs = 100
+/** Turns of the event loop that they get to be read: one turn takes 32 datagrams from a socket. */
+const turnsAfterStallMax = 64
 
 /** One session as the exchange sees it. */
 export interface Client {
@@ -32,8 +37,7 @@ export interface Client {
   readonly pace: Pace
   readonly counters: SessionCounters
   readonly evidence: Evidence
-  /** Its last request ended without an answer: the next one listens for ICMP from the start. */
-  silent: boolean
+  readonly presence: Presence
   /** A request of its own is over, in whatever way, and its places are free. */
   ended(request: SnmpRequest): void
 }
@@ -103,6 +107,8 @@ export interface Exchange {
   readonly socketsPerFamily: number
   readonly counters: Readonly<ExchangeCounters>
   readonly transport: Transport
+  /** The same object for all sessions with a device. */
+  presenceOf(peer: Peer): Presence
   start(request: SnmpRequest): void
   /** The request ends without a word to its reply but `ended`. */
   cancel(request: SnmpRequest): void
@@ -122,11 +128,14 @@ export function createExchange(openTransport: OpenTransport): Exchange {
   const slots = new Slots<SnmpRequest>()
   const active: SnmpRequest[] = []
   const rooms = new Map<number, Room>()
+  const presences = new Presences()
   const head: PduHead = { type: 0, id: 0, status: 0, index: 0, listAt: 0, listEnd: 0 }
   let timer: NodeJS.Timeout | null = null
   let timerDue = Number.POSITIVE_INFINITY
   let expecting = false
   let blames = 0
+  /** Datagrams that came. */
+  let heard = 0
   let closed = false
 
   // Sending
@@ -145,8 +154,6 @@ export function createExchange(openTransport: OpenTransport): Exchange {
     client.counters.requests++
     client.evidence.malformed = 0
     client.evidence.weak = 0
-    // A connected socket hears no other source: what was seen before stays true.
-    if (!client.silent) client.evidence.otherSource = null
     const room = roomOf(client)
     if (room.queue.length > room.first || !fits(room, request)) {
       request.state = 'waiting'
@@ -197,20 +204,39 @@ export function createExchange(openTransport: OpenTransport): Exchange {
     const { client, pdu } = request
     setRequestId(pdu, id)
     const bytes = client.security.encode(pdu, id)
-    if (isLast && (request.attempt > 0 || client.silent)) request.probe ??= probeFor(request)
+    if (isLast && request.probe === null) request.probe = probeFor(request)
     if (request.probe) request.probe.send(bytes)
-    else transport.send(bytes, client.peer)
+    else {
+      // A connected socket hears no other source: what was seen before stays true.
+      if (request.attempt === 0) client.evidence.otherSource = null
+      transport.send(bytes, client.peer)
+    }
   }
 
-  const probeFor = (request: SnmpRequest) =>
-    openProbe(request.client.peer, {
+  /** A socket that hears ICMP, where this request needs one and one can be had. */
+  const probeFor = (request: SnmpRequest): Probe | null => {
+    const { peer, options, presence } = request.client
+    const now = performance.now()
+    if (!shouldListen(presence, request.attempts, now)) return null
+    const probe = openProbe(peer, {
       message: receive,
-      fault: error => fail(request, unreachableError(request.client.options, error)),
+      fault: error => {
+        presence.silent = true
+        presence.refusal = error
+        fail(request, unreachableError(options, error))
+      },
     })
+    if (probe) {
+      presence.listenedAt = now
+      presence.refusal = null
+    }
+    return probe
+  }
 
   // Receiving
 
   const receive = (bytes: Uint8Array, address: string, port: number) => {
+    heard++
     const id = messageId(bytes)
     if (Number.isNaN(id)) {
       counters.malformed++
@@ -256,8 +282,9 @@ export function createExchange(openTransport: OpenTransport): Exchange {
     if (!readPduHead(bytes, at, end, head)) return drop(client, 'malformed')
     if (head.type !== PDU.response || head.id !== id) return drop(client, 'weak')
     if (!request.reply.answered(bytes, head)) return drop(client, 'malformed')
-    client.pace.measured(performance.now() - slots.sentAt(id))
-    client.silent = false
+    const now = performance.now()
+    client.pace.measured(now - slots.sentAt(id))
+    answered(client.presence, now)
     finish(request, true)
   }
 
@@ -347,11 +374,23 @@ export function createExchange(openTransport: OpenTransport): Exchange {
     if (timer !== null && timerDue <= due) return
     if (timer !== null) clearTimeout(timer)
     timerDue = due
-    timer = setTimeout(sweep, ms)
+    timer = setTimeout(awake, ms)
+  }
+
+  const awake = () => {
+    timer = null
+    if (performance.now() - timerDue < stallMs) sweep()
+    else catchUp(turnsAfterStallMax, -1)
+  }
+
+  /** What came while the thread stood still is read before anything counts as not answered. */
+  const catchUp = (turns: number, heardBefore: number) => {
+    if (closed) return
+    if (turns === 0 || heard === heardBefore) return sweep()
+    setImmediate(catchUp, turns - 1, heard)
   }
 
   const sweep = () => {
-    timer = null
     blames = 0
     const now = performance.now()
     let next = sweepMs
@@ -382,9 +421,16 @@ export function createExchange(openTransport: OpenTransport): Exchange {
       return attempt(request, now)
     }
     client.counters.timeouts++
-    client.silent = true
-    fail(request, client.security.silence?.() ?? timeoutError(client.options, client.evidence))
+    client.presence.silent = true
+    fail(request, silenceOf(client))
   }
+
+  /** What ICMP said in this silence says more than that nothing came. */
+  const silenceOf = ({ security, presence, options, evidence }: Client): AppError =>
+    security.silence?.() ??
+    (presence.refusal
+      ? unreachableError(options, presence.refusal)
+      : timeoutError(options, evidence))
 
   const fault = (error: Error, peer: Peer | null) => {
     for (const request of [...active]) {
@@ -399,6 +445,7 @@ export function createExchange(openTransport: OpenTransport): Exchange {
     socketsPerFamily: transport.socketsPerFamily,
     counters,
     transport,
+    presenceOf: peer => presences.of(peer),
     start,
     cancel: request => finish(request, false),
     close() {

@@ -5,6 +5,7 @@ import { tunedTablesMax } from '../model/device.ts'
 import { datagramBytesMax } from './message.ts'
 import type { Pace } from './pace.ts'
 import type { SessionOptions, SessionTuning } from './session.ts'
+import { Trust } from './trust.ts'
 
 /** OIDs in one GET where no profile says less: about 1,000 octets of request. */
 const oidsPerRequestMax = 40
@@ -17,7 +18,7 @@ export const messageBytesUsual = 1472
 /** The least that every agent must be able to send (RFC 3417, section 3.2). */
 export const messageBytesMin = 484
 /** An agent that could not answer larger is asked again after this long, ms. */
-const enlargeAfterMs = 3_600_000
+export const enlargeAfterMs = 3_600_000
 
 export interface TableLimits {
   /** Rows asked for in one request at the last read. */
@@ -27,15 +28,20 @@ export interface TableLimits {
 }
 
 export interface Limits {
+  /** The clock of all that is learned: monotonic, ms. */
+  readonly now: () => number
   /** OIDs in one GET or GETNEXT. */
   oidsPerRequest: number
   /**
-   * OID → performance.now() until which it is not asked again. In v1 a missing object fails the whole
+   * OID → the time until which it is not asked again. In v1 a missing object fails the whole
    * GET (RFC 1157, section 4.1.2), so asking for it each time costs a round trip each time.
    */
   absent: Map<string, number>
-  /** False from the first GETBULK on that the agent could not do. */
-  bulk: boolean
+  /** False in v1, and where a profile says that the agent cannot do GETBULK. */
+  readonly bulkAllowed: boolean
+  /** Whether the agent does GETBULK; and for a table (by its first column) that it failed on. */
+  readonly bulk: Trust
+  readonly bulkOfTables: Map<string, Trust>
   /** A bound on the rows of one request, from a profile or learned. */
   repetitions: number
   columnsPerRequest: number
@@ -43,20 +49,27 @@ export interface Limits {
   messageBytes: number
   /** The largest that came. */
   messageBytesProven: number
-  /** The largest that may be asked for, and when (performance.now()) that was learned. */
+  /** The largest that may be asked for, and when that was learned. */
   messageBytesMax: number
   messageBytesAt: number
   /** By the table's first column. */
   tables: Map<string, TableLimits>
 }
 
-export function initialLimits({ credentials, quirks, tuning }: SessionOptions): Limits {
+/** @param now the clock; another one for tests */
+export function initialLimits(
+  { credentials, quirks, tuning }: SessionOptions,
+  now: () => number = () => performance.now(),
+): Limits {
   const asked = (quirk: number | undefined, most: number, learned: number | undefined) =>
     Math.max(1, Math.min(quirk ?? most, most, learned ?? most))
   return {
+    now,
     oidsPerRequest: asked(quirks?.maxOidsPerGet, oidsPerRequestMax, tuning?.oidsPerGet),
     absent: new Map(),
-    bulk: credentials.version !== '1' && quirks?.bulk !== false && tuning?.bulk !== false,
+    bulkAllowed: credentials.version !== '1' && quirks?.bulk !== false,
+    bulk: new Trust(tuning?.bulk === false ? now() : null),
+    bulkOfTables: new Map(),
     repetitions: asked(quirks?.maxRepetitions, repetitionsMax, undefined),
     columnsPerRequest: asked(
       quirks?.maxOidsPerGet,
@@ -81,17 +94,39 @@ export function rememberTable(limits: Limits, first: string, table: TableLimits)
   limits.tables.set(first, table)
 }
 
+/** @param first the table's first column */
+export function mayBulk({ bulkAllowed, bulk, bulkOfTables, now }: Limits, first: string): boolean {
+  const at = now()
+  return bulkAllowed && bulk.mayTry(at) && (bulkOfTables.get(first)?.mayTry(at) ?? true)
+}
+
+/** GETBULK failed on rows that GETNEXT gave. */
+export function bulkFailed({ bulk, bulkOfTables, now }: Limits, first: string): void {
+  const ofTable = bulkOfTables.get(first) ?? new Trust()
+  if (bulkOfTables.size >= tunedTablesMax) bulkOfTables.clear()
+  bulkOfTables.set(first, ofTable)
+  ofTable.failed(now())
+  bulk.failed(now())
+}
+
+/** A whole table came by GETBULK. */
+export function bulkWorked({ bulk, bulkOfTables }: Limits, first: string): void {
+  bulk.worked()
+  if (bulkOfTables.size > 0) bulkOfTables.delete(first)
+}
+
 /** A full answer came at the present size: perhaps the agent gives more. */
-export function enlarge(limits: Limits, now: number): void {
-  if (now - limits.messageBytesAt > enlargeAfterMs) limits.messageBytesMax = datagramBytesMax
+export function enlarge(limits: Limits): void {
+  if (limits.now() - limits.messageBytesAt > enlargeAfterMs)
+    limits.messageBytesMax = datagramBytesMax
   limits.messageBytes = Math.min(limits.messageBytes * 2, limits.messageBytesMax)
 }
 
 /** The agent, or the way to it, gives no more than this. */
-export function restrict(limits: Limits, bytes: number, now: number): void {
+export function restrict(limits: Limits, bytes: number): void {
   limits.messageBytes = Math.max(messageBytesMin, Math.min(limits.messageBytes, Math.floor(bytes)))
   limits.messageBytesMax = limits.messageBytes
-  limits.messageBytesAt = now
+  limits.messageBytesAt = limits.now()
 }
 
 export function tuningOf(limits: Limits, pace: Pace, inFlight: number): SessionTuning {
@@ -101,7 +136,7 @@ export function tuningOf(limits: Limits, pace: Pace, inFlight: number): SessionT
     timeoutMs: pace.waitMs,
     inFlight,
     messageBytes: limits.messageBytes,
-    bulk: limits.bulk,
+    bulk: limits.bulkAllowed && !limits.bulk.isLost,
     oidsPerGet: limits.oidsPerRequest,
     columnsPerRequest: limits.columnsPerRequest,
     tables: Object.fromEntries(limits.tables),

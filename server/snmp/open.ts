@@ -36,15 +36,18 @@ export function threadExchange(): Exchange {
 
 /**
  * A session with one device; nothing is sent before the first call.
+ * @param now the clock of what is learned, monotonic, ms; for tests
  * @throws AppError E_SNMP_AUTH for v3 credentials that lack what their level needs
  */
 export function openSession(
   options: SessionOptions,
   exchange: Exchange = threadExchange(),
+  now?: () => number,
 ): SnmpSession {
   checkCredentials(options)
   const { credentials, pinned, tuning } = options
-  const limits = initialLimits(options)
+  const limits = initialLimits(options, now)
+  const peer = peerOf(options.address, options.port, exchange.socketsPerFamily)
   const timeoutMs = pinned?.timeoutMs ?? options.timeoutMs
   const inFlight = pinned?.inFlight ?? inFlightUsual
   const pace = new Pace(
@@ -56,7 +59,8 @@ export function openSession(
   const engine = createEngine(
     {
       options: { ...options, timeoutMs },
-      peer: peerOf(options.address, options.port, exchange.socketsPerFamily),
+      peer,
+      presence: exchange.presenceOf(peer),
       security:
         credentials.version === '3'
           ? usmSecurity(credentials, `${options.address}:${options.port}`)

@@ -56,17 +56,17 @@ export async function readScalars(
   return oids.map(oid => found.get(oid) ?? { oid, value: { type: 'none' } })
 }
 
-function isAbsent({ absent }: Limits, oid: string): boolean {
+function isAbsent({ absent, now }: Limits, oid: string): boolean {
   const until = absent.get(oid)
   if (until === undefined) return false
-  if (performance.now() < until) return true
+  if (now() < until) return true
   absent.delete(oid)
   return false
 }
 
-function noteAbsent({ absent }: Limits, oid: string): void {
+function noteAbsent({ absent, now }: Limits, oid: string): void {
   if (absent.size >= absentMax) absent.clear()
-  absent.set(oid, performance.now() + absentMs)
+  absent.set(oid, now() + absentMs)
 }
 
 type Failure = Exclude<Answer, { status: 0 }>

@@ -98,7 +98,9 @@ export class Rows {
     if (isFirst) {
       for (const prefix of this.#absent) {
         if (!isNextSound()) return 'malformed'
-        if (reader.tag !== TAG.endOfMibView && reader.isBelow(prefix)) return 'ragged'
+        const isThere = reader.tag !== TAG.endOfMibView
+        // A name that comes before is a lie, about which the walk says more.
+        if (isThere && (reader.isBelow(prefix) || !reader.isAfter(prefix))) return 'ragged'
       }
     }
     this.rowsAt = reader.at
@@ -138,16 +140,23 @@ export class Rows {
       const prefix = prefixes[column]
       if (reader.at === reader.end || prefix === undefined) return 'more'
       if (!reader.next()) return 'malformed'
-      if (reader.tag === TAG.endOfMibView || !reader.isBelow(prefix)) {
-        this.ended[column] = true
-        endedCount++
-      } else if (endedCount === 0) {
-        const result = this.#takeCell(column, reader.nameAt + prefix.length)
-        if (result !== null) return result
-      }
+      const result = this.#takeValue(column, prefix, endedCount > 0)
+      if (result === 'ended') endedCount++
+      else if (result !== null) return result
     }
     if (endedCount > 0) return endedCount === prefixes.length ? 'end' : 'ragged'
     return this.#isKnownRow ? null : this.#newIndex()
+  }
+
+  /** `isCut`: another column has no value in this row. */
+  #takeValue(column: number, prefix: NamePrefix, isCut: boolean): RowsEnd | 'ended' | null {
+    if (reader.tag !== TAG.endOfMibView && reader.isBelow(prefix)) {
+      return isCut ? null : this.#takeCell(column, reader.nameAt + prefix.length)
+    }
+    // What comes before what was asked for is no successor (RFC 3416, section 4.2.2).
+    if (reader.tag !== TAG.endOfMibView && !reader.isAfter(prefix)) return 'not-increasing'
+    this.ended[column] = true
+    return 'ended'
   }
 
   /** The first column's index is the row's. */

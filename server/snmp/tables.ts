@@ -6,11 +6,12 @@ import { type BulkMemory, type BulkResult, readRows } from './bulkread.ts'
 import { type ColumnSet, columnSetOf } from './columnset.ts'
 import type { WireEngine } from './engine.ts'
 import { layoutOf } from './layout.ts'
-import { type Limits, rememberTable } from './limits.ts'
+import { type Limits, mayBulk, rememberTable } from './limits.ts'
 import { checkOids } from './reading.ts'
 import type { ColumnWalk, SessionOptions, TableRead } from './session.ts'
 import { areEqual, tableOfWalks } from './table.ts'
-import { rowsOfTableMax, walkColumns } from './walk.ts'
+import { Trust } from './trust.ts'
+import { type BulkUse, rowsOfTableMax, walkColumns } from './walk.ts'
 
 /** Rows of one request where neither a profile nor an admin says anything. */
 const repetitionsUsual = 1000
@@ -22,8 +23,8 @@ interface TableMemory extends BulkMemory {
   places: readonly number[] | null
   /** Its columns have holes: it is walked, for as long as they have. */
   isSparse: boolean
-  /** The agent fails on such requests: it is walked for good. */
-  isRefused: boolean
+  /** Whether the agent does such requests: else it is walked, by smaller ones. */
+  byRows: Trust
 }
 
 export interface Tables {
@@ -56,24 +57,30 @@ export function createTables(engine: WireEngine, options: SessionOptions, limits
       set,
       places: null,
       isSparse: false,
-      isRefused: false,
+      byRows: new Trust(),
     }
     memories.set(key, memory)
     return memory
   }
 
-  const goesRowByRow = ({ isSparse, isRefused }: TableMemory, columns: readonly string[]) =>
-    limits.bulk &&
+  const goesRowByRow = ({ isSparse, byRows }: TableMemory, columns: readonly string[]) =>
+    mayBulk(limits, columns[0] ?? '') &&
     !isSparse &&
-    !isRefused &&
+    byRows.mayTry(limits.now()) &&
     quirks?.allowNonIncreasing !== true &&
     columns.length > 0 &&
     columns.length <= limits.columnsPerRequest
 
-  const byRows = (memory: TableMemory, rowsMax: number, signal?: AbortSignal) =>
+  const readByRows = (
+    memory: TableMemory,
+    first: string,
+    rowsMax: number,
+    signal: AbortSignal | undefined,
+  ) =>
     readRows({
       engine,
       limits,
+      first,
       set: memory.set,
       memory,
       rowsMax: Math.min(rowsMax, rowsOfTableMax),
@@ -101,13 +108,14 @@ export function createTables(engine: WireEngine, options: SessionOptions, limits
     memory: TableMemory,
     columns: readonly string[],
     rowsMax: number,
-    signal?: AbortSignal,
+    signal: AbortSignal | undefined,
+    use: BulkUse,
   ): Promise<TableRead> => {
     const wasEqual = memory.layout !== null
-    let walks = await walkColumns(engine, options, limits, columns, rowsMax, signal)
+    let walks = await walkColumns(engine, options, limits, columns, rowsMax, signal, use)
     // Rows that came or went between two answers make columns differ: that passes.
     if (wasEqual && !areEqual(walks)) {
-      walks = await walkColumns(engine, options, limits, columns, rowsMax, signal)
+      walks = await walkColumns(engine, options, limits, columns, rowsMax, signal, use)
     }
     learn(memory, columns, walks)
     const read = tableOfWalks(walks)
@@ -119,17 +127,20 @@ export function createTables(engine: WireEngine, options: SessionOptions, limits
   return {
     async read(columns, rowsMax, signal) {
       const memory = memoryOf(columns)
+      const use: BulkUse = { bulk: 'usual' }
       if (goesRowByRow(memory, columns)) {
-        const result = await byRows(memory, rowsMax, signal)
-        if (result.kind === 'table') return finished(memory, columns, result)
-        memory.isRefused = result.kind === 'refused'
+        const [first = ''] = columns
+        let result = await readByRows(memory, first, rowsMax, signal)
         if (result.kind === 'ragged' && result.absent && memory.places === null) {
           leaveOut(memory, columns, result.absent)
-          const again = await byRows(memory, rowsMax, signal)
-          if (again.kind === 'table') return finished(memory, columns, again)
+          result = await readByRows(memory, first, rowsMax, signal)
         }
+        if (result.kind === 'refused') memory.byRows.failed(limits.now())
+        else memory.byRows.worked()
+        if (result.kind === 'table') return finished(memory, columns, result)
+        if (result.kind === 'refused' && result.isDropped) use.bulk = 'doubted'
       }
-      return walk(memory, columns, rowsMax, signal)
+      return walk(memory, columns, rowsMax, signal, use)
     },
   }
 }
@@ -153,7 +164,8 @@ function learn(
   columns: readonly string[],
   walks: readonly ColumnWalk[],
 ): void {
-  memory.isSparse = !areEqual(walks) || walks.some(({ stopped }) => stopped === 'error')
+  const isBroken = walks.some(({ stopped }) => stopped === 'error' || stopped === 'not-increasing')
+  memory.isSparse = isBroken || !areEqual(walks)
   memory.layout = null
   if (memory.isSparse) return
   const longest = Math.max(0, ...walks.map(({ values }) => values.size))

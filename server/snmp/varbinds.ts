@@ -1,7 +1,7 @@
 // A step through the variable bindings of an answer without an object for each: where its name and
 // its value lie, and whether the name is below a column.
 
-import { BerReader, TAG } from './ber.ts'
+import { BerReader, compareEncoded, TAG } from './ber.ts'
 
 /** `30 length 06 length` with both lengths below 128, as one word. */
 const headMask = 0xff80ff80 | 0
@@ -64,6 +64,11 @@ export class VarBindReader {
     return true
   }
 
+  /** Whether the name comes after this one and all that is below it; it is not below it itself. */
+  isAfter({ octets }: NamePrefix): boolean {
+    return compareEncoded(this.bytes, this.nameAt, this.nameEnd, octets) > 0
+  }
+
   /** Whether the name is this one with something behind it. */
   isBelow(name: NamePrefix): boolean {
     const { view, nameAt } = this
@@ -83,6 +88,7 @@ export class VarBindReader {
 /** The octets of a column's OID in words of 32 bits, to be compared four at a time. */
 export interface NamePrefix {
   readonly length: number
+  readonly octets: Uint8Array
   /** The last one holds what is left, its other octets are 0. */
   readonly words: Int32Array
   /** Which bits of the last word count. */
@@ -95,5 +101,5 @@ export function namePrefix(name: Uint8Array): NamePrefix {
   padded.set(name)
   const view = new DataView(padded.buffer)
   const words = Int32Array.from({ length: padded.length / 4 }, (_, i) => view.getInt32(i * 4))
-  return { length: name.length, words, mask: rest === 0 ? 0 : -1 << (32 - rest * 8) }
+  return { length: name.length, octets: name, words, mask: rest === 0 ? 0 : -1 << (32 - rest * 8) }
 }

@@ -5,9 +5,10 @@
 
 import { AppError } from '../model/errors.ts'
 import type { RawValue } from '../model/raw.ts'
-import type { Answer, Engine, Question } from './engine.ts'
-import { type Limits, rememberTable } from './limits.ts'
+import type { Answer, Question, WireEngine } from './engine.ts'
+import { bulkFailed, bulkWorked, type Limits, mayBulk, rememberTable } from './limits.ts'
 import { compareOids, indexUnder } from './oid.ts'
+import { isThere } from './presence.ts'
 import { decodeError, statusError } from './problems.ts'
 import { checkOids } from './reading.ts'
 import type { ColumnWalk, SessionOptions, VarBind } from './session.ts'
@@ -23,6 +24,14 @@ const TOO_BIG = 1
 const NO_SUCH_NAME = 2
 const GENERAL_ERROR = 5
 
+/**
+ * What one read of a table makes of GETBULK, kept over its walks. `doubted`: it was not answered, and
+ * one answer to GETNEXT will say that this was GETBULK's fault; `never`: it has been said.
+ */
+export interface BulkUse {
+  bulk: 'usual' | 'doubted' | 'never'
+}
+
 interface Place {
   readonly column: string
   readonly values: Map<string, RawValue>
@@ -33,15 +42,27 @@ interface Place {
 
 /** One walk: the places of its columns, and how much to ask for next. */
 interface Walk {
-  engine: Engine
+  engine: WireEngine
   options: SessionOptions
   limits: Limits
+  /** The table's first column: its name in all that is remembered. */
+  first: string
   rowsMax: number
   /** Rows at the last walk of this table. */
   rowsKnown: number | null
   /** Rows that fit into an answer: grows with full answers, shrinks to what came. */
   fitting: number
-  timedOut: boolean
+  columnsAtOnce: number
+  use: BulkUse
+  /** How the next rows are asked for; and whether some came by GETBULK. */
+  byBulk: boolean
+  cameByBulk: boolean
+  /** Rows that GETNEXT has yet to give before GETBULK, which failed on them, is to blame; null: none. */
+  toConfirm: number | null
+  /** The limit before a time-out, with which fewer rows were tried; null: that has not been. */
+  repetitionsBefore: number | null
+  /** Whether the device had answered just before what is asked now, or before the first try of it. */
+  wasThere: boolean
   failure: Failure | null
 }
 
@@ -49,12 +70,13 @@ type Failure = Exclude<Answer, { status: 0 }>
 
 /** See SnmpSession.walk. */
 export async function walkColumns(
-  engine: Engine,
+  engine: WireEngine,
   options: SessionOptions,
   limits: Limits,
   columns: readonly string[],
   rowsMax: number,
   signal?: AbortSignal,
+  use: BulkUse = { bulk: 'usual' },
 ): Promise<ColumnWalk[]> {
   checkOids(options, columns)
   const places = new Map<string, Place>(columns.map(column => [column, newPlace(column)]))
@@ -63,17 +85,26 @@ export async function walkColumns(
     engine,
     options,
     limits,
+    first,
     rowsMax: Math.min(rowsMax, rowsOfTableMax),
     rowsKnown: limits.tables.get(first)?.rows ?? null,
     fitting: limits.tables.has(first) ? limits.repetitions : repetitionsFirst,
-    timedOut: false,
+    columnsAtOnce: limits.columnsPerRequest,
+    use,
+    byBulk: use.bulk === 'usual' && mayBulk(limits, first),
+    cameByBulk: false,
+    toConfirm: use.bulk === 'doubted' ? 1 : null,
+    repetitionsBefore: null,
+    wasThere: false,
     failure: null,
   }
   for (;;) {
     const open = [...places.values()].filter(place => !place.ended)
     if (open.length === 0) break
-    await step(walk, open.slice(0, limits.columnsPerRequest), signal)
+    await step(walk, open.slice(0, walk.columnsAtOnce), signal)
   }
+  if (walk.toConfirm !== null) blameBulk(walk)
+  else if (walk.cameByBulk && use.bulk === 'usual') bulkWorked(limits, first)
   const walked = [...places.values()]
   if (walk.failure && walked.every(place => place.stopped === 'error' && place.values.size === 0)) {
     throw statusError(options, walk.failure.status, walk.failure.text)
@@ -95,7 +126,7 @@ async function step(walk: Walk, asked: readonly Place[], signal?: AbortSignal): 
   const { limits } = walk
   const oids = asked.map(place => place.last)
   const repetitions = rowsToAsk(walk, asked)
-  const question: Question = limits.bulk
+  const question: Question = walk.byBulk
     ? { type: 'bulk', oids, repetitions }
     : { type: 'next', oids }
   const answer = await askOrShrink(walk, question, repetitions, signal)
@@ -108,9 +139,18 @@ async function step(walk: Walk, asked: readonly Place[], signal?: AbortSignal): 
   const rows = Math.floor(answer.varbinds.length / asked.length)
   if (rows === 0) {
     limits.columnsPerRequest = answer.varbinds.length
-  } else if (limits.bulk) {
+    walk.columnsAtOnce = limits.columnsPerRequest
+  } else if (walk.byBulk) {
+    walk.cameByBulk = true
     walk.fitting = rows < repetitions ? rows + 1 : Math.max(walk.fitting, repetitions * 2)
-  }
+  } else if (walk.toConfirm !== null && --walk.toConfirm <= 0) blameBulk(walk)
+}
+
+/** GETNEXT gave what GETBULK failed on: the rest of this read goes by it. */
+function blameBulk(walk: Walk): void {
+  walk.toConfirm = null
+  walk.use.bulk = 'never'
+  bulkFailed(walk.limits, walk.first)
 }
 
 /** No more than fits, and no more than the table had at the last walk, with one row to see its end. */
@@ -124,29 +164,34 @@ function rowsToAsk(walk: Walk, asked: readonly Place[]): number {
   return Math.max(1, Math.min(walk.fitting, walk.limits.repetitions, byValues, left))
 }
 
-/** A large answer may be lost on its way (fragments): once in a walk, fewer rows are tried. */
+/**
+ * A large answer may be lost on its way (fragments): once in a walk, fewer rows are tried. Then, where
+ * the device had answered just now, it may be one that drops GETBULK: GETNEXT tells.
+ */
 async function askOrShrink(
   walk: Walk,
   question: Question,
   repetitions: number,
   signal?: AbortSignal,
 ): Promise<Answer | null> {
+  const { engine, limits } = walk
+  const isThereNow = isThere(engine.client.presence, performance.now())
   try {
-    return await walk.engine.ask(question, signal)
+    return await engine.ask(question, signal)
   } catch (error) {
     const isTimeout = error instanceof AppError && error.code === 'E_SNMP_TIMEOUT'
-    const answeredBefore = walk.engine.counters.varbinds > 0
-    if (
-      !isTimeout ||
-      walk.timedOut ||
-      !answeredBefore ||
-      question.type !== 'bulk' ||
-      repetitions < 4
-    ) {
-      throw error
+    if (!isTimeout || question.type !== 'bulk') throw error
+    if (walk.repetitionsBefore === null && engine.counters.varbinds > 0 && repetitions >= 4) {
+      walk.repetitionsBefore = limits.repetitions
+      walk.wasThere = isThereNow
+      limits.repetitions = Math.floor(repetitions / 4)
+      return null
     }
-    walk.timedOut = true
-    walk.limits.repetitions = Math.floor(repetitions / 4)
+    if (walk.repetitionsBefore !== null) limits.repetitions = walk.repetitionsBefore
+    if (!isThereNow && !walk.wasThere) throw error
+    walk.byBulk = false
+    walk.toConfirm = 1
+    walk.use.bulk = 'doubted'
     return null
   }
 }
@@ -158,21 +203,31 @@ function afterError(
   answer: Failure,
 ): void {
   const { limits } = walk
-  if (answer.status === TOO_BIG && limits.bulk && repetitions > 1) {
+  if (answer.status === TOO_BIG && walk.byBulk && repetitions > 1) {
     limits.repetitions = Math.floor(repetitions / 2)
     return
   }
   if (answer.status === TOO_BIG && asked.length > 1) {
     limits.columnsPerRequest = Math.floor(asked.length / 2)
+    walk.columnsAtOnce = limits.columnsPerRequest
     return
   }
-  if (answer.status === GENERAL_ERROR && limits.bulk) {
-    limits.bulk = false
+  if (answer.status === GENERAL_ERROR && walk.byBulk) {
+    walk.byBulk = false
+    walk.toConfirm = repetitions
     return
+  }
+  if (walk.toConfirm !== null) {
+    if (walk.use.bulk === 'doubted') blameBulk(walk)
+    else {
+      // GETNEXT fails too: it is the object's fault.
+      walk.toConfirm = null
+      walk.byBulk = true
+    }
   }
   const blamed = asked.length === 1 ? asked[0] : asked.find(({ last }) => last === answer.blamed)
   if (blamed === undefined) {
-    limits.columnsPerRequest = Math.max(1, Math.floor(asked.length / 2))
+    walk.columnsAtOnce = Math.max(1, Math.floor(asked.length / 2))
     return
   }
   blamed.ended = true
@@ -195,6 +250,12 @@ function accept(walk: Walk, column: Place, { oid, value }: VarBind): void {
   // endOfMibView repeats the name that was asked; a first row that is none is no row.
   if (index === null || (value.type === 'none' && oid === column.last)) {
     column.ended = true
+    // What follows the last row follows the column, or it is no successor.
+    const isLie = value.type !== 'none' && compareOids(oid, column.column) <= 0
+    if (isLie && walk.options.quirks?.allowNonIncreasing !== true) {
+      walk.engine.counters.dropped++
+      column.stopped = 'not-increasing'
+    }
     return
   }
   if (compareOids(oid, column.last) <= 0) {

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import t from 'tap'
 import {
   BerReader,
+  compareEncoded,
   encodeIndex,
   encodeOid,
   integerTlv,
@@ -22,6 +23,7 @@ import {
   setRequestId,
   wrapPdu,
 } from '../../server/snmp/message.ts'
+import { compareOids } from '../../server/snmp/oid.ts'
 import { decodeValue } from '../../server/snmp/value.ts'
 import { counter64, integer, octets, oidValue, tlv as testTlv } from '../parts/hostile-agent.ts'
 
@@ -58,6 +60,20 @@ t.test('object identifiers', async t => {
   for (const [what, value] of Object.entries(broken)) {
     t.equal(readOid(Uint8Array.from(value), 0, value.length), null, what)
   }
+})
+
+t.test('encoded object identifiers have the order of their texts', async t => {
+  const parts = [0, 1, 127, 128, 16383, 16384, 2097151, 2097152, 4294967295]
+  const texts = parts.flatMap(a => [`1.3.${a}`, ...parts.map(b => `1.3.${a}.${b}`)])
+  const encoded = texts.map(encodeOid)
+  const wrong = texts.flatMap((text, i) =>
+    texts.filter((other, j) => {
+      const one = encoded[i] ?? Buffer.alloc(0)
+      const found = compareEncoded(one, 0, one.length, encoded[j] ?? Buffer.alloc(0))
+      return Math.sign(found) !== Math.sign(compareOids(text, other))
+    }),
+  )
+  t.same(wrong, [])
 })
 
 t.test('integers', async t => {

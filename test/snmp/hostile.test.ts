@@ -360,20 +360,6 @@ t.test('more values than asked for', async t => {
   t.equal(walked[1]?.values.size, 3)
 })
 
-t.test('genErr on GETBULK: GETNEXT from then on', async t => {
-  const honest = honestly(table([1, 2, 3]))
-  agent.answer = r => (r.type === 'bulk' ? { status: 5, index: 0 } : honest(r))
-  const session = open(t)
-  for (const _ of [1, 2]) {
-    const walked = await session.walk([DESCR, IN], 100)
-    t.same(
-      walked.map(one => one.values.size),
-      [3, 3],
-    )
-  }
-  t.equal(agent.requests.filter(r => r.type === 'bulk').length, 1, 'remembered')
-})
-
 t.test('genErr on one column costs that column', async t => {
   const honest = honestly(table([1, 2, 3]))
   for (const index of [0, 2]) {
