@@ -1,10 +1,7 @@
-// Writes batches of collections: finds or registers the series, then stores the polls of the whole
-// batch in one transaction. What is stored already is not stored again.
+// Writes batches of collections: what they put into streams is stored in one transaction. What is
+// stored already is not stored again.
 
-import { setImmediate as breath } from 'node:timers/promises'
 import type { AcceptedCollection } from '../model/accepted.ts'
-import type { Value } from '../model/collection.ts'
-import { GAP_NUMBERS, type GapReason } from '../model/gap.ts'
 import type { Damage } from './blocks.ts'
 import {
   ABSENT,
@@ -23,24 +20,13 @@ import type { Database, Tx } from './database.ts'
 import { livingDevices } from './devices.ts'
 import type { RawEdges } from './edges.ts'
 import { storedKinds } from './late.ts'
-import {
-  GroupLayout,
-  groupKey,
-  type LayoutCache,
-  loadLayouts,
-  type SeriesName,
-  type StreamLayout,
-  slotsPerStreamMax,
-  wellFormed,
-} from './layout.ts'
+import { type LayoutCache, slotsPerStreamMax } from './layout.ts'
 import type { NewestCache } from './newest.ts'
 import { insertPolls, pollKey, readPolls } from './polls.ts'
-import { registerSeries } from './register.ts'
+import { type Prepared, prepareBatch } from './prepare.ts'
 import { type TextCache, TextWriter } from './texts.ts'
 import type { RetentionClass } from './tiers.ts'
 
-/** Collections that are prepared before the event loop has its turn: some ms of work. */
-const breathEvery = 100
 /** Polls that are encoded before they are handed over. */
 const rowsPerStatement = 256
 
@@ -49,21 +35,6 @@ export interface WriteCaches {
   texts: TextCache
   newest: NewestCache
   edges: RawEdges
-}
-
-/** What one collection puts into one stream. */
-interface StreamPart {
-  streamId: number
-  kept: RetentionClass
-  poll: Poll
-  /** Texts of the poll's TEXT cells, by slot. */
-  texts: Map<number, string>
-}
-
-interface Prepared {
-  deviceUid: number
-  at: number
-  parts: StreamPart[]
 }
 
 /** A poll as it will be after the batch. */
@@ -103,122 +74,6 @@ export async function writeBatch(
       for (const { streamId } of one.parts) caches.newest.note(streamId, one.at)
   }
   return outcomes
-}
-
-async function prepareBatch(
-  database: Database,
-  { layouts, edges }: WriteCaches,
-  batch: readonly AcceptedCollection[],
-): Promise<(Prepared | { refused: string })[]> {
-  await edges.load(database.db)
-  const known = new Map<string, GroupLayout>()
-  const unknown = []
-  for (const collection of batch) {
-    const layout = layouts.get(groupKey(collection))
-    if (layout) known.set(groupKey(collection), layout)
-    else unknown.push(collection)
-  }
-  for (const [key, layout] of await loadLayouts(database.db, unknown)) {
-    layouts.set(key, layout)
-    known.set(key, layout)
-  }
-  const prepared: (Prepared | { refused: string })[] = []
-  for (const [i, collection] of batch.entries()) {
-    if (i % breathEvery === breathEvery - 1) await breath()
-    const key = groupKey(collection)
-    if (collection.at < edges.of(known.get(key)?.streams[0]?.kept ?? 'default')) {
-      prepared.push({ refused: 'too-old' })
-      continue
-    }
-    const missing = missingSeries(collection, known.get(key))
-    if (missing.length > 0) {
-      const registered = await registerSeries(database, collection, missing, collection.at)
-      if ('refused' in registered) {
-        prepared.push(registered)
-        continue
-      }
-      layouts.set(key, registered.layout)
-      known.set(key, registered.layout)
-    }
-    prepared.push(prepare(collection, known.get(key)))
-  }
-  return prepared
-}
-
-function missingSeries(
-  { rows, metrics, failed }: AcceptedCollection,
-  layout: GroupLayout | undefined,
-): SeriesName[] {
-  const missing: SeriesName[] = []
-  if (failed !== null) return missing
-  const placement = (layout ?? new GroupLayout([])).placement(rows)
-  for (const metric of metrics.keys()) {
-    const places = placement.of(metric)
-    if (!places.includes(-1)) continue
-    placement.keys.forEach((row, index) => {
-      if (places[index] === -1) missing.push({ metric, row })
-    })
-  }
-  return missing
-}
-
-function prepare(collection: AcceptedCollection, layout: GroupLayout | undefined): Prepared {
-  const { deviceUid, at } = collection
-  if (!layout) return { deviceUid, at, parts: [] }
-  return {
-    deviceUid,
-    at,
-    parts:
-      collection.failed === null
-        ? goodParts(collection, layout)
-        : failedParts(layout, collection.failed),
-  }
-}
-
-function failedParts(layout: GroupLayout, reason: GapReason): StreamPart[] {
-  return layout.streams.map(({ id, kept, series }) => {
-    const poll = emptyPoll(slotsPerStreamMax)
-    series.forEach((_, slot) => {
-      setCell(poll, slot, GAP_NUMBERS[reason])
-    })
-    return { streamId: id, kept, poll, texts: new Map() }
-  })
-}
-
-function goodParts({ rows, metrics, gaps }: AcceptedCollection, layout: GroupLayout): StreamPart[] {
-  const parts: (StreamPart | undefined)[] = []
-  const placement = layout.placement(rows)
-  for (const [metric, values] of metrics) {
-    const places = placement.of(metric)
-    const reasons = gaps.get(metric)
-    for (let index = 0; index < values.length; index++) {
-      const place = places[index] ?? -1
-      if (place < 0) continue
-      const stream = (place / slotsPerStreamMax) | 0
-      const part = parts[stream] ?? emptyPart(layout.streams[stream])
-      parts[stream] = part
-      const slot = place - stream * slotsPerStreamMax
-      putValue(part, slot, values[index] ?? null, reasons?.[index] ?? null)
-    }
-  }
-  return parts.filter(part => part !== undefined)
-}
-
-function emptyPart(stream: StreamLayout | undefined): StreamPart {
-  const { id: streamId, kept } = stream ?? { id: 0, kept: 'default' as const }
-  return { streamId, kept, poll: emptyPoll(slotsPerStreamMax), texts: new Map() }
-}
-
-/** Accept lets no null without a reason and no infinite number pass; if one comes, it is `decode`. */
-function putValue(part: StreamPart, slot: number, value: Value, gap: GapReason | null): void {
-  if (typeof value === 'number' && Number.isFinite(value)) {
-    setCell(part.poll, slot, NUMBER, value)
-  } else if (typeof value === 'string') {
-    setCell(part.poll, slot, TEXT)
-    part.texts.set(slot, wellFormed(value))
-  } else {
-    setCell(part.poll, slot, GAP_NUMBERS[gap ?? 'decode'])
-  }
 }
 
 interface Writing {
