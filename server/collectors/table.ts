@@ -1,10 +1,10 @@
 // All collectors by the kind of device that they read: adding a protocol is one line here.
 
 import type { Collector } from './collector.ts'
-import { dockerCollector } from './docker.ts'
+import { loadedLater } from './loaded-later.ts'
 import { snmpCollector } from './snmp.ts'
 
 export const collectors: Record<'snmp' | 'docker', Collector> = {
   snmp: snmpCollector,
-  docker: dockerCollector,
+  docker: loadedLater('docker', async () => (await import('./docker.ts')).dockerCollector),
 }
