@@ -43,6 +43,11 @@ export class SnmpLine {
     return this.#session?.tuning ?? this.#learned
   }
 
+  /** The session at work; null: it must be opened. */
+  get session(): SnmpSession | null {
+    return this.#resolveDue || this.#closed ? null : this.#session
+  }
+
   /**
    * The name is resolved at first and again after a failure: the device may have moved.
    * @throws AppError E_ABORTED where it is closed, and those of the address policy and the config

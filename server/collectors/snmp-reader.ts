@@ -8,7 +8,6 @@ import type { Reading } from '../model/raw.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import { createEvaluator } from '../profiles/evaluator.ts'
 import type { Evaluator, FetchRequest, Plan } from '../profiles/face.ts'
-import type { SnmpSession } from '../snmp/session.ts'
 import {
   type Collected,
   type DeviceReader,
@@ -18,9 +17,10 @@ import {
   type Target,
   UNKNOWN_GROUP,
 } from './collector.ts'
+import { Deadline } from './deadline.ts'
 import type { Ping } from './ping.ts'
 import type { Chosen } from './shedding.ts'
-import { type Care, createCare, roundTrip } from './snmp-care.ts'
+import { type Care, createCare } from './snmp-care.ts'
 import { elapsedMs, failed, shed } from './snmp-failures.ts'
 import {
   type Heartbeat,
@@ -64,6 +64,11 @@ export class SnmpReader implements DeviceReader {
   #planned: Catalogue | null = null
   #lastTicks: number | null = null
   #identifyDue = true
+  /** Ends the read under way; kept while nothing did. */
+  #within = new AbortController()
+  /** The caller's signal of the last read, often the same for all. */
+  #outer: AbortSignal | null = null
+  readonly #deadline = new Deadline(() => this.#within.abort())
 
   constructor(target: Target, surroundings: Surroundings, planOf: PlanOf, ping: Ping) {
     this.#target = target
@@ -82,36 +87,75 @@ export class SnmpReader implements DeviceReader {
 
   async collect(at: number, signal: AbortSignal, options?: ReadOptions): Promise<Collected> {
     const started = performance.now()
-    const deadline = new AbortController()
+    const within = this.#begin(signal)
     const usualMs = this.#everyMs * readShare
-    const readMs = this.#evaluator ? usualMs : Math.max(usualMs, firstReadMs)
-    const timer = setTimeout(() => deadline.abort(), readMs)
-    const within = AbortSignal.any([signal, deadline.signal])
-    /** An error before anything answered; a deadline is then the device's silence, not ours. */
-    const unanswered = (cause: unknown) =>
-      deadline.signal.aborted && !signal.aborted ? this.#late(started) : asAppError(cause)
-    const leftMs = () => Math.max(0, this.#everyMs * explainShare - elapsedMs(started))
+    this.#deadline.set(this.#evaluator ? usualMs : Math.max(usualMs, firstReadMs))
     try {
       if (options?.probe) {
-        const error = await this.#line.probe(within).catch(unanswered)
-        const silent = error && silenceOf(await this.#line.explain(error, leftMs()), signal)
+        const error = await this.#probe(started, signal, within)
+        const silent = error && silenceOf(error, signal)
         if (silent) return { collections: [], rows: [], identity: null, silent }
       }
-      const beat = await this.#line
-        .open()
-        .then(session => roundTrip(session, () => heartbeat(session, within)))
-        .then(({ answer, ms }): Beat => ({ ...answer, tripMs: ms }))
-        .catch(cause => unanswered(cause))
-      if (beat instanceof AppError) {
+      let beat: Beat
+      try {
+        beat = await this.#beat(within)
+      } catch (cause) {
+        const unanswered = this.#unanswered(cause, started, signal, within)
         this.#line.leave()
-        const error = await this.#line.explain(beat, leftMs())
+        const error = await this.#line.explain(unanswered, this.#leftMs(started))
         return this.#failed(at, error, started, signal, silenceOf(error, signal))
       }
       this.#line.answered()
       return await this.#collect(at, beat, started, signal, within)
     } finally {
-      clearTimeout(timer)
+      this.#deadline.clear()
     }
+  }
+
+  /** The signal of one read: it ends with the caller's, and with the reader's own deadline. */
+  #begin(signal: AbortSignal): AbortSignal {
+    if (this.#within.signal.aborted) this.#within = new AbortController()
+    if (signal.aborted) this.#within.abort()
+    else if (signal !== this.#outer) {
+      this.#outer = signal
+      const stop = () => {
+        if (this.#outer === signal) this.#within.abort()
+      }
+      signal.addEventListener('abort', stop, { once: true })
+    }
+    return this.#within.signal
+  }
+
+  async #beat(within: AbortSignal): Promise<Beat> {
+    const session = this.#line.session ?? (await this.#line.open())
+    const { retries } = session.counters
+    const startedAt = performance.now()
+    const answer = await heartbeat(session, within)
+    const isFirstTry = session.counters.retries === retries
+    return { ...answer, tripMs: isFirstTry ? answer.monotonicMs - startedAt : null }
+  }
+
+  /** Null: it was answered. */
+  async #probe(
+    started: number,
+    signal: AbortSignal,
+    within: AbortSignal,
+  ): Promise<AppError | null> {
+    try {
+      return await this.#line.probe(within)
+    } catch (cause) {
+      const error = this.#unanswered(cause, started, signal, within)
+      return this.#line.explain(error, this.#leftMs(started))
+    }
+  }
+
+  /** An error before anything answered; a deadline is then the device's silence, not ours. */
+  #unanswered(cause: unknown, started: number, signal: AbortSignal, within: AbortSignal): AppError {
+    return within.aborted && !signal.aborted ? this.#late(started) : asAppError(cause)
+  }
+
+  #leftMs(started: number): number {
+    return Math.max(0, this.#everyMs * explainShare - elapsedMs(started))
   }
 
   setCatalogue(catalogue: Catalogue): void {
@@ -134,7 +178,8 @@ export class SnmpReader implements DeviceReader {
   ): Promise<Collected> {
     let due: FetchRequest[] | undefined
     try {
-      const identity = await this.#identifyIfDue(await this.#line.open(), beat, within)
+      const isKnown = this.#noteBeat(beat)
+      const identity = isKnown ? null : await this.#identify(within)
       const evaluator = this.#evaluator
       if (!evaluator) throw new AppError('E_SNMP_ERROR', 'no profile fits this device')
       due = evaluator.due(at, this.#everyMs)
@@ -190,19 +235,20 @@ export class SnmpReader implements DeviceReader {
     this.#line.use(plan.quirks)
   }
 
-  /** Null where the identity stands. A device that is known is read on when identifying it fails. */
-  async #identifyIfDue(
-    session: SnmpSession,
-    beat: Heartbeat,
-    signal: AbortSignal,
-  ): Promise<DeviceIdentity | null> {
+  /** Whether the identity stands. */
+  #noteBeat(beat: Heartbeat): boolean {
     const last = this.#lastTicks
     const restarted = last !== null && beat.upTicks !== null && beat.upTicks < last
     this.#lastTicks = beat.upTicks
     const changed = (this.#identity?.sysObjectID ?? '') !== beat.sysObjectID
     const old = beat.at - (this.#identity?.at ?? 0) >= identityAgeMaxMs
     if (restarted || changed || old) this.#identifyDue = true
-    if (!this.#identifyDue) return null
+    return !this.#identifyDue
+  }
+
+  /** Null where it failed: a device that is known is read on. */
+  async #identify(signal: AbortSignal): Promise<DeviceIdentity | null> {
+    const session = await this.#line.open()
     try {
       const { identity, plan } = await identify(
         {
@@ -230,7 +276,7 @@ export class SnmpReader implements DeviceReader {
     started: number,
     signal: AbortSignal,
   ): Promise<Omit<Collected, 'identity'>> {
-    const session = await this.#line.open()
+    const session = this.#line.session ?? (await this.#line.open())
     const { groups, failures } = await readGroups(session, chosen.requests, signal)
     const took = elapsedMs(started)
     const { at, monotonicMs, upTicks, tripMs } = beat

@@ -11,6 +11,7 @@ import {
   type Target,
   UNKNOWN_GROUP,
 } from '../collectors/collector.ts'
+import { Deadline } from '../collectors/deadline.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import type { GapReason } from '../model/gap.ts'
 
@@ -51,6 +52,31 @@ export function withoutSecrets(text: string, secrets: Readonly<Record<string, st
   return clean.slice(0, errorCharsMax)
 }
 
+/** What a read gives; null: it went on for `abortGraceMs` after its abort. */
+function within<T>(read: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    let grace: NodeJS.Timeout | undefined
+    const onAbort = () => {
+      grace = setTimeout(resolve, abortGraceMs, null)
+    }
+    const end = () => {
+      clearTimeout(grace)
+      signal.removeEventListener('abort', onAbort)
+    }
+    signal.addEventListener('abort', onAbort)
+    read.then(
+      result => {
+        end()
+        resolve(result)
+      },
+      error => {
+        end()
+        reject(error)
+      },
+    )
+  })
+}
+
 export function createReading(
   target: Target,
   epoch: number,
@@ -60,6 +86,9 @@ export function createReading(
   let surroundings = initial
   let reader: DeviceReader | null = null
   let underWay: AbortController | null = null
+  /** Of a read that ended well, for the next one: the collector took its listeners off. */
+  let unused: AbortController | null = null
+  const deadline = new Deadline(() => underWay?.abort())
   let closed = false
   let groups: string[] = []
 
@@ -95,40 +124,40 @@ export function createReading(
     if (named.length > 0) groups = named.slice(0, groupsMax)
   }
 
+  const begin = (): AbortController => {
+    const abort = unused?.signal.aborted === false ? unused : new AbortController()
+    unused = null
+    return abort
+  }
+
   const collect = async (
     at: number,
     deadlineMs: number,
     options: ReadOptions,
   ): Promise<ReadResult> => {
     const startedAt = performance.now()
-    const abort = new AbortController()
+    const abort = begin()
     underWay = abort
-    const deadline = setTimeout(() => abort.abort(), deadlineMs)
-    let giveUp: NodeJS.Timeout | undefined
-    const gaveUp = new Promise<'gave-up'>(resolve => {
-      abort.signal.addEventListener('abort', () => {
-        giveUp = setTimeout(() => resolve('gave-up'), abortGraceMs)
-      })
-    })
-    const late = `the read did not end within ${Math.round(deadlineMs)} ms`
+    deadline.set(deadlineMs)
+    const late = () => `the read did not end within ${Math.round(deadlineMs)} ms`
     try {
-      const result = await Promise.race([opened().collect(at, abort.signal, options), gaveUp])
-      if (result !== 'gave-up') {
+      const result = await within(opened().collect(at, abort.signal, options), abort.signal)
+      if (result !== null) {
+        unused = abort
         remember(result)
         return { collected: result, thrown: null, abandoned: false }
       }
       void closeReader()
-      const collected = closed ? nothing() : failed('timeout', late, Date.now(), startedAt)
+      const collected = closed ? nothing() : failed('timeout', late(), Date.now(), startedAt)
       return { collected, thrown: null, abandoned: true }
     } catch (error) {
       if (closed) return { collected: nothing(), thrown: null, abandoned: false }
       const timedOut = abort.signal.aborted
-      const text = timedOut ? late : textOf(error)
+      const text = timedOut ? late() : textOf(error)
       const collected = failed(timedOut ? 'timeout' : 'decode', text, Date.now(), startedAt)
       return { collected, thrown: timedOut ? null : text, abandoned: false }
     } finally {
-      clearTimeout(deadline)
-      clearTimeout(giveUp)
+      deadline.clear()
       underWay = null
     }
   }
