@@ -1,6 +1,6 @@
 // Our own metrics, by prom-client: one registry per program, handed to whoever counts something.
 
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 
 export type { Registry } from 'prom-client'
 
@@ -31,6 +31,26 @@ export function gauge(
     collect() {
       this.reset()
       for (const { labels, value } of read()) this.set(labels ?? {}, value)
+    },
+  })
+}
+
+/** As `gauge`, of what only grows; its name ends in `_total`. */
+export function counter(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: () => readonly Reading[],
+  labelNames: readonly string[] = [],
+): void {
+  new Counter({
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const { labels, value } of read()) this.inc(labels ?? {}, value)
     },
   })
 }

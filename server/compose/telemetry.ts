@@ -5,7 +5,7 @@ import type { MqttBus } from '../bus/client.ts'
 import type { SpoolingSender } from '../bus/sender.ts'
 import type { DeviceFiles } from '../devices/files.ts'
 import type { Ingest } from '../ingest/contract.ts'
-import { gauge, type Registry } from '../metrics.ts'
+import { counter, gauge, type Registry } from '../metrics.ts'
 import { messageOf } from '../model/errors.ts'
 import type { Poller } from '../poll/contract.ts'
 import type { Store } from '../store/contract.ts'
@@ -84,6 +84,17 @@ export function observe(registry: Registry, { ingest, poller, senders, bus }: Ob
       })),
     ['what'],
   )
+  counter(
+    registry,
+    'pollux_snmp_dropped_total',
+    'SNMP datagrams that were no answer to an open request, by why',
+    () =>
+      Object.entries(poller.stats().snmpDrops).map(([reason, value]) => ({
+        labels: { reason },
+        value,
+      })),
+    ['reason'],
+  )
   gauge(
     registry,
     'pollux_poll_thread_busy_ratio',
@@ -160,6 +171,13 @@ export function statusSections({
           name: 'Slots without a read',
           value: `${number(polls.schedule.silent)} of silent devices, ${number(polls.schedule.overruns)} overrun, ${number(polls.schedule.backedOff)} left out after failures`,
           meaning: `since the start; silent devices were probed ${number(polls.schedule.probes)} times`,
+        },
+        {
+          name: 'SNMP dropped',
+          value: Object.entries(polls.snmpDrops)
+            .map(([reason, drops]) => `${number(drops)} ${reason}`)
+            .join(', '),
+          meaning: 'datagrams since the start that were no answer to an open request',
         },
       ],
     },

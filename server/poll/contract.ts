@@ -3,6 +3,7 @@
 import type { Silence, Target } from '../collectors/collector.ts'
 import type { SnmpTransport } from '../config.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
+import type { Drops } from '../snmp/drops.ts'
 import type { Lateness } from './lateness.ts'
 import type { PoolLimits } from './limits.ts'
 import type { OutletOptions } from './outlet.ts'
@@ -37,6 +38,8 @@ export interface PollerStats {
   reads: { good: number; failed: number; nothing: number; lost: number; probed: number }
   schedule: ScheduleCounters
   pool: PoolCounters
+  /** SNMP datagrams that were no answer to an open request, by why. */
+  snmpDrops: Drops
 }
 
 /** Times in ms; null: not known yet. */

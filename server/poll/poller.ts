@@ -282,6 +282,7 @@ export function createPoller(options: PollerOptions): Poller {
       reads: { ...reads },
       schedule: { ...schedule.counters },
       pool: { ...pool.counters },
+      snmpDrops: { ...pool.snmpDrops },
     }),
     close() {
       if (closing) return closing

@@ -5,6 +5,7 @@
 import type { SnmpTransport } from '../config.ts'
 import type { Logger } from '../log.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
+import { addDrops, type Drops, noDrops } from '../snmp/drops.ts'
 import { createBalancer } from './balance.ts'
 import type { PooledDevice } from './device.ts'
 import type { PoolLimits } from './limits.ts'
@@ -64,6 +65,8 @@ export interface PoolCounters {
 
 export interface Pool {
   readonly counters: Readonly<PoolCounters>
+  /** SNMP datagrams that all threads dropped, those that are no more too. */
+  readonly snmpDrops: Readonly<Drops>
   /** Starts as many threads as so many devices want. */
   start(devices: number): void
   /** Loads a device (again) in a thread. */
@@ -92,6 +95,7 @@ export interface PoolOptions {
 export function createPool(options: PoolOptions): Pool {
   const { limits, log, events } = options
   const counts = { died: 0, hung: 0, full: 0, grown: 0, shrunk: 0, moved: 0, quarantined: 0 }
+  const snmpDrops = noDrops()
   const slots = new Map<number, Slot>()
   const restarts = createRestarts()
   const stuck = createStuckThreads({ stuckMs: limits.stuckMs, log })
@@ -255,7 +259,10 @@ export function createPool(options: PoolOptions): Pool {
   const received = (id: number, message: FromThread) => {
     const slot = slots.get(id)
     if (!slot || message.is === 'closed') return
-    if (message.is === 'heartbeat') return shareBusyTime(slot, message.activeMs)
+    if (message.is === 'heartbeat') {
+      addDrops(snmpDrops, message.snmpDrops)
+      return shareBusyTime(slot, message.activeMs)
+    }
     if (message.is === 'log') {
       const { device, error, dropped } = message
       return log[message.level]({ thread: id, device, error, dropped }, message.message)
@@ -270,6 +277,7 @@ export function createPool(options: PoolOptions): Pool {
     get counters() {
       return { ...counts, stuck: stuck.count }
     },
+    snmpDrops,
     start(devices) {
       const wanted = Math.ceil(devices / devicesPerThread)
       const count = Math.min(limits.threadsMax, Math.max(limits.threadsMin, wanted))

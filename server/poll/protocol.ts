@@ -6,6 +6,7 @@ import type { SnmpTransport } from '../config.ts'
 import type { DeviceIdentity, DeviceTuning } from '../model/device.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { ProfileSource } from '../profiles/catalogue.ts'
+import type { Drops } from '../snmp/drops.ts'
 
 /** What a thread is born with (its `workerData`). */
 export interface ThreadInit {
@@ -78,6 +79,8 @@ export interface HeartbeatMessage {
   activeMs: number
   /** Reads that did not end at their abort and were given up, since the start. */
   abandoned: number
+  /** SNMP datagrams that were dropped since the last one. */
+  snmpDrops: Drops
 }
 
 export interface LogMessage {

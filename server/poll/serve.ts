@@ -7,6 +7,8 @@ import { addressPolicy } from '../addresses.ts'
 import type { Collected, Collector, Surroundings } from '../collectors/collector.ts'
 import { messageOf } from '../model/errors.ts'
 import type { Catalogue, ProfileSource } from '../profiles/catalogue.ts'
+import { noDrops } from '../snmp/drops.ts'
+import { takeDrops } from '../snmp/open.ts'
 import { encodeCollected } from './encode.ts'
 import { createGatherer, intoOneBuffer } from './gather.ts'
 import type {
@@ -144,10 +146,11 @@ export function serveThread({ port, init, collectors, buildCatalogue }: ThreadPa
     const { utilization, active } = performance.eventLoopUtilization(now, last)
     last = now
     logsLeft = logsPerBeatMax
-    post({ is: 'heartbeat', utilisation: utilization, activeMs: active, abandoned })
+    const snmpDrops = takeDrops()
+    post({ is: 'heartbeat', utilisation: utilization, activeMs: active, abandoned, snmpDrops })
   }, heartbeatMs)
   port.on('message', (messages: ToThread[]) => messages.forEach(handle))
-  post({ is: 'heartbeat', utilisation: 0, activeMs: 0, abandoned: 0 })
+  post({ is: 'heartbeat', utilisation: 0, activeMs: 0, abandoned: 0, snmpDrops: noDrops() })
 }
 
 /** A read's result as a message; one whose encoding fails is a bug of the collector, told as such. */

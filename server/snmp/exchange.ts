@@ -4,6 +4,7 @@
 // Longer than most: a datagram's way from its id to its reply is read in one piece.
 
 import { AppError, messageOf } from '../model/errors.ts'
+import { type Drops, noDrops } from './drops.ts'
 import { messageId, PDU, type PduHead, readPduHead, setRequestId } from './message.ts'
 import type { Pace } from './pace.ts'
 import { answered, type Presence, Presences, shouldListen } from './presence.ts'
@@ -90,22 +91,9 @@ export class SnmpRequest {
   }
 }
 
-export interface ExchangeCounters {
-  /** Answers that came after their request had ended, and again after it was answered. */
-  late: number
-  duplicate: number
-  /** Answers with a valid id from another address or port. */
-  forged: number
-  /** Answers below the level asked for, with another community or user. */
-  weak: number
-  malformed: number
-  /** Ids that were never given out, replays. */
-  stale: number
-}
-
 export interface Exchange {
   readonly socketsPerFamily: number
-  readonly counters: Readonly<ExchangeCounters>
+  readonly counters: Readonly<Drops>
   readonly transport: Transport
   /** The same object for all sessions with a device. */
   presenceOf(peer: Peer): Presence
@@ -124,7 +112,7 @@ interface Room {
 }
 
 export function createExchange(openTransport: OpenTransport): Exchange {
-  const counters = { late: 0, duplicate: 0, forged: 0, weak: 0, malformed: 0, stale: 0 }
+  const counters = noDrops()
   const slots = new Slots<SnmpRequest>()
   const active: SnmpRequest[] = []
   const rooms = new Map<number, Room>()

@@ -4,6 +4,7 @@
 
 import { AppError } from '../model/errors.ts'
 import { communitySecurity } from './community.ts'
+import { type Drops, dropsSince, noDrops } from './drops.ts'
 import { createEngine } from './engine.ts'
 import { createExchange, type Exchange } from './exchange.ts'
 import { initialLimits, tuningOf } from './limits.ts'
@@ -22,6 +23,7 @@ const inFlightUsual = 1
 
 let transportOfThread: OpenTransport = openUdp
 let exchangeOfThread: Exchange | null = null
+const dropsTaken = noDrops()
 
 /** The transport of all sessions of this thread; to be called before the first is opened. */
 export function useTransport(transport: OpenTransport): void {
@@ -32,6 +34,11 @@ export function useTransport(transport: OpenTransport): void {
 export function threadExchange(): Exchange {
   exchangeOfThread ??= createExchange(transportOfThread)
   return exchangeOfThread
+}
+
+/** What the exchange of this thread dropped since the last call. */
+export function takeDrops(): Drops {
+  return exchangeOfThread ? dropsSince(dropsTaken, exchangeOfThread.counters) : noDrops()
 }
 
 /**

@@ -3,6 +3,7 @@
 import t from 'tap'
 import { createGatherer, intoOneBuffer } from '../../server/poll/gather.ts'
 import type { CollectedMessage, FromThread } from '../../server/poll/protocol.ts'
+import { noDrops } from '../../server/snmp/drops.ts'
 
 t.test('what one turn says is one message, in order; flush leaves nothing behind', async t => {
   const posted: number[][] = []
@@ -38,7 +39,13 @@ t.test('bodies of all messages move into one buffer and stay what they were', t 
     ...{ identity: null, tuning: null, silent: false, groups: [], tookMs: 1 },
     bodies: texts.map(text => ({ channel: 'samples', group: 'g', body: body(text) })),
   })
-  const beat: FromThread = { is: 'heartbeat', utilisation: 0, activeMs: 0, abandoned: 0 }
+  const beat: FromThread = {
+    is: 'heartbeat',
+    utilisation: 0,
+    activeMs: 0,
+    abandoned: 0,
+    snmpDrops: noDrops(),
+  }
   const messages = [
     collected('a', '{"x":1}', '{}'),
     beat,

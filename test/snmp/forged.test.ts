@@ -2,7 +2,7 @@
 // request or not, and whatever comes twice or too late, changes nothing, and is counted by its kind.
 import { createSocket, type Socket } from 'node:dgram'
 import t from 'tap'
-import type { ExchangeCounters } from '../../server/snmp/exchange.ts'
+import type { Drops } from '../../server/snmp/drops.ts'
 import { type Teardown, until } from '../parts/find.ts'
 import { integer, octets, tlv } from '../parts/hostile-agent.ts'
 import { startQuirkyAgent } from '../parts/quirky-agent.ts'
@@ -11,7 +11,7 @@ import { type Asked, asked } from './fuzz-answers.ts'
 import { device, failure, open, ownExchange, SYSTEM, shown } from './quirks-device.ts'
 
 const NAME = `${SYSTEM}.5.0`
-const NONE: ExchangeCounters = {
+const NONE: Drops = {
   late: 0,
   duplicate: 0,
   forged: 0,
@@ -187,14 +187,14 @@ t.test('too late', async t => {
   await until(() => exchange.counters.late === 1, 'the answer to a request that is given up')
 
   const stop = new AbortController()
-  // Of a session that was answered before: the last try of others is heard on a socket of its own.
-  const stopped = failure(open(t, agent, {}, exchange).get([NAME], stop.signal))
+  // With a second try: the last one to a silent device is heard on a socket of its own.
+  const stopped = failure(open(t, agent, { retries: 1 }, exchange).get([NAME], stop.signal))
   await until(() => agent.requests.length === 2, 'the request')
   stop.abort()
   t.equal((await stopped)?.code, 'E_ABORTED')
   await until(() => exchange.counters.late === 2, 'the answer to one that was stopped')
 
-  const closed = open(t, agent, {}, exchange)
+  const closed = open(t, agent, { retries: 1 }, exchange)
   const pending = failure(closed.get([NAME]))
   await until(() => agent.requests.length === 3, 'the request')
   closed.close()
