@@ -6,8 +6,12 @@ const POWERS = Float64Array.from({ length: 23 }, (_, i) => 10 ** i)
 /** Between these no power of ten is needed that a double does not hold. */
 const LEAST = 1e-6
 const MOST = 1e15
-/** How near to the half the last digit is in doubt: the scaled value is off by less than 1e-3. */
-const DOUBT = 1e-2
+/**
+ * How near to the half the last digit is in doubt, by the scaled value. One multiplication or division
+ * by an exact power of ten is off by half a unit in the last place, 2 ** -53 of the value; the floor and
+ * the rest are exact. So of 5 digits one value in 10 ** 10 is in doubt, of 12 one in a thousand.
+ */
+const DOUBT = 2 ** -51
 
 /** The power of ten below the last value: the next one is often alike. */
 let decade = 0
@@ -33,7 +37,7 @@ export function digitsOf(value: number, places: number): number {
   const scaled = places >= 0 ? value * (POWERS[places] ?? 1) : value / (POWERS[-places] ?? 1)
   const whole = Math.floor(scaled)
   const rest = scaled - whole
-  if (rest > 0.5 - DOUBT && rest < 0.5 + DOUBT) return -1
+  if (Math.abs(rest - 0.5) <= scaled * DOUBT) return -1
   return rest < 0.5 ? whole : whole + 1
 }
 

@@ -10,7 +10,7 @@ import {
   startRun,
 } from './compute.ts'
 import type { Counters } from './counters.ts'
-import type { Memory } from './memory.ts'
+import type { Course, Memory } from './memory.ts'
 import { type GroupPlan, inOrder, type PlanDefinition, type PlanSource, type Step } from './plan.ts'
 import type { RowSet } from './rowset.ts'
 
@@ -31,7 +31,9 @@ export class Evaluation implements ComputeContext {
   readonly atMs: number
   private readonly options: EvaluationOptions
   private readonly runs = new Map<string, GroupRun>()
-  private readonly done = new Set<Step>()
+  /** What was computed at once; with what came later, where anything did. */
+  private course: Course | null = null
+  private done: Set<Step> | null = null
   private readonly keyed = new Set<GroupRun>()
   private readonly reasons = new Map<GroupRun, ReturnType<EvaluationOptions['unsure']>>()
 
@@ -57,20 +59,45 @@ export class Evaluation implements ComputeContext {
 
   /** Computes what these groups are to answer. */
   answer(plans: readonly GroupPlan[]): void {
+    const { memory } = this.options
+    let course = memory.course
+    if (course === null || !this.isSame(course, plans)) course = this.plot(plans)
+    memory.course = course
+    for (const { group } of course.steps) this.start(group)
+    for (const step of course.steps) computeStep(step, this)
+    this.course = course
+  }
+
+  /** Whether what is to be computed is what was computed the last time. */
+  private isSame(course: Course, plans: readonly GroupPlan[]): boolean {
+    if (course.plans.length !== plans.length) return false
+    for (const [i, plan] of plans.entries()) if (plan !== course.plans[i]) return false
+    for (const [plan, isNamed] of course.named) if (this.isNamed(plan) !== isNamed) return false
+    return true
+  }
+
+  private plot(plans: readonly GroupPlan[]): Course {
+    const named = new Map<GroupPlan, boolean>()
+    const isNamed = (plan: GroupPlan) => {
+      const known = named.get(plan) ?? this.isNamed(plan)
+      named.set(plan, known)
+      return known
+    }
     const steps = new Set<Step>()
     for (const plan of plans) {
-      for (const step of this.isNamed(plan) ? plan.valueSteps : plan.steps) steps.add(step)
+      for (const step of isNamed(plan) ? plan.valueSteps : plan.steps) steps.add(step)
     }
     // A rate goes by its row's key. What is added is looked at too.
     for (const { slot, group } of steps) {
-      if (slot.rate === null || this.isNamed(group)) continue
+      if (slot.rate === null || isNamed(group)) continue
       for (const step of group.namingSteps) steps.add(step)
     }
-    this.compute(steps)
+    return { plans, named, steps: inOrder(steps) }
   }
 
   /** Computes those of these steps that are not computed yet. */
   compute(steps: Iterable<Step>): void {
+    this.done ??= new Set(this.course?.steps)
     const missing: Step[] = []
     for (const step of steps) if (!this.done.has(step)) missing.push(step)
     for (const step of missing) this.start(step.group)
@@ -83,7 +110,9 @@ export class Evaluation implements ComputeContext {
   /** Whether a group's rows go by the names that they had. */
   private isNamed(plan: GroupPlan): boolean {
     const { memory } = this.options
-    return memory.stands(memory.of(plan).named, plan.namingSources, this.namingRows(plan))
+    const { named } = memory.of(plan)
+    if (named === null) return false
+    return memory.stands(named, plan.namingSources, this.namingRows(plan))
   }
 
   private namingRows(plan: GroupPlan): RowSet[] {

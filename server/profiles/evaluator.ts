@@ -35,48 +35,80 @@ export function createTracingEvaluator(plan: Plan): TracingEvaluator {
   return new DeviceEvaluator(plan, true)
 }
 
+/** By group, what is asked of it and when: the scheduled time. */
+type Asked = Map<string, { at: number; sources: PlanSource[] }>
+
+const NOTHING_ASKED: Asked = new Map()
+
+/** What is due, and the requests for it. */
+interface Due {
+  due: readonly PlanSource[]
+  asked: Asked
+  requests: FetchRequest[]
+}
+
 class DeviceEvaluator implements TracingEvaluator {
   readonly plan: Plan
   readonly counters = { rowsCut: 0, rowsSkipped: 0 }
   private readonly groups: readonly GroupPlan[]
   private readonly memory: Memory
-  private readonly resting = new Set<string>()
-  private asked = new Map<string, { at: number; sources: PlanSource[] }>()
+  /** Groups that mean the same as others, which is all that makes any rest. */
+  private readonly rivals: readonly GroupPlan[]
+  private resting: ReadonlySet<string> = new Set()
+  /** What the groups at work want, and what was due of it last; null: others are at work now. */
+  private wanted: readonly PlanSource[] | null = null
+  private last: Due | null = null
 
   private readonly isTracing: boolean
-  private last: Evaluation | null = null
+  private traced: Evaluation | null = null
 
   constructor(plan: Plan, isTracing: boolean) {
     this.plan = plan
     this.isTracing = isTracing
     this.groups = [...plan.definition.groups.values()]
+    this.rivals = this.groups.filter(({ group }) => {
+      return group.replaces.length > 0 || group.replacedBy.length > 0
+    })
     this.memory = new Memory(plan.definition)
   }
 
   due(at: number, everyMs: number): FetchRequest[] {
-    const asked = new Map<string, { at: number; sources: PlanSource[] }>()
+    this.wanted ??= [...new Set(this.active().flatMap(plan => plan.sources))]
+    const due: PlanSource[] = []
+    for (const source of this.wanted) if (this.isDue(source, at, everyMs)) due.push(source)
+    // What is due is nearly always what was due before.
+    if (this.last?.due.length !== due.length || !due.every((one, i) => one === this.last?.due[i])) {
+      this.last = this.requestsFor(due, this.wanted)
+    }
+    for (const request of this.last.asked.values()) request.at = at
+    return this.last.requests
+  }
+
+  private active(): GroupPlan[] {
+    return this.groups.filter(({ group }) => !this.resting.has(group.id))
+  }
+
+  private requestsFor(due: readonly PlanSource[], wanted: readonly PlanSource[]): Due {
+    const asked: Asked = new Map()
     const ask = (group: string, source: PlanSource) => {
       const request = asked.get(group)
       if (request) request.sources.push(source)
-      else asked.set(group, { at, sources: [source] })
+      else asked.set(group, { at: 0, sources: [source] })
     }
-    const active = this.groups.filter(({ group }) => !this.resting.has(group.id))
-    const wanted = new Set(active.flatMap(plan => plan.sources))
     const isActive = (id: string) => !this.resting.has(id)
-    for (const source of wanted) {
-      if (!this.isDue(source, at, everyMs)) continue
+    for (const source of due) {
       ask(source.groups.find(isActive) ?? source.groups[0] ?? DEVICE_REQUEST, source)
     }
-    const refresh = new Set(active.flatMap(plan => plan.refreshSources))
+    const refresh = new Set(this.active().flatMap(plan => plan.refreshSources))
     const carrier = [...asked.keys()].find(id => this.isScalar(id)) ?? DEVICE_REQUEST
-    for (const source of refresh) if (!wanted.has(source)) ask(carrier, source)
-    this.asked = asked
-    return [...asked].map(([group, { sources }]) => ({
+    for (const source of refresh) if (!wanted.includes(source)) ask(carrier, source)
+    const requests = [...asked].map(([group, { sources }]) => ({
       group,
       table: !this.isScalar(group) && group !== DEVICE_REQUEST,
       sources: sources.map(({ source }) => source),
       rowsMax: this.plan.definition.groups.get(group)?.group.rowsMax ?? 1,
     }))
+    return { due, asked, requests }
   }
 
   private isScalar(id: string): boolean {
@@ -94,7 +126,7 @@ class DeviceEvaluator implements TracingEvaluator {
   }
 
   evaluate(reading: Reading, tookMs: number): Evaluated {
-    this.memory.absorb(reading, this.asked)
+    this.memory.absorb(reading, this.last?.asked ?? NOTHING_ASKED)
     const isRestarted = this.memory.noticeRestart(reading)
     const changed = this.groups.filter(plan => this.memory.noticeRefresh(plan))
     const answering = this.groups.filter(
@@ -108,7 +140,7 @@ class DeviceEvaluator implements TracingEvaluator {
       isLasting: this.isTracing,
     })
     evaluation.answer(answering)
-    if (this.isTracing) this.last = evaluation
+    if (this.isTracing) this.traced = evaluation
     const answers = new Map<string, Emission>()
     for (const plan of answering) {
       const run = evaluation.start(plan)
@@ -124,11 +156,11 @@ class DeviceEvaluator implements TracingEvaluator {
   }
 
   trace(group: string, metric: string, index: string): Trace | null {
-    const run = this.last?.run(group)
+    const run = this.traced?.run(group)
     const place = run?.plan.group.slotOf.get(metric)
     const row = run?.rows.rowOf(index)
-    if (!this.last || !run || place === undefined || row === undefined) return null
-    return traceCell(run, place, row, this.last)
+    if (!this.traced || !run || place === undefined || row === undefined) return null
+    return traceCell(run, place, row, this.traced)
   }
 
   private isAnswered({ metricSources }: GroupPlan): boolean {
@@ -213,19 +245,24 @@ class DeviceEvaluator implements TracingEvaluator {
 
   /** Of groups that mean the same, the lesser one rests while the better one has rows. */
   private rest(): void {
-    this.resting.clear()
+    if (this.rivals.length === 0) return
+    const resting = new Set<string>()
     const hasRows = (id: string) => {
       const plan = this.plan.definition.groups.get(id)
-      return plan !== undefined && this.memory.of(plan).hasRows && !this.resting.has(id)
+      return plan !== undefined && this.memory.of(plan).hasRows && !resting.has(id)
     }
-    for (const { group } of this.groups) {
-      if (group.replacedBy.some(hasRows)) this.resting.add(group.id)
+    for (const { group } of this.rivals) {
+      if (group.replacedBy.some(hasRows)) resting.add(group.id)
     }
-    for (const { group } of this.groups) {
+    for (const { group } of this.rivals) {
       if (!hasRows(group.id)) continue
       for (const other of group.replaces) {
-        if (this.plan.definition.groups.has(other)) this.resting.add(other)
+        if (this.plan.definition.groups.has(other)) resting.add(other)
       }
     }
+    if (resting.size === this.resting.size && [...resting].every(id => this.resting.has(id))) return
+    this.resting = resting
+    this.wanted = null
+    this.last = null
   }
 }

@@ -68,7 +68,17 @@ export interface GroupMemory {
   kept: Map<number, { standing: Standing; cells: Cells }>
 }
 
+/** What was computed for the answer of some groups, in order. */
+export interface Course {
+  plans: readonly GroupPlan[]
+  /** Which groups' rows went by the names that they had: it decides what is computed. */
+  named: ReadonlyMap<GroupPlan, boolean>
+  steps: readonly Step[]
+}
+
 export class Memory {
+  /** Of the last evaluation: the next one is nearly always alike. */
+  course: Course | null = null
   readonly columns: ColumnMemory[]
   private readonly plan: PlanDefinition
   private readonly groups = new Map<string, GroupMemory>()
