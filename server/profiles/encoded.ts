@@ -7,7 +7,7 @@ export type CollectionBody = Omit<GoodCollection, 'v' | 'src' | 'boot' | 'seq'>
 
 export class EncodedCollection {
   readonly ok = true
-  /** Ours to give away: a transfer leaves it empty. */
+  /** Its buffer may hold others too: it is copied where it is to be transferred. */
   readonly json: Uint8Array<ArrayBuffer>
   private content: CollectionBody | null = null
 

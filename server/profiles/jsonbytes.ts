@@ -5,6 +5,9 @@ import { NUMBER_BYTES, writeNumber, writeRounded } from './digits.ts'
 
 /** Room that is kept for the next text. */
 const keptBytesMax = 1024 * 1024
+/** Texts lie together in buffers of this size: one of its own for each costs more than the copy. */
+const chunkBytes = 64 * 1024
+const pieceBytesMax = chunkBytes / 4
 
 const COMMA = 44
 
@@ -13,16 +16,27 @@ const encoder = new TextEncoder()
 export class JsonBytes {
   private bytes = new Uint8Array(16 * 1024)
   private length = 0
+  private chunk = new Uint8Array(chunkBytes)
+  private used = 0
 
   /** Octets so far. */
   get size(): number {
     return this.length
   }
 
-  /** The text so far, on its own; a new one begins. */
+  /** The text so far; a new one begins. Others may lie in the same buffer: it must not be transferred. */
   take(): Uint8Array<ArrayBuffer> {
-    const taken = this.bytes.slice(0, this.length)
+    const { length } = this
+    const text = this.bytes.subarray(0, length)
     this.clear()
+    if (length > pieceBytesMax) return text.slice()
+    if (this.used + length > this.chunk.length) {
+      this.chunk = new Uint8Array(chunkBytes)
+      this.used = 0
+    }
+    const taken = this.chunk.subarray(this.used, this.used + length)
+    taken.set(text)
+    this.used += length
     return taken
   }
 
