@@ -71,12 +71,16 @@ export function createShedding(everyMs: number): Shedding {
       return chosen
     },
     learn(requests, groups) {
+      let isNews = false
       for (const { group, table } of requests) {
         const read = groups.get(group)
         if (!read || read.partial || !table) continue
-        sizes.set(group, read.table.indexes.length * read.table.sources.length)
+        const cells = read.table.indexes.length * read.table.sources.length
+        if (sizes.get(group) === cells) continue
+        sizes.set(group, cells)
+        isNews = true
       }
-      heavy = heavyOf(sizes)
+      if (isNews) heavy = heavyOf(sizes)
     },
   }
 }

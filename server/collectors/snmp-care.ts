@@ -42,14 +42,15 @@ export function createCare(config: DeviceConfig, everyMs: number, initial: Kindn
   if (config.tuning?.kindness === 'off') return CARELESS
   const governor = createGovernor(initial)
   const shedding = createShedding(everyMs)
+  let known: OfPlan = { plan: null, periods: new Map(), cpus: [] }
+  const periodOf = (group: string) => Math.max(everyMs, known.periods.get(group) ?? 0)
 
   return {
     get kindness() {
       return governor.state
     },
     choose(plan, due, at) {
-      const periods = new Map(plan.groups.map(group => [group.id, group.everyMs ?? 0]))
-      const periodOf = (group: string) => Math.max(everyMs, periods.get(group) ?? 0)
+      if (plan !== known.plan) known = ofPlan(plan)
       return shedding.choose(due, at, governor.state.factor, periodOf)
     },
     async measure(session, chosen, beforeMs, signal) {
@@ -62,13 +63,14 @@ export function createCare(config: DeviceConfig, everyMs: number, initial: Kindn
       return second === null ? null : Math.min(first, second)
     },
     note({ plan, chosen, groups, collections, beforeMs, afterMs }) {
+      if (plan !== known.plan) known = ofPlan(plan)
       shedding.learn(chosen.requests, groups)
       governor.observe({
         at: chosen.at,
         heavy: chosen.heavy,
         beforeMs,
         afterMs,
-        cpu: busiestCpu(plan, collections),
+        cpu: busiestCpu(known, collections),
       })
     },
   }
@@ -94,10 +96,24 @@ export async function roundTrip<T>(
   return { answer, ms: session.counters.retries === retries ? ms : null }
 }
 
+/** What of a plan is asked with every read. */
+interface OfPlan {
+  plan: Plan | null
+  /** How often each group is read, ms. */
+  periods: ReadonlyMap<string, number>
+  /** The metrics that are of processors. */
+  cpus: readonly { group: string; metric: string }[]
+}
+
+function ofPlan(plan: Plan): OfPlan {
+  const periods = new Map(plan.groups.map(group => [group.id, group.everyMs ?? 0]))
+  return { plan, periods, cpus: rolesOf(plan).filter(({ role }) => role === 'cpu.usage') }
+}
+
 /** The highest of all processors, percent; null: this read brought none. */
-function busiestCpu(plan: Plan, collections: Evaluated['collections']): number | null {
-  const values = rolesOf(plan)
-    .filter(({ role }) => role === 'cpu.usage')
+function busiestCpu({ cpus }: OfPlan, collections: Evaluated['collections']): number | null {
+  if (cpus.length === 0) return null
+  const values = cpus
     .flatMap(({ group, metric }) =>
       collections.flatMap(one => (one.group === group ? [one.body.metrics[metric]] : [])).flat(),
     )

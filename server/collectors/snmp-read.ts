@@ -31,27 +31,23 @@ export async function readGroups(
   const scalars = requests.filter(request => !request.table)
   const tables = requests.filter(request => request.table)
   const walked = new Map<string, WalkedColumn>()
-  const steps = [
-    { requests: scalars, run: () => readScalars(session, scalars, read, signal) },
-    ...tables.map(table => ({
-      requests: [table],
-      run: () => readTable(session, table, tables, walked, read, signal),
-    })),
-  ]
   let timeouts = 0
   let gone: AppError | null = null
-  for (const step of steps) {
-    if (step.requests.length === 0) continue
-    if (gone === null) {
-      const error = await step.run().then(() => null, asAppError)
-      if (error === null) {
-        timeouts = 0
-        continue
-      }
-      fail(read, step.requests, error)
+  for (const step of scalars.length > 0 ? [null, ...tables] : tables) {
+    if (gone !== null) {
+      fail(read, step ? [step] : scalars, gone)
+      continue
+    }
+    try {
+      if (step === null) await readScalars(session, scalars, read, signal)
+      else await readTable(session, step, tables, walked, read, signal)
+      timeouts = 0
+    } catch (cause) {
+      const error = asAppError(cause)
+      fail(read, step ? [step] : scalars, error)
       timeouts = error.code === 'E_SNMP_TIMEOUT' ? timeouts + 1 : 0
       if (timeouts >= timeoutsInARowMax || endsTheRead(error)) gone = error
-    } else fail(read, step.requests, gone)
+    }
   }
   return read
 }
@@ -116,6 +112,12 @@ async function readTable(
   read: GroupsRead,
   signal: AbortSignal,
 ): Promise<void> {
+  if (tables.length === 1) {
+    const { table, stopped } = await session.readTable(request.sources, request.rowsMax, signal)
+    const partial = stopped.some(why => why !== null)
+    read.groups.set(request.group, { table, partial })
+    return
+  }
   const missing = request.sources.filter(source => !walked.has(source))
   if (missing.length > 0) {
     // A column that another group needs longer is read as long as that group needs it.
