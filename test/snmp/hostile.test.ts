@@ -482,11 +482,16 @@ t.test('a bound on how many wait', async t => {
 
 t.test('nothing is left after 1,000 timeouts', async t => {
   agent.answer = () => null
+  // What the test's own output has on the way is not ours.
+  const ours = /^(UDP|Timeout)/
   const count = () =>
-    process.getActiveResourcesInfo().reduce<Record<string, number>>((all, one) => {
-      all[one] = (all[one] ?? 0) + 1
-      return all
-    }, {})
+    process
+      .getActiveResourcesInfo()
+      .filter(one => ours.test(one))
+      .reduce<Record<string, number>>((all, one) => {
+        all[one] = (all[one] ?? 0) + 1
+        return all
+      }, {})
   const session = open(t, { timeoutMs: 1 })
   await code(session.get([SYS_NAME]))
   const before = count()
