@@ -1,5 +1,5 @@
 // The seam of SNMP: what the rest of Pollux may ask of a device. Everything is bounded, and nothing
-// outside this folder knows a PDU. Behind it npm net-snmp serves; another engine may.
+// outside this folder knows a PDU. Behind it is our own engine for v1, v2c and v3 (open.ts).
 
 import type { AuthProtocol, PrivProtocol, SnmpTuning } from '../model/device.ts'
 import type { RawValue } from '../model/raw.ts'
