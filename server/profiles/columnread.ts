@@ -20,23 +20,27 @@ export function isPlain({ source, divisor, range, rate, where, metric }: Slot): 
   return rate === null || (divisor === 1 && range === null)
 }
 
-/** The numbers that were picked for each row, as they were read. */
+/** The numbers of each row as they were read: `from` is the place of the first row. */
 interface Picked {
   types: Uint8Array
   hi: Uint32Array
   lo: Uint32Array
-  /** 1 where a rate takes a wrap for granted. */
-  wrapped: Uint8Array
+  from: number
 }
 
+/** Where numbers of several sources, or of other rows, are put together. */
 let scratch: Picked = newPicked(64)
+/** 1 where a rate takes a wrap for granted. */
+let wrappedRows = new Uint8Array(64)
+/** What is being computed: the scratch, or the only source itself. */
+let picked: Picked = scratch
 
 function newPicked(rows: number): Picked {
   return {
     types: new Uint8Array(rows),
     hi: new Uint32Array(rows),
     lo: new Uint32Array(rows),
-    wrapped: new Uint8Array(rows),
+    from: 0,
   }
 }
 
@@ -49,17 +53,40 @@ export function readColumn(
 ): boolean {
   const rows = run.indexes.length
   if (scratch.types.length < rows) scratch = newPicked(2 * rows)
-  cells.gaps.fill(NO_SUCH_OBJECT, 0, rows)
-  for (const [i, source] of step.reads.entries()) {
-    const column = context.column(source)
-    if (column) pick(column, i, run, cells, step.slot.zeroIsLast)
-  }
+  if (wrappedRows.length < rows) wrappedRows = new Uint8Array(2 * rows)
+  const [only] = step.reads
+  const column = step.reads.length === 1 && only ? context.column(only) : undefined
+  if (column && run.rows.placesIn(column.table.indexes) === null) view(column, rows, cells)
+  else pickAll(step, run, cells, context)
   if (step.slot.rate === null) toNumbers(step.slot, rows, cells)
   else toRates(step, run, cells, context)
   return true
 }
 
 const NO_SUCH_OBJECT = GAP_NUMBERS['no-such-object']
+
+/** A column that has the same rows is taken as it lies. */
+function view({ table, column, isPartial }: ReadColumn, rows: number, cells: Cells): void {
+  const { types, hi, lo } = table
+  const from = column * table.indexes.length
+  const none = isPartial ? GAP_NUMBERS.partial : NO_SUCH_OBJECT
+  for (let row = 0; row < rows; row++) {
+    const type = types[from + row] ?? RAW_CODE.none
+    if (type === RAW_CODE.none) cells.gaps[row] = none
+    else cells.gaps[row] = type > RAW_CODE.counter64 ? GAP_CODE.open : 0
+  }
+  cells.served.fill(0, 0, rows)
+  picked = { types, hi, lo, from }
+}
+
+function pickAll(step: Step, run: GroupRun, cells: Cells, context: ComputeContext): void {
+  picked = scratch
+  cells.gaps.fill(NO_SUCH_OBJECT, 0, run.indexes.length)
+  for (const [i, source] of step.reads.entries()) {
+    const column = context.column(source)
+    if (column) pick(column, i, run, cells, step.slot.zeroIsLast)
+  }
+}
 
 /** Takes the numbers of one source for the rows that have none of an earlier one. */
 function pick(
@@ -111,7 +138,7 @@ function isZero({ hi, lo }: Pick<Picked, 'hi' | 'lo'>, cell: number): boolean {
 const hiExactMax = 2 ** 21
 
 function toNumbers(slot: Slot, rows: number, { gaps, numbers }: Cells): void {
-  const { types, hi, lo } = scratch
+  const { types, hi, lo, from } = picked
   const { scale, offset, range } = slot
   const divisor = slot.divisor ?? 1
   const isScaled = scale !== 1 || offset !== 0
@@ -119,12 +146,13 @@ function toNumbers(slot: Slot, rows: number, { gaps, numbers }: Cells): void {
   const high = range?.[1] ?? Number.POSITIVE_INFINITY
   for (let row = 0; row < rows; row++) {
     if (gaps[row] !== 0) continue
-    const upper = hi[row] ?? 0
-    const lower = lo[row] ?? 0
-    let value = types[row] === RAW_CODE.integer ? lower | 0 : upper * 2 ** 32 + lower
+    const upper = hi[from + row] ?? 0
+    const lower = lo[from + row] ?? 0
+    const isInteger = types[from + row] === RAW_CODE.integer
+    let value = isInteger ? lower | 0 : upper * 2 ** 32 + lower
     if (divisor !== 1) value /= divisor
     if (isScaled) value = withoutDust(value * scale + offset)
-    const isUnsure = range !== null && upper >= hiExactMax && types[row] !== RAW_CODE.integer
+    const isUnsure = range !== null && upper >= hiExactMax && !isInteger
     if (value < low || value > high || isUnsure || !Number.isFinite(value))
       gaps[row] = GAP_CODE.open
     else numbers[row] = value
@@ -169,10 +197,10 @@ function takeIncreases(
     }
     const difference = goneOn(column, row, served[row] ?? 0, resets)
     if (difference >= 0 && ms > 0) {
-      column.hi[row] = scratch.hi[row] ?? 0
-      column.lo[row] = scratch.lo[row] ?? 0
+      column.hi[row] = picked.hi[picked.from + row] ?? 0
+      column.lo[row] = picked.lo[picked.from + row] ?? 0
       column.atMs[row] = atMs
-      scratch.wrapped[row] = 0
+      wrappedRows[row] = 0
       numbers[row] = difference / seconds
     } else {
       gaps[row] = increase(column, row, served[row] ?? 0, resets, atMs)
@@ -184,10 +212,11 @@ function takeIncreases(
 /** A counter's increase where nothing is to be said of it, nearly always; else -1. */
 function goneOn(column: CounterColumn, row: number, served: number, resets: Cells | null): number {
   if (column.flags[row] !== COUNTER.known || column.served[row] !== served) return -1
-  if (scratch.types[row] === RAW_CODE.integer) return -1
+  const { types, hi, lo, from } = picked
+  if (types[from + row] === RAW_CODE.integer) return -1
   if (resets !== null && column.resets[row] !== cellOf(resets, row)) return -1
-  const upper = (scratch.hi[row] ?? 0) - (column.hi[row] ?? 0)
-  return upper * 2 ** 32 + ((scratch.lo[row] ?? 0) - (column.lo[row] ?? 0))
+  const upper = (hi[from + row] ?? 0) - (column.hi[row] ?? 0)
+  return upper * 2 ** 32 + ((lo[from + row] ?? 0) - (column.lo[row] ?? 0))
 }
 
 function resetsOf({ rate }: Slot, { plan, frame }: GroupRun): Cells | null {
@@ -206,22 +235,23 @@ function increase(
   resets: Cells | null,
   atMs: number,
 ): number {
-  const { types, hi, lo } = scratch
-  const upper = hi[row] ?? 0
-  const lower = lo[row] ?? 0
+  const { types, hi, lo, from } = picked
+  const type = types[from + row] ?? RAW_CODE.none
+  const upper = hi[from + row] ?? 0
+  const lower = lo[from + row] ?? 0
   const flags = column.flags[row] ?? 0
-  if (isOdd(types[row] ?? 0, upper, flags, column.hi[row] ?? 0)) return GAP_CODE.open
+  if (isOdd(type, upper, flags, column.hi[row] ?? 0)) return GAP_CODE.open
   const reset = resets === null ? null : cellOf(resets, row)
   const seconds = (atMs - (column.atMs[row] ?? 0)) / 1000
   const difference = (upper - (column.hi[row] ?? 0)) * 2 ** 32 + (lower - (column.lo[row] ?? 0))
   const isBack = difference < 0
-  scratch.wrapped[row] = Number(isBack)
+  wrappedRows[row] = Number(isBack)
   increased = (isBack ? difference + 2 ** 32 : difference) / seconds
   let gap = 0
   if (!(flags & COUNTER.known) || column.served[row] !== served) gap = GAP_NUMBERS.first
   else if (flags & COUNTER.restarted || isReset(column.resets[row], reset)) gap = GAP_NUMBERS.reset
   else if (!(seconds > 0)) gap = GAP_NUMBERS.overrun
-  else if (isBack && types[row] !== RAW_CODE.counter32) gap = GAP_NUMBERS.reset
+  else if (isBack && type !== RAW_CODE.counter32) gap = GAP_NUMBERS.reset
   column.flags[row] = COUNTER.known | (flags & (COUNTER.wasOver | COUNTER.boundWrong))
   column.served[row] = served
   column.hi[row] = upper
@@ -249,7 +279,7 @@ function believe(
   column: CounterColumn,
   row: number,
 ): void {
-  const wrapped = scratch.wrapped[row] === 1
+  const wrapped = wrappedRows[row] === 1
   const perSecond = numbers[row] ?? 0
   const isScaled = slot.scale !== 1 || slot.offset !== 0
   const value = isScaled ? withoutDust(perSecond * slot.scale + slot.offset) : perSecond
