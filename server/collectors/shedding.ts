@@ -74,6 +74,8 @@ export function createShedding(everyMs: number): Shedding {
       let isNews = false
       for (const { group, table } of requests) {
         const read = groups.get(group)
+        // It was not read after all: it is not left out next time.
+        if (!read) readAt.delete(group)
         if (!read || read.partial || !table) continue
         const cells = read.table.indexes.length * read.table.sources.length
         if (sizes.get(group) === cells) continue

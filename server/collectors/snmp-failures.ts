@@ -9,15 +9,19 @@ import { cleanText } from './snmp-text.ts'
 /** Letters of an error's text in a failed collection. */
 const errorTextMax = 500
 
-/** A failed collection for each of these groups. `started` is of performance.now(). */
+/**
+ * A failed collection for each of these groups. `started` is of performance.now(); `at` (Unix ms) is the
+ * time of the read in which others were answered: it is one read, not two that differ.
+ */
 export function failed(
   groups: readonly string[],
   error: AppError,
   started: number,
   signal: AbortSignal | null,
+  at = Date.now(),
 ): { group: string; body: FailedBody }[] {
   const body: FailedBody = {
-    at: Date.now(),
+    at,
     took: elapsedMs(started),
     ok: false,
     reason: gapReason(error, signal),

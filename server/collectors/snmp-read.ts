@@ -8,7 +8,7 @@ import type { FetchRequest } from '../profiles/face.ts'
 import type { SnmpSession } from '../snmp/session.ts'
 import { joinColumns } from './snmp-join.ts'
 
-/** Groups in a row that may time out before the device counts as gone for this read. */
+/** Groups in a row that may time out without one answer between before the device counts as gone. */
 const timeoutsInARowMax = 2
 
 /** One column of a table that was read. */
@@ -32,6 +32,7 @@ export async function readGroups(
   const tables = requests.filter(request => request.table)
   const walked = new Map<string, WalkedColumn>()
   let timeouts = 0
+  const silent = createSilenceCount(session)
   let gone: AppError | null = null
   for (const step of scalars.length > 0 ? [null, ...tables] : tables) {
     if (gone !== null) {
@@ -45,11 +46,23 @@ export async function readGroups(
     } catch (cause) {
       const error = asAppError(cause)
       fail(read, step ? [step] : scalars, error)
-      timeouts = error.code === 'E_SNMP_TIMEOUT' ? timeouts + 1 : 0
+      timeouts = error.code === 'E_SNMP_TIMEOUT' ? silent.next(timeouts) : 0
       if (timeouts >= timeoutsInARowMax || endsTheRead(error)) gone = error
     }
   }
   return read
+}
+
+/** What answered since the last loss is there, however much of what we ask is lost. */
+function createSilenceCount({ counters }: SnmpSession) {
+  let heard = 0
+  return {
+    next(timeouts: number): number {
+      const isSilent = counters.varbinds === heard
+      heard = counters.varbinds
+      return isSilent ? timeouts + 1 : 1
+    },
+  }
 }
 
 function fail(read: GroupsRead, requests: readonly FetchRequest[], error: AppError): void {

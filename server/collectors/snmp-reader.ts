@@ -64,6 +64,8 @@ export class SnmpReader implements DeviceReader {
   #planned: Catalogue | null = null
   #lastTicks: number | null = null
   #identifyDue = true
+  /** Groups that the last read did not give. */
+  #overdue: ReadonlySet<string> = new Set()
   /** Ends the read under way; kept while nothing did. */
   #within = new AbortController()
   /** The caller's signal of the last read, often the same for all. */
@@ -242,6 +244,7 @@ export class SnmpReader implements DeviceReader {
     this.#lastTicks = beat.upTicks
     const changed = (this.#identity?.sysObjectID ?? '') !== beat.sysObjectID
     const old = beat.at - (this.#identity?.at ?? 0) >= identityAgeMaxMs
+    if (restarted) this.#evaluator?.expectRestart()
     if (restarted || changed || old) this.#identifyDue = true
     return !this.#identifyDue
   }
@@ -269,6 +272,13 @@ export class SnmpReader implements DeviceReader {
     }
   }
 
+  /** What failed in the read before comes first: a slow device's last tables would never have their turn. */
+  #inTurn(requests: readonly FetchRequest[]): readonly FetchRequest[] {
+    if (this.#overdue.size === 0) return requests
+    const isOverdue = ({ group }: FetchRequest) => this.#overdue.has(group)
+    return [...requests.filter(isOverdue), ...requests.filter(one => !isOverdue(one))]
+  }
+
   async #read(
     evaluator: Evaluator,
     beat: Beat,
@@ -277,7 +287,8 @@ export class SnmpReader implements DeviceReader {
     signal: AbortSignal,
   ): Promise<Omit<Collected, 'identity'>> {
     const session = this.#line.session ?? (await this.#line.open())
-    const { groups, failures } = await readGroups(session, chosen.requests, signal)
+    const requests = this.#inTurn(chosen.requests)
+    const { groups, failures } = await readGroups(session, requests, signal)
     const took = elapsedMs(started)
     const { at, monotonicMs, upTicks, tripMs } = beat
     const reading: Reading = { at, monotonicMs, upTicks, groups }
@@ -287,13 +298,14 @@ export class SnmpReader implements DeviceReader {
     const { plan } = evaluator
     const left = shed(this.#ofPlan(chosen.gaps), this.#care.kindness, at)
     this.#care.note({ plan, chosen, groups, collections, beforeMs: tripMs, afterMs })
+    this.#overdue = new Set(failures.keys())
     if (!isWhole) this.#line.distrust()
     return {
       collections: [
         ...collections.filter(({ group }) => !failures.has(group) && !chosen.shed.includes(group)),
         ...this.#ofPlan([...failures.keys()]).flatMap(group => {
           const error = failures.get(group)
-          return error ? failed([group], error, started, null) : []
+          return error ? failed([group], error, started, null, at) : []
         }),
         ...left,
       ],

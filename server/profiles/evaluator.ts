@@ -72,6 +72,10 @@ class DeviceEvaluator implements TracingEvaluator {
     this.memory = new Memory(plan.definition)
   }
 
+  expectRestart(): void {
+    this.memory.expectRestart()
+  }
+
   due(at: number, everyMs: number): FetchRequest[] {
     this.wanted ??= [...new Set(this.active().flatMap(plan => plan.sources))]
     const due: PlanSource[] = []

@@ -50,6 +50,8 @@ export interface Evaluator {
   readonly plan: Plan
   /** Rows beyond a table's `maxRows`, and rows whose index does not fit the profile. */
   readonly counters: { readonly rowsCut: number; readonly rowsSkipped: number }
+  /** The device has restarted: everything is due at the next read, the names of rows included. */
+  expectRestart(): void
   /** What is due at this scheduled time (Unix ms) for a device polled every `everyMs`. */
   due(at: number, everyMs: number): FetchRequest[]
   /** Metrics of what was read. `tookMs` goes into each collection. */

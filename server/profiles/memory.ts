@@ -172,6 +172,11 @@ export class Memory {
     column.wasThere ||= isThere
   }
 
+  /** The next read asks for the names, too: a restart may give them to other rows. */
+  expectRestart(): void {
+    for (const column of this.columns) column.readAt = null
+  }
+
   /** Sees whether the device restarted; if so, every slow column is read again. */
   noticeRestart(reading: Reading): boolean {
     const { upTicks: ticks, monotonicMs: atMs } = reading
