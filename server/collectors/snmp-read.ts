@@ -21,7 +21,10 @@ export interface GroupsRead {
   failures: Map<string, AppError>
 }
 
-/** Never rejects: what could not be read is in `failures`, with the reason. */
+/**
+ * Never rejects: what could not be read is in `failures`, with the reason. Tables are read side by side
+ * where the session has more than one request on the way; those that share columns one after the other.
+ */
 export async function readGroups(
   session: SnmpSession,
   requests: readonly FetchRequest[],
@@ -31,26 +34,53 @@ export async function readGroups(
   const scalars = requests.filter(request => !request.table)
   const tables = requests.filter(request => request.table)
   const walked = new Map<string, WalkedColumn>()
-  let timeouts = 0
   const silent = createSilenceCount(session)
+  let timeouts = 0
   let gone: AppError | null = null
-  for (const step of scalars.length > 0 ? [null, ...tables] : tables) {
-    if (gone !== null) {
-      fail(read, step ? [step] : scalars, gone)
-      continue
-    }
+  const step = async (asked: readonly FetchRequest[], run: () => Promise<void>) => {
+    if (gone !== null) return fail(read, asked, gone)
     try {
-      if (step === null) await readScalars(session, scalars, read, signal)
-      else await readTable(session, step, tables, walked, read, signal)
+      await run()
       timeouts = 0
     } catch (cause) {
       const error = asAppError(cause)
-      fail(read, step ? [step] : scalars, error)
+      fail(read, asked, error)
       timeouts = error.code === 'E_SNMP_TIMEOUT' ? silent.next(timeouts) : 0
       if (timeouts >= timeoutsInARowMax || endsTheRead(error)) gone = error
     }
   }
+  if (scalars.length > 0) await step(scalars, () => readScalars(session, scalars, read, signal))
+  const chains = chainsOf(tables)
+  const lane = async () => {
+    for (let chain = chains.shift(); chain; chain = chains.shift()) {
+      for (const one of chain) {
+        await step([one], () => readTable(session, one, tables, walked, read, signal))
+      }
+    }
+  }
+  const width = Math.min(chains.length, session.inFlight)
+  await Promise.all(Array.from({ length: width }, lane))
   return read
+}
+
+/** Tables with a column in common, directly or by others, are in one chain; in the order of the first. */
+function chainsOf(tables: readonly FetchRequest[]): FetchRequest[][] {
+  let chains: { tables: FetchRequest[]; sources: Set<string> }[] = []
+  for (const table of tables) {
+    const own = { tables: [table], sources: new Set(table.sources) }
+    const kin = chains.filter(({ sources }) => table.sources.some(source => sources.has(source)))
+    const [first] = kin
+    if (first === undefined) {
+      chains.push(own)
+      continue
+    }
+    for (const other of [...kin.slice(1), own]) {
+      first.tables.push(...other.tables)
+      for (const source of other.sources) first.sources.add(source)
+    }
+    chains = chains.filter(chain => chain === first || !kin.includes(chain))
+  }
+  return chains.map(chain => chain.tables)
 }
 
 /** What answered since the last loss is there, however much of what we ask is lost. */

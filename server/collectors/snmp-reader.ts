@@ -8,6 +8,7 @@ import type { Reading } from '../model/raw.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import { createEvaluator } from '../profiles/evaluator.ts'
 import type { Evaluator, FetchRequest, Plan } from '../profiles/face.ts'
+import type { SnmpSession } from '../snmp/session.ts'
 import {
   type Collected,
   type DeviceReader,
@@ -18,6 +19,7 @@ import {
   UNKNOWN_GROUP,
 } from './collector.ts'
 import { Deadline } from './deadline.ts'
+import { nextInFlight } from './parallel.ts'
 import type { Ping } from './ping.ts'
 import type { Chosen } from './shedding.ts'
 import { type Care, createCare } from './snmp-care.ts'
@@ -272,6 +274,18 @@ export class SnmpReader implements DeviceReader {
     }
   }
 
+  #learnInFlight(
+    session: SnmpSession,
+    tookMs: number,
+    before: { requests: number; retries: number },
+  ): void {
+    const { counters, inFlight } = session
+    const requests = counters.requests - before.requests
+    const retries = counters.retries - before.retries
+    const pace = { tookMs, allowedMs: this.#everyMs * readShare, requests, retries }
+    session.allow(nextInFlight(inFlight, pace))
+  }
+
   /** What failed in the read before comes first: a slow device's last tables would never have their turn. */
   #inTurn(requests: readonly FetchRequest[]): readonly FetchRequest[] {
     if (this.#overdue.size === 0) return requests
@@ -288,8 +302,10 @@ export class SnmpReader implements DeviceReader {
   ): Promise<Omit<Collected, 'identity'>> {
     const session = this.#line.session ?? (await this.#line.open())
     const requests = this.#inTurn(chosen.requests)
+    const before = { requests: session.counters.requests, retries: session.counters.retries }
     const { groups, failures } = await readGroups(session, requests, signal)
     const took = elapsedMs(started)
+    this.#learnInFlight(session, took, before)
     const { at, monotonicMs, upTicks, tripMs } = beat
     const reading: Reading = { at, monotonicMs, upTicks, groups }
     const isWhole = failures.size === 0

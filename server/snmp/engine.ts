@@ -33,6 +33,8 @@ export interface Engine {
 /** An engine that takes requests as they are on the wire, too. */
 export interface WireEngine extends Engine {
   readonly client: Client
+  /** Requests of this session on the way at once; may be changed at any time. */
+  inFlight: number
   /**
    * Puts a request in the session's order; its reply hears all that becomes of it.
    * @throws AppError where the session is closed or too many wait
@@ -141,6 +143,12 @@ export function createEngine(
   return {
     client,
     counters,
+    get inFlight() {
+      return lane.inFlight
+    },
+    set inFlight(most) {
+      lane.inFlight = most
+    },
     put,
     take,
     ask,

@@ -5,20 +5,21 @@ import type { Exchange, SnmpRequest } from './exchange.ts'
 
 export class Lane {
   readonly #exchange: Exchange
-  readonly #inFlight: number
+  /** Requests on the way at once; those above a smaller number end first. */
+  inFlight: number
   readonly #waitingMax: number
   readonly #waiting: SnmpRequest[] = []
   readonly #started = new Set<SnmpRequest>()
 
   constructor(exchange: Exchange, inFlight: number, waitingMax: number) {
     this.#exchange = exchange
-    this.#inFlight = inFlight
+    this.inFlight = inFlight
     this.#waitingMax = waitingMax
   }
 
   /** False: as many wait as may. */
   add(request: SnmpRequest): boolean {
-    if (this.#started.size < this.#inFlight) {
+    if (this.#started.size < this.inFlight) {
       this.#started.add(request)
       this.#exchange.start(request)
       return true
@@ -31,8 +32,11 @@ export class Lane {
   /** To be called when a request that was added has ended. */
   ended(request: SnmpRequest): void {
     if (!this.#started.delete(request)) return
-    const next = this.#waiting.shift()
-    if (next) this.add(next)
+    while (this.#started.size < this.inFlight) {
+      const next = this.#waiting.shift()
+      if (!next) return
+      this.add(next)
+    }
   }
 
   /** Everything that was added and has not ended. */

@@ -18,7 +18,7 @@ import { openUdp } from './udp.ts'
 import { usmSecurity } from './v3.ts'
 import { walkColumns } from './walk.ts'
 
-/** Requests of one session on the way at once, where an admin says nothing. */
+/** Requests of one session on the way at once, before anything else was learned. */
 const inFlightUsual = 1
 
 let transportOfThread: OpenTransport = openUdp
@@ -56,7 +56,7 @@ export function openSession(
   const limits = initialLimits(options, now)
   const peer = peerOf(options.address, options.port, exchange.socketsPerFamily)
   const timeoutMs = pinned?.timeoutMs ?? options.timeoutMs
-  const inFlight = pinned?.inFlight ?? inFlightUsual
+  const inFlight = pinned?.inFlight ?? tuning?.inFlight ?? inFlightUsual
   const pace = new Pace(
     timeoutMs,
     pinned?.timeoutMs !== undefined,
@@ -88,7 +88,13 @@ export function openSession(
     readTable: (columns, rowsMax, signal) => tables.read(columns, rowsMax, signal),
     counters: engine.counters,
     get tuning() {
-      return tuningOf(limits, pace, inFlight)
+      return tuningOf(limits, pace, engine.inFlight)
+    },
+    get inFlight() {
+      return engine.inFlight
+    },
+    allow(most) {
+      if (pinned?.inFlight === undefined) engine.inFlight = most
     },
     close: () => engine.close(),
   }

@@ -51,6 +51,8 @@ export function recordingSession(recording: Recording): SnmpSession {
     },
     counters,
     tuning: null,
+    inFlight: 1,
+    allow: () => {},
     close: () => {},
   }
 }

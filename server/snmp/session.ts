@@ -87,6 +87,9 @@ export interface SnmpSession {
   readonly counters: Readonly<SessionCounters>
   /** Null where nothing is learned (a recording). */
   readonly tuning: Readonly<SessionTuning> | null
+  /** How many requests may be on the way at once; an admin's number stands. */
+  readonly inFlight: number
+  allow(inFlight: number): void
   /** May be called twice; pending calls reject. */
   close(): void
 }
