@@ -2,7 +2,7 @@
 // into an answer, goes on after the last whole one, and gives up where the table is not of that kind
 // (columns with holes, agents that cannot do GETBULK): then it is walked.
 
-import type { AppError } from '../model/errors.ts'
+import { AppError } from '../model/errors.ts'
 import type { ColumnSet } from './columnset.ts'
 import type { WireEngine } from './engine.ts'
 import { type Reply, SnmpRequest } from './exchange.ts'
@@ -15,6 +15,7 @@ import {
   messageBytesUsual,
   restrict,
 } from './limits.ts'
+import type { Losses } from './losses.ts'
 import { type PduHead, readVarBinds } from './message.ts'
 import { isThere } from './presence.ts'
 import { aborted, decodeError } from './problems.ts'
@@ -50,6 +51,8 @@ export interface BulkOptions {
   rowsMax: number
   /** Rows in each request, where an admin fixed them. */
   repetitions: number | null
+  /** Of the whole read of the table. */
+  losses: Losses
   signal: AbortSignal | undefined
 }
 
@@ -62,6 +65,12 @@ export type BulkResult =
   | { kind: 'ragged'; absent: readonly boolean[] | null }
   /** The agent fails on such requests; `isDropped`: by silence, though it had answered just now. */
   | { kind: 'refused'; isDropped: boolean }
+
+/** The size that was asked for before a smaller one was tried. */
+interface SizeBefore {
+  bytes: number
+  limits: Pick<Limits, 'messageBytes' | 'messageBytesMax' | 'messageBytesAt'>
+}
 
 /** Rejects with AppError as a session does. */
 export function readRows(options: BulkOptions): Promise<BulkResult> {
@@ -79,14 +88,16 @@ class BulkRead implements Reply {
   readonly #onAbort: () => void
   #request: SnmpRequest | null = null
   #asked = 0
-  /** How many rows would have been asked for by the size of an answer alone. */
-  #fitting = 0
+  /** Octets of answer that were asked for, about. */
+  #bytes = 0
+  /** Whether nothing but the size of an answer bounded the rows that were asked for. */
+  #isBySize = false
   #outcome: Outcome | null = null
   #status = 0
   /** Whether the device had answered just before this request was made, or one with fewer rows. */
   #wasThere = false
-  /** The size that was asked for before a smaller one was tried: it stands if that failed too. */
-  #before: Pick<Limits, 'messageBytes' | 'messageBytesMax' | 'messageBytesAt'> | null = null
+  /** It stands if the smaller one failed too. */
+  #before: SizeBefore | null = null
 
   constructor(
     options: BulkOptions,
@@ -105,17 +116,17 @@ class BulkRead implements Reply {
     signal?.addEventListener('abort', this.#onAbort)
   }
 
-  ask(): void {
+  ask(isAgain = false): void {
     const { engine, limits, set } = this.#options
     this.#asked = this.#repetitions()
-    const bytes = Math.min(
+    this.#bytes = Math.min(
       limits.messageBytes,
       this.#aroundBytes() + this.#asked * this.#rowBytes(),
     )
-    const isProven = bytes <= Math.max(messageBytesUsual, limits.messageBytesProven * provenShare)
+    const isProven = this.#bytes <= provenBytes(limits)
     const attempts = isProven && !limits.bulk.isLost ? undefined : 1
-    if (this.#before === null) this.#wasThere = isThere(engine.client.presence, performance.now())
-    this.#request = new SnmpRequest(engine.client, this.#pdu(set), this, attempts, bytes)
+    if (!isAgain) this.#wasThere = isThere(engine.client.presence, performance.now())
+    this.#request = new SnmpRequest(engine.client, this.#pdu(set), this, attempts, this.#bytes)
     this.#outcome = null
     try {
       engine.put(this.#request)
@@ -150,12 +161,12 @@ class BulkRead implements Reply {
     const room = limits.messageBytes - this.#aroundBytes()
     const byValues = Math.floor(valuesPerRequestMax / set.columns.length)
     const fitting = Math.floor(room / this.#rowBytes())
-    const most = Math.min(byValues, memory.repetitionsMax)
-    this.#fitting = Math.max(1, Math.min(repetitions ?? fitting, most))
     const known = memory.layout?.indexes.length ?? 0
     const { count } = this.#rows
     const left = (known >= count && memory.layout ? known : rowsMax) - count + 1
-    return Math.max(1, Math.min(this.#fitting, left))
+    const most = Math.min(byValues, memory.repetitionsMax, left)
+    this.#isBySize = repetitions === null && fitting <= most
+    return Math.max(1, Math.min(repetitions ?? fitting, most))
   }
 
   answered(bytes: Uint8Array, head: PduHead): boolean {
@@ -186,6 +197,7 @@ class BulkRead implements Reply {
   ended(): void {
     this.#request = null
     const outcome = this.#outcome
+    if (outcome !== null && !(outcome instanceof AppError)) this.#options.losses.answered()
     if (outcome === 'more') this.ask()
     else if (outcome === 'end') this.#done(null)
     else if (outcome === 'ragged') this.#ragged()
@@ -204,7 +216,8 @@ class BulkRead implements Reply {
     // The largest rows of late: an answer that is cut inside a row sends it in vain.
     memory.rowBytes = Math.max((rowsEnd - rowsAt) / got, memory.rowBytes * 0.98)
     limits.messageBytesProven = Math.max(limits.messageBytesProven, bytes)
-    this.#before = null
+    if (this.#before !== null) this.#smallerCame(this.#before)
+    else if (bytes > limits.messageBytesLost / 2) limits.messageBytesLost = 0
     if (outcome !== 'more') return
     if (got < this.#asked) {
       const fits = this.#aroundBytes() + (got + 1) * memory.rowBytes - 1
@@ -212,7 +225,18 @@ class BulkRead implements Reply {
       if (fits >= messageBytesMin && fits <= limits.messageBytes) {
         restrict(limits, fits)
       }
-    } else if (this.#asked === this.#fitting) enlarge(limits)
+    } else if (this.#isBySize) enlarge(limits)
+  }
+
+  /** One large answer lost is chance; where the next one is lost too, smaller ones are asked for. */
+  #smallerCame(before: SizeBefore): void {
+    const { limits } = this.#options
+    this.#before = null
+    if (limits.messageBytesLost > 0) limits.messageBytesLost = 0
+    else {
+      Object.assign(limits, before.limits)
+      limits.messageBytesLost = before.bytes
+    }
   }
 
   /** Not one whole row. */
@@ -233,6 +257,7 @@ class BulkRead implements Reply {
     const { limits, memory } = this.#options
     if (this.#status === TOO_BIG && this.#asked > 1) {
       if (limits.messageBytes > messageBytesUsual) {
+        this.#before = null
         restrict(limits, limits.messageBytes / 2)
       } else memory.repetitionsMax = Math.floor(this.#asked / 2)
       this.ask()
@@ -240,28 +265,44 @@ class BulkRead implements Reply {
   }
 
   /**
-   * A large answer may be lost on its way (fragments): a smaller one is tried, once. Then the agent
-   * may be one that drops GETBULK, which only another kind of request can tell from a device that
-   * has gone.
+   * A large answer may be lost on its way (fragments): a smaller one is tried. Any is asked again where
+   * the device answered since the last loss. Else the agent may be one that drops GETBULK, which only
+   * another kind of request can tell from a device that has gone.
    */
   #lost(error: AppError): void {
-    const { engine, limits } = this.#options
+    const { engine, losses } = this.#options
     const isTimeout = error.code === 'E_SNMP_TIMEOUT'
-    const mayShrink = this.#before === null && this.#asked > 1 && engine.counters.varbinds > 0
-    if (isTimeout && mayShrink && !limits.bulk.isLost) {
-      const { messageBytes, messageBytesMax, messageBytesAt } = limits
-      this.#before = { messageBytes, messageBytesMax, messageBytesAt }
-      restrict(limits, messageBytes / (messageBytes > messageBytesUsual ? 2 : 4))
-      if (this.#repetitions() < this.#asked) {
-        this.ask()
-        return
-      }
+    const mayAgain = isTimeout && losses.mayAskAgain()
+    const isFirst = this.#rows.count === 0 && this.#before === null && engine.counters.varbinds > 0
+    if (isTimeout && (mayAgain || isFirst) && this.#askSmaller()) return
+    if (mayAgain) {
+      this.ask(true)
+      return
     }
-    if (this.#before !== null) Object.assign(limits, this.#before)
     const isDropped = isTimeout && this.#wasThere
     this.#finish(() =>
       isDropped ? this.#resolve({ kind: 'refused', isDropped }) : this.#reject(error),
     )
+  }
+
+  /** False: there is nothing smaller to ask for. */
+  #askSmaller(): boolean {
+    const { limits } = this.#options
+    if (this.#before !== null || this.#asked <= 1 || limits.bulk.isLost) return false
+    const { messageBytes, messageBytesMax, messageBytesAt } = limits
+    this.#before = { bytes: this.#bytes, limits: { messageBytes, messageBytesMax, messageBytesAt } }
+    restrict(limits, smallerBytes(limits, this.#bytes))
+    if (this.#repetitions() >= this.#asked) {
+      this.#restore()
+      return false
+    }
+    this.ask(true)
+    return true
+  }
+
+  #restore(): void {
+    if (this.#before !== null) Object.assign(this.#options.limits, this.#before.limits)
+    this.#before = null
   }
 
   #done(stopped: 'rows-max' | 'not-increasing' | null): void {
@@ -273,7 +314,18 @@ class BulkRead implements Reply {
   }
 
   #finish(settle: () => void): void {
+    this.#restore()
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     settle()
   }
+}
+
+function provenBytes({ messageBytesProven }: Limits): number {
+  return Math.max(messageBytesUsual, messageBytesProven * provenShare)
+}
+
+/** What is tried where so much was lost: what came before, else what needs no fragments, else less. */
+function smallerBytes(limits: Limits, bytes: number): number {
+  if (bytes > provenBytes(limits)) return limits.messageBytes / 2
+  return limits.messageBytes > messageBytesUsual ? messageBytesUsual : limits.messageBytes / 4
 }

@@ -4,6 +4,7 @@
 import { tunedTablesMax } from '../model/device.ts'
 import { datagramBytesMax } from './message.ts'
 import type { Pace } from './pace.ts'
+import { Repetitions } from './repetitions.ts'
 import type { SessionOptions, SessionTuning } from './session.ts'
 import { Trust } from './trust.ts'
 
@@ -42,8 +43,8 @@ export interface Limits {
   /** Whether the agent does GETBULK; and for a table (by its first column) that it failed on. */
   readonly bulk: Trust
   readonly bulkOfTables: Map<string, Trust>
-  /** A bound on the rows of one request, from a profile or learned. */
-  repetitions: number
+  /** A bound on the rows of one request of a walk. */
+  readonly repetitions: Repetitions
   columnsPerRequest: number
   /** Octets of answer that are asked for. */
   messageBytes: number
@@ -52,13 +53,15 @@ export interface Limits {
   /** The largest that may be asked for, and when that was learned. */
   messageBytesMax: number
   messageBytesAt: number
+  /** A request for so much was lost, and one for less answered: once is chance. 0: none was. */
+  messageBytesLost: number
   /** By the table's first column. */
   tables: Map<string, TableLimits>
 }
 
 /** @param now the clock; another one for tests */
 export function initialLimits(
-  { credentials, quirks, tuning }: SessionOptions,
+  { credentials, quirks, tuning, pinned }: SessionOptions,
   now: () => number = () => performance.now(),
 ): Limits {
   const asked = (quirk: number | undefined, most: number, learned: number | undefined) =>
@@ -70,7 +73,10 @@ export function initialLimits(
     bulkAllowed: credentials.version !== '1' && quirks?.bulk !== false,
     bulk: new Trust(tuning?.bulk === false ? now() : null),
     bulkOfTables: new Map(),
-    repetitions: asked(quirks?.maxRepetitions, repetitionsMax, undefined),
+    repetitions: new Repetitions(
+      asked(quirks?.maxRepetitions, pinned?.repetitions ?? repetitionsMax, undefined),
+      now,
+    ),
     columnsPerRequest: asked(
       quirks?.maxOidsPerGet,
       columnsPerRequestMax,
@@ -80,9 +86,11 @@ export function initialLimits(
       messageBytesMin,
       Math.min(tuning?.messageBytes ?? messageBytesUsual, datagramBytesMax),
     ),
-    messageBytesProven: tuning?.messageBytes ?? 0,
+    // The size that everyone begins with says nothing.
+    messageBytesProven: tuning && tuning.messageBytes > messageBytesUsual ? tuning.messageBytes : 0,
     messageBytesMax: datagramBytesMax,
     messageBytesAt: 0,
+    messageBytesLost: 0,
     tables: new Map(
       Object.entries(tuning?.tables ?? {}).map(([key, table]) => [key, { ...table }]),
     ),
@@ -135,7 +143,11 @@ export function tuningOf(limits: Limits, pace: Pace, inFlight: number): SessionT
     rttvarMs: pace.rttvarMs,
     timeoutMs: pace.waitMs,
     inFlight,
-    messageBytes: limits.messageBytes,
+    // No more than what came: the next session takes it for proven.
+    messageBytes: Math.min(
+      limits.messageBytes,
+      Math.max(messageBytesUsual, limits.messageBytesProven),
+    ),
     bulk: limits.bulkAllowed && !limits.bulk.isLost,
     oidsPerGet: limits.oidsPerRequest,
     columnsPerRequest: limits.columnsPerRequest,

@@ -1,9 +1,11 @@
 // Scalars by GET and successors by GETNEXT: split into requests that fit, and smaller again where
 // the agent says tooBig or fails on one object. Tables are in walk.ts.
 
+import { AppError } from '../model/errors.ts'
 import type { RawValue } from '../model/raw.ts'
-import type { Answer, Engine } from './engine.ts'
+import type { Answer, Engine, Question } from './engine.ts'
 import type { Limits } from './limits.ts'
+import { Losses } from './losses.ts'
 import { compareOids, isOid } from './oid.ts'
 import { decodeError, statusError } from './problems.ts'
 import type { SessionOptions, VarBind } from './session.ts'
@@ -32,10 +34,11 @@ export async function readScalars(
   checkOids(options, oids)
   const found = new Map<string, VarBind>()
   const failures: Failure[] = []
+  const losses = new Losses()
   const asked = [...new Set(oids)].filter(oid => type === 'next' || !isAbsent(limits, oid))
   const work = chunks(asked, limits.oidsPerRequest)
   for (let chunk = work.shift(); chunk !== undefined; chunk = work.shift()) {
-    const answer = await engine.ask({ type, oids: chunk }, signal)
+    const answer = await askAgain(engine, { type, oids: chunk }, losses, signal)
     if (answer.varbinds !== null) {
       take(engine, options, type, chunk, answer.varbinds, found)
       continue
@@ -54,6 +57,25 @@ export async function readScalars(
     throw statusError(options, failure.status, failure.text)
   }
   return oids.map(oid => found.get(oid) ?? { oid, value: { type: 'none' } })
+}
+
+/** Where an earlier request of this read was answered, one that is lost is asked again. */
+async function askAgain(
+  engine: Engine,
+  question: Question,
+  losses: Losses,
+  signal: AbortSignal | undefined,
+): Promise<Answer> {
+  for (;;) {
+    try {
+      const answer = await engine.ask(question, signal)
+      losses.answered()
+      return answer
+    } catch (error) {
+      const isTimeout = error instanceof AppError && error.code === 'E_SNMP_TIMEOUT'
+      if (!isTimeout || !losses.mayAskAgain()) throw error
+    }
+  }
 }
 
 function isAbsent({ absent, now }: Limits, oid: string): boolean {

@@ -7,6 +7,7 @@ import { type ColumnSet, columnSetOf } from './columnset.ts'
 import type { WireEngine } from './engine.ts'
 import { layoutOf } from './layout.ts'
 import { type Limits, mayBulk, rememberTable } from './limits.ts'
+import { Losses } from './losses.ts'
 import { checkOids } from './reading.ts'
 import type { ColumnWalk, SessionOptions, TableRead } from './session.ts'
 import { areEqual, tableOfWalks } from './table.ts'
@@ -75,6 +76,7 @@ export function createTables(engine: WireEngine, options: SessionOptions, limits
     memory: TableMemory,
     first: string,
     rowsMax: number,
+    losses: Losses,
     signal: AbortSignal | undefined,
   ) =>
     readRows({
@@ -85,6 +87,7 @@ export function createTables(engine: WireEngine, options: SessionOptions, limits
       memory,
       rowsMax: Math.min(rowsMax, rowsOfTableMax),
       repetitions,
+      losses,
       signal,
     })
 
@@ -110,12 +113,13 @@ export function createTables(engine: WireEngine, options: SessionOptions, limits
     rowsMax: number,
     signal: AbortSignal | undefined,
     use: BulkUse,
+    losses: Losses,
   ): Promise<TableRead> => {
     const wasEqual = memory.layout !== null
-    let walks = await walkColumns(engine, options, limits, columns, rowsMax, signal, use)
+    let walks = await walkColumns(engine, options, limits, columns, rowsMax, signal, use, losses)
     // Rows that came or went between two answers make columns differ: that passes.
     if (wasEqual && !areEqual(walks)) {
-      walks = await walkColumns(engine, options, limits, columns, rowsMax, signal, use)
+      walks = await walkColumns(engine, options, limits, columns, rowsMax, signal, use, losses)
     }
     learn(memory, columns, walks)
     const read = tableOfWalks(walks)
@@ -128,19 +132,20 @@ export function createTables(engine: WireEngine, options: SessionOptions, limits
     async read(columns, rowsMax, signal) {
       const memory = memoryOf(columns)
       const use: BulkUse = { bulk: 'usual' }
+      const losses = new Losses()
       if (goesRowByRow(memory, columns)) {
         const [first = ''] = columns
-        let result = await readByRows(memory, first, rowsMax, signal)
+        let result = await readByRows(memory, first, rowsMax, losses, signal)
         if (result.kind === 'ragged' && result.absent && memory.places === null) {
           leaveOut(memory, columns, result.absent)
-          result = await readByRows(memory, first, rowsMax, signal)
+          result = await readByRows(memory, first, rowsMax, losses, signal)
         }
         if (result.kind === 'refused') memory.byRows.failed(limits.now())
         else memory.byRows.worked()
         if (result.kind === 'table') return finished(memory, columns, result)
         if (result.kind === 'refused' && result.isDropped) use.bulk = 'doubted'
       }
-      return walk(memory, columns, rowsMax, signal, use)
+      return walk(memory, columns, rowsMax, signal, use, losses)
     },
   }
 }

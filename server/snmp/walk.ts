@@ -7,6 +7,7 @@ import { AppError } from '../model/errors.ts'
 import type { RawValue } from '../model/raw.ts'
 import type { Answer, Question, WireEngine } from './engine.ts'
 import { bulkFailed, bulkWorked, type Limits, mayBulk, rememberTable } from './limits.ts'
+import { Losses } from './losses.ts'
 import { compareOids, indexUnder } from './oid.ts'
 import { isThere } from './presence.ts'
 import { decodeError, statusError } from './problems.ts'
@@ -54,15 +55,18 @@ interface Walk {
   fitting: number
   columnsAtOnce: number
   use: BulkUse
+  losses: Losses
   /** How the next rows are asked for; and whether some came by GETBULK. */
   byBulk: boolean
   cameByBulk: boolean
   /** Rows that GETNEXT has yet to give before GETBULK, which failed on them, is to blame; null: none. */
   toConfirm: number | null
-  /** The limit before a time-out, with which fewer rows were tried; null: that has not been. */
-  repetitionsBefore: number | null
+  /** Fewer rows are tried, as a larger answer was lost. */
+  isSmaller: boolean
   /** Whether the device had answered just before what is asked now, or before the first try of it. */
   wasThere: boolean
+  /** The last request was lost, and is asked again in one form or another. */
+  isAgain: boolean
   failure: Failure | null
 }
 
@@ -77,6 +81,7 @@ export async function walkColumns(
   rowsMax: number,
   signal?: AbortSignal,
   use: BulkUse = { bulk: 'usual' },
+  losses = new Losses(),
 ): Promise<ColumnWalk[]> {
   checkOids(options, columns)
   const places = new Map<string, Place>(columns.map(column => [column, newPlace(column)]))
@@ -88,13 +93,15 @@ export async function walkColumns(
     first,
     rowsMax: Math.min(rowsMax, rowsOfTableMax),
     rowsKnown: limits.tables.get(first)?.rows ?? null,
-    fitting: limits.tables.has(first) ? limits.repetitions : repetitionsFirst,
+    fitting: limits.tables.has(first) ? limits.repetitions.rowsOf(1) : repetitionsFirst,
     columnsAtOnce: limits.columnsPerRequest,
     use,
+    losses,
     byBulk: use.bulk === 'usual' && mayBulk(limits, first),
     cameByBulk: false,
     toConfirm: use.bulk === 'doubted' ? 1 : null,
-    repetitionsBefore: null,
+    isSmaller: false,
+    isAgain: false,
     wasThere: false,
     failure: null,
   }
@@ -110,7 +117,10 @@ export async function walkColumns(
     throw statusError(options, walk.failure.status, walk.failure.text)
   }
   const rows = Math.max(0, ...walked.map(place => place.values.size))
-  rememberTable(limits, first, { repetitions: Math.min(walk.fitting, limits.repetitions), rows })
+  rememberTable(limits, first, {
+    repetitions: Math.min(walk.fitting, limits.repetitions.rowsOf(columns.length)),
+    rows,
+  })
   return columns.map(column => {
     const place = places.get(column) ?? newPlace(column)
     return { column, values: place.values, stopped: place.stopped }
@@ -131,6 +141,7 @@ async function step(walk: Walk, asked: readonly Place[], signal?: AbortSignal): 
     : { type: 'next', oids }
   const answer = await askOrShrink(walk, question, repetitions, signal)
   if (answer === null) return
+  walk.losses.answered()
   if (answer.varbinds === null) return afterError(walk, asked, repetitions, answer)
   if (answer.varbinds.length === 0) {
     throw decodeError(walk.options, 'an empty answer to a request for rows')
@@ -142,6 +153,8 @@ async function step(walk: Walk, asked: readonly Place[], signal?: AbortSignal): 
     walk.columnsAtOnce = limits.columnsPerRequest
   } else if (walk.byBulk) {
     walk.cameByBulk = true
+    walk.isSmaller = false
+    limits.repetitions.worked()
     walk.fitting = rows < repetitions ? rows + 1 : Math.max(walk.fitting, repetitions * 2)
   } else if (walk.toConfirm !== null && --walk.toConfirm <= 0) blameBulk(walk)
 }
@@ -153,20 +166,23 @@ function blameBulk(walk: Walk): void {
   bulkFailed(walk.limits, walk.first)
 }
 
-/** No more than fits, and no more than the table had at the last walk, with one row to see its end. */
+/** As many as fit, or an admin says; no more than the last walk found, with one to see the end. */
 function rowsToAsk(walk: Walk, asked: readonly Place[]): number {
   const have = Math.min(...asked.map(place => place.values.size))
   const left =
-    walk.rowsKnown !== null && walk.rowsKnown >= have
-      ? walk.rowsKnown - have + 1
-      : walk.limits.repetitions
+    walk.rowsKnown !== null && walk.rowsKnown >= have ? walk.rowsKnown - have + 1 : rowsOfTableMax
   const byValues = Math.floor(valuesPerRequestMax / asked.length)
-  return Math.max(1, Math.min(walk.fitting, walk.limits.repetitions, byValues, left))
+  const fitting = walk.options.pinned?.repetitions ?? walk.fitting
+  return Math.max(
+    1,
+    Math.min(fitting, walk.limits.repetitions.rowsOf(asked.length), byValues, left),
+  )
 }
 
 /**
- * A large answer may be lost on its way (fragments): once in a walk, fewer rows are tried. Then, where
- * the device had answered just now, it may be one that drops GETBULK: GETNEXT tells.
+ * A large answer may be lost on its way (fragments): fewer rows are tried. Any is asked again where the
+ * device answered since the last loss. Else, where it had answered just before, it may be one that
+ * drops GETBULK: GETNEXT tells.
  */
 async function askOrShrink(
   walk: Walk,
@@ -175,20 +191,27 @@ async function askOrShrink(
   signal?: AbortSignal,
 ): Promise<Answer | null> {
   const { engine, limits } = walk
-  const isThereNow = isThere(engine.client.presence, performance.now())
+  if (!walk.isAgain) walk.wasThere = isThere(engine.client.presence, performance.now())
   try {
-    return await engine.ask(question, signal)
+    const answer = await engine.ask(question, signal)
+    walk.isAgain = false
+    return answer
   } catch (error) {
     const isTimeout = error instanceof AppError && error.code === 'E_SNMP_TIMEOUT'
-    if (!isTimeout || question.type !== 'bulk') throw error
-    if (walk.repetitionsBefore === null && engine.counters.varbinds > 0 && repetitions >= 4) {
-      walk.repetitionsBefore = limits.repetitions
-      walk.wasThere = isThereNow
-      limits.repetitions = Math.floor(repetitions / 4)
+    if (!isTimeout) throw error
+    const isBulk = question.type === 'bulk'
+    const mayAgain = walk.losses.mayAskAgain()
+    const isFirst = !walk.isAgain && !walk.cameByBulk && engine.counters.varbinds > 0
+    walk.isAgain = true
+    if (isBulk && !walk.isSmaller && repetitions >= 4 && (mayAgain || isFirst)) {
+      walk.isSmaller = true
+      limits.repetitions.lost(repetitions)
       return null
     }
-    if (walk.repetitionsBefore !== null) limits.repetitions = walk.repetitionsBefore
-    if (!isThereNow && !walk.wasThere) throw error
+    if (mayAgain) return null
+    if (walk.isSmaller) limits.repetitions.restore()
+    if (!isBulk || !walk.wasThere) throw error
+    walk.isAgain = false
     walk.byBulk = false
     walk.toConfirm = 1
     walk.use.bulk = 'doubted'
@@ -204,7 +227,8 @@ function afterError(
 ): void {
   const { limits } = walk
   if (answer.status === TOO_BIG && walk.byBulk && repetitions > 1) {
-    limits.repetitions = Math.floor(repetitions / 2)
+    limits.repetitions.tooBig(repetitions, asked.length)
+    walk.isSmaller = false
     return
   }
   if (answer.status === TOO_BIG && asked.length > 1) {
