@@ -30,18 +30,20 @@ export function sessionOptions(
   const { config } = target
   const { timeoutMs, retries, ...ofAgent } = quirks
   const timeoutIsDefault = config.timeout === DEVICE_DEFAULTS.timeout
-  const { repetitions, inFlight } = config.tuning ?? {}
+  const { repetitions, inFlight, timeout } = config.tuning ?? {}
   const retriesIsDefault = config.retries === DEVICE_DEFAULTS.retries
+  const tryMs = (timeoutIsDefault ? timeoutMs : undefined) ?? parseDuration(config.timeout)
   return {
     address,
     port: config.port ?? SNMP_PORT,
     credentials: openCredentials(target),
-    timeoutMs: (timeoutIsDefault ? timeoutMs : undefined) ?? parseDuration(config.timeout),
+    timeoutMs: tryMs,
     retries: (retriesIsDefault ? retries : undefined) ?? config.retries,
     quirks: ofAgent,
     pinned: {
       ...(repetitions !== undefined && { repetitions }),
       ...(inFlight !== undefined && { inFlight }),
+      ...(timeout === 'fixed' && { timeoutMs: tryMs }),
     },
   }
 }

@@ -66,6 +66,8 @@ export const TuningPins = Type.Object(
     repetitions: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
     /** Requests on the way at once. */
     inFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 })),
+    /** `fixed`: each try waits the whole `timeout`; else so long as the device's round trips say. */
+    timeout: Type.Optional(Type.Enum(['fixed', 'learned'] as const)),
     /** `off`: read as often as the interval says, however the device does. */
     kindness: Type.Optional(Type.Enum(['off', 'on'] as const)),
   },

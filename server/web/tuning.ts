@@ -39,7 +39,7 @@ function factsOf(snmp: SnmpTuning, pins: TuningPins): TuningView['facts'] {
     ...(srttMs === null
       ? []
       : [fact('Round trip', `${ms(srttMs)}${rttvarMs === null ? '' : ` ± ${ms(rttvarMs)}`}`)]),
-    fact('Answer awaited for', ms(snmp.timeoutMs)),
+    fact('Answer awaited for', ms(snmp.timeoutMs), pins.timeout === 'fixed'),
     fact('Requests at once', String(snmp.inFlight), pins.inFlight !== undefined),
     fact('Size of answers', `${snmp.messageBytes} octets`),
     fact('Tables by', snmp.bulk ? 'GETBULK' : 'GETNEXT: its GETBULK fails'),

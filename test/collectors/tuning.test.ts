@@ -94,4 +94,6 @@ t.test('pins of the config reach the session', async t => {
   const tuning = { repetitions: 10, inFlight: 1, kindness: 'off' as const }
   const pinned = sessionOptions({ ...target, config: { ...config, tuning } }, '10.0.0.1').pinned
   t.same(pinned, { repetitions: 10, inFlight: 1 })
+  const fixed = { ...config, timeout: '3s', tuning: { timeout: 'fixed' as const } }
+  t.same(sessionOptions({ ...target, config: fixed }, '10.0.0.1').pinned, { timeoutMs: 3000 })
 })

@@ -48,9 +48,15 @@ t.test('what an admin fixes', async t => {
   t.equal(refused.status, 422)
   t.match(refused.body, 'href="#tuning.repetitions"')
   t.match(refused.body, 'href="#tuning.inFlight"')
-  const saved = await send({ 'tuning.repetitions': '5', 'tuning.kindness': 'off' })
+  const saved = await send({
+    ...{ 'tuning.repetitions': '5', 'tuning.timeout': 'fixed', 'tuning.kindness': 'off' },
+  })
   t.equal(saved.status, 303)
-  t.same((await program.devices.get('app-01'))?.config.tuning, { repetitions: 5, kindness: 'off' })
+  t.same((await program.devices.get('app-01'))?.config.tuning, {
+    repetitions: 5,
+    timeout: 'fixed',
+    kindness: 'off',
+  })
   await until(
     async () =>
       /Rows in one request<\/dt><dd>5 <span class="muted">fixed/.test(

@@ -63,6 +63,7 @@ export function valuesOf({ config, version }: Device): Values {
     enabled: config.enabled ? 'on' : '',
     'tuning.repetitions': String(config.tuning?.repetitions ?? ''),
     'tuning.inFlight': String(config.tuning?.inFlight ?? ''),
+    'tuning.timeout': config.tuning?.timeout ?? 'learned',
     'tuning.kindness': config.tuning?.kindness ?? 'on',
   }
   if (credentials) values['credentials.version'] = credentials.version
@@ -116,6 +117,7 @@ function tuningOf(text: Text): Record<string, unknown> | undefined {
   const pins = defined({
     repetitions: fixed('tuning.repetitions'),
     inFlight: fixed('tuning.inFlight'),
+    timeout: text('tuning.timeout') === 'fixed' ? 'fixed' : undefined,
     kindness: text('tuning.kindness') === 'off' ? 'off' : undefined,
   })
   return Object.keys(pins).length > 0 ? pins : undefined
@@ -197,6 +199,7 @@ const LABELS: Record<string, string> = {
   retries: 'Retries',
   'tuning.repetitions': 'Rows in one request',
   'tuning.inFlight': 'Requests at once',
+  'tuning.timeout': 'Answers are awaited',
   'tuning.kindness': 'When it is slowed down by polling',
   profiles: 'Profiles',
   location: 'Location',
