@@ -17,6 +17,7 @@ import { createSecrets, loadMasterKey } from '../secrets.ts'
 import { VERSION } from '../version.ts'
 import { createWeb } from '../web/app.ts'
 import type { WebContext } from '../web/context.ts'
+import { createRetention } from '../web/retention.ts'
 import type { Base } from './base.ts'
 import { planCache, startCatalogue } from './catalogues.ts'
 import { announcer, checkOf, identityKeeper, startDeviceFiles } from './devices.ts'
@@ -122,6 +123,7 @@ async function startParts(base: Base): Promise<Program> {
       ...statusSections(status),
       { title: 'Settings', rows: shownSettings(config, base.env) },
     ],
+    retention: createRetention({ store: store.retention, audit, log }),
     health: () => healthOf(status),
     polling: polling.poller.device,
     metrics: () => registry.metrics(),

@@ -13,6 +13,7 @@ import type {
 } from '../model/device.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { Role, User } from '../model/user.ts'
+import type { RetentionClass, Tier } from './tiers.ts'
 
 export interface Store {
   readonly dialect: 'sqlite' | 'mysql'
@@ -21,6 +22,7 @@ export interface Store {
   readonly users: UserStore
   readonly secrets: SecretStore
   readonly settings: SettingStore
+  readonly retention: RetentionStore
   readonly audit: AuditStore
   readonly maintenance: Maintenance
   /** A statement that touches the database; for /readyz. */
@@ -188,6 +190,28 @@ export interface SecretStore {
 export interface SettingStore {
   get(name: string): Promise<string | null>
   put(name: string, value: string): Promise<void>
+}
+
+export type DaysKept = Record<Tier, number>
+
+/** Of one class and resolution; estimates. */
+export interface KeptSize {
+  kept: RetentionClass
+  tier: Tier
+  bytes: number
+  /** What the last days added; null: not known yet. */
+  bytesPerDay: number | null
+  /** Begin of the oldest period, Unix ms; null: nothing is there. */
+  oldestAt: number | null
+}
+
+export interface RetentionStore {
+  /** As the settings say now. */
+  days(): Promise<Record<RetentionClass, DaysKept>>
+  /** In force at the maintenance's next look. */
+  setDays(kept: RetentionClass, days: DaysKept): Promise<void>
+  /** Of the classes that have streams; takes a while, but no long statement. */
+  sizes(now?: number): Promise<KeptSize[]>
 }
 
 export interface AuditEntry {

@@ -17,6 +17,7 @@ import { auditStore, secretStore, settingStore } from './named.ts'
 import { NewestCache } from './newest.ts'
 import { resumePurges } from './purge.ts'
 import { readSamples } from './read.ts'
+import { retentionStore } from './retention.ts'
 import { readRows, writeRows } from './rows.ts'
 import { listSeries } from './series.ts'
 import { TextCache } from './texts.ts'
@@ -61,6 +62,7 @@ function buildStore(database: Database, log: Logger): Store {
     users: userStore(db),
     secrets: secretStore(database),
     settings: settingStore(database),
+    retention: retentionStore(database),
     audit: auditStore(db),
     maintenance: new Maintainer(database, log, damage),
     async ping() {

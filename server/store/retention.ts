@@ -2,10 +2,12 @@
 // them, then partitions are dropped (MySQL) or rows deleted in small steps, stream by stream (SQLite).
 
 import { messageOf } from '../model/errors.ts'
+import type { DaysKept, RetentionStore } from './contract.ts'
 import type { Database, Db } from './database.ts'
 import { writeEdges } from './edges.ts'
 import { type Partitioned, tendPartitions } from './partitions.ts'
 import type { Edges } from './segments.ts'
+import { keptSizes } from './sizes.ts'
 import {
   DAYS_KEPT,
   dayMs,
@@ -18,7 +20,7 @@ import {
 } from './tiers.ts'
 
 /** Days that a setting may name. */
-const daysMax = 36_500
+export const daysMax = 36_500
 /** Rows of one stream and table deleted by one statement. */
 const rowsPerStepMax = 100
 /** Texts are kept so much longer than the samples: a poll may mean one that is a day older. */
@@ -28,6 +30,22 @@ const PERIODS = { raw: 'day', r15m: 'month', r1h: 'year' } as const satisfies Re
 
 /** `retention.default.raw`: days, as a number. */
 export const retentionSetting = (kept: RetentionClass, tier: Tier) => `retention.${kept}.${tier}`
+
+export function retentionStore(database: Database): RetentionStore {
+  return {
+    days: () => daysKept(database.db),
+    setDays: (kept, days) =>
+      database.transaction(tx =>
+        database.put(
+          tx,
+          'setting',
+          ['name'],
+          TIERS.map(tier => ({ name: retentionSetting(kept, tier), value: String(days[tier]) })),
+        ),
+      ),
+    sizes: (now = Date.now()) => keptSizes(database, now),
+  }
+}
 
 /** Unix ms before which each class keeps nothing. Raw samples stay until they are rolled up. */
 export async function currentEdges(db: Db, now: number): Promise<Map<RetentionClass, Edges>> {
@@ -46,7 +64,7 @@ export async function currentEdges(db: Db, now: number): Promise<Map<RetentionCl
 }
 
 /** A setting that is no number of days is as if it were not there. */
-async function daysKept(db: Db): Promise<Record<RetentionClass, Record<Tier, number>>> {
+async function daysKept(db: Db): Promise<Record<RetentionClass, DaysKept>> {
   const days = structuredClone(DAYS_KEPT)
   const rows = await db
     .selectFrom('setting')

@@ -10,6 +10,7 @@ import type { DevicePolling } from '../poll/contract.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import type { Plan } from '../profiles/face.ts'
 import type { Store } from '../store/contract.ts'
+import type { Retention } from './retention.ts'
 
 /** A titled list of name, value and meaning; each part of the program adds its own to Settings. */
 export interface SettingsSection {
@@ -32,6 +33,7 @@ export interface WebContext {
   /** The plan of a set of profiles, under the catalogue of now. */
   plan(profiles: readonly string[]): Plan
   settings(): Promise<SettingsSection[]>
+  retention: Retention
   health(): Promise<HealthCheck[]>
   /** How reading a device does, where this process polls it; null: it does not poll that one. */
   polling?(device: string): DevicePolling | null

@@ -26,6 +26,7 @@ import { healthText, metricsText, readyText } from './pages/health.ts'
 import { login, loginPage, logout } from './pages/login.ts'
 import { overviewPage } from './pages/overview.ts'
 import { profilePage, profilesPage } from './pages/profiles.ts'
+import { changeRetention } from './pages/retention.ts'
 import { rowPage } from './pages/row.ts'
 import { settingsPage } from './pages/settings.ts'
 
@@ -96,6 +97,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     page('/profiles', 'profiles.read', profilesPage(web)),
     page('/profiles/:id', 'profiles.read', profilePage(web)),
     page('/settings', 'settings.read', settingsPage(web)),
+    action('/settings/retention', 'settings.write', changeRetention(web)),
 
     ...calls,
     openApiCall(calls, web.version),

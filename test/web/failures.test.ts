@@ -52,6 +52,7 @@ async function brokenServer(failure: () => never, secure = false) {
     catalogue: failure,
     plan: failure,
     settings: async () => failure(),
+    retention: failing<WebContext['retention']>(failure),
     health: async () => failure(),
     metrics: async () => failure(),
     secure,

@@ -1,14 +1,34 @@
 // Settings and how the running parts do; each part of the program adds its own section.
 
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FieldError } from '../../model/errors.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { page } from '../render.ts'
 
+/** What was typed into the form of days, and what is wrong with it. */
+interface Typed {
+  values: Record<string, string>
+  errors: FieldError[]
+}
+
 export function settingsPage(web: WebContext): Handler {
-  return async (request, reply) =>
-    page(request, reply, 'settings', {
-      title: 'Settings',
-      sections: await web.settings(),
-      health: await web.health(),
-      version: web.version,
-    })
+  return async (request, reply) => showSettings(web, request, reply, null)
+}
+
+export async function showSettings(
+  web: WebContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  typed: Typed | null,
+): Promise<string> {
+  const kept = await web.retention.report()
+  return page(request, reply, 'settings', {
+    title: 'Settings',
+    kept,
+    values: typed?.values ?? kept.days,
+    errors: typed?.errors ?? [],
+    sections: await web.settings(),
+    health: await web.health(),
+    version: web.version,
+  })
 }
