@@ -161,7 +161,7 @@ export interface Database {
   connects(): number
   /** Runs `work` in a transaction, and again where it lost against another one: no side effects in it. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
-  /** Runs `work`, which only reads, on the database as it is at one moment. */
+  /** Runs `work`, which only reads, on the database as it is at one moment; again where that is gone. */
   snapshot<T>(work: (db: Db) => Promise<T>): Promise<T>
   /** To end a select: its rows stay as they are until the transaction ends. */
   readonly share: RawBuilder<unknown>
@@ -196,7 +196,7 @@ export function connectDatabase(where: StoreAddress): Database {
     share: mysql ? sql`lock in share mode` : sql``,
     exclusive: mysql ? sql`for update` : sql``,
     transaction: work => retried(() => db.transaction().execute(work)),
-    snapshot: work => db.connection().execute(on => frozen(on, mysql, work)),
+    snapshot: work => retried(() => db.connection().execute(on => frozen(on, mysql, work))),
     put: async (on, table, key, rows) => {
       for (let from = 0; from < rows.length; from += rowsPerInsertMax) {
         await putRows(on, mysql, table, key, rows.slice(from, from + rowsPerInsertMax))

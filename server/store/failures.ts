@@ -96,10 +96,13 @@ function describe(primary: number, errno: number): [code: string, hint: string |
   return ['E_STORE_FAILED', null]
 }
 
-/** A transaction that lost against another one and may simply be run again. */
+/**
+ * A transaction that lost against another one and may simply be run again: a duplicate key, a deadlock
+ * (1213), a snapshot that is older than a partition that came or went meanwhile (1412).
+ */
 export function isConflict(error: unknown): boolean {
   const failure = failureOf(error instanceof AppError ? error.cause : error)
-  return isDuplicateKey(error) || failure.errno === 1213
+  return isDuplicateKey(error) || failure.errno === 1213 || failure.errno === 1412
 }
 
 /** A row of this key is there already. */

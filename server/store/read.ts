@@ -65,7 +65,14 @@ export async function readSamples(
   }
   for (const [streamId, ofStream] of Map.groupBy(series, one => one.streamId)) {
     const kept = retentionClass(ofStream[0]?.retention ?? '')
-    await database.snapshot(db => readStream(db, streamId, kept, ofStream, reading))
+    await database.snapshot(db => {
+      // It may begin anew: what was gathered before counts for nothing.
+      for (const one of ofStream) {
+        one.points = []
+        one.buckets = grid && new SeriesBuckets(grid)
+      }
+      return readStream(db, streamId, kept, ofStream, reading)
+    })
     for (const one of ofStream) {
       one.points = one.buckets ? one.buckets.points(reading.fn) : inOrder(one.points)
     }
