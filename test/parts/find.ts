@@ -136,17 +136,21 @@ export async function startPart(
   throw new Error(`${command} did not start (${ended ?? 'not ready in time'}):\n${text}`)
 }
 
+/** A wait ends a hopeless test, it asserts no speed: a machine with other work gets at least this, ms. */
+const patienceMs = 40_000
+
 /** Waits until `probe` gives something other than null, undefined or false. */
 export async function until<T>(
   probe: () => Promise<T | null | undefined | false> | T | null | undefined | false,
   what: string,
-  timeoutMs = 10_000,
+  timeoutMs = patienceMs,
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs
+  const waitMs = Math.max(timeoutMs, patienceMs)
+  const deadline = Date.now() + waitMs
   for (;;) {
     const value = await probe()
     if (value !== null && value !== undefined && value !== false) return value
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`)
+    if (Date.now() > deadline) throw new Error(`waited ${waitMs} ms in vain for ${what}`)
     await new Promise(resolve => setTimeout(resolve, 25))
   }
 }
