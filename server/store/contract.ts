@@ -11,6 +11,7 @@ import type {
   DeviceSource,
   DeviceTuning,
 } from '../model/device.ts'
+import type { EventBody, EventKind, Severity } from '../model/event.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { Role, User } from '../model/user.ts'
 import type { RetentionClass, Tier } from './tiers.ts'
@@ -19,6 +20,7 @@ export interface Store {
   readonly dialect: 'sqlite' | 'mysql'
   readonly devices: DeviceStore
   readonly samples: SampleStore
+  readonly events: EventStore
   readonly users: UserStore
   readonly secrets: SecretStore
   readonly settings: SettingStore
@@ -128,6 +130,53 @@ export interface SampleStore {
   read(query: SampleQuery): Promise<SeriesPoints[]>
   /** The newest point of every series of a device. */
   latest(deviceUid: number): Promise<(SeriesInfo & SamplePoint)[]>
+}
+
+export type NewEvent = EventBody & { deviceUid: number }
+
+export interface StoredEvent extends NewEvent {
+  /** For `EventQuery.before`; the same for the same event, wherever it is asked for. */
+  id: string
+  /** The device's id; another device may have it since, where this one is deleted. */
+  device: string
+  isDeleted: boolean
+}
+
+/** What is absent is not asked for. */
+export interface EventQuery {
+  deviceUid?: number
+  /** Events of this row alone. */
+  row?: { group: string; row: string }
+  /** What happened to the whole device, or to this row (null: to any row of the group). */
+  about?: { group: string; row: string | null }
+  kinds?: readonly EventKind[]
+  severities?: readonly Severity[]
+  /** Part of the text or of the row's key; capital letters of ASCII count as small ones. */
+  text?: string
+  /** Unix ms, both included. */
+  from?: number
+  to?: number
+  /** The id of the last event of the page before. */
+  before?: string
+  /** At most 1,000. */
+  limit?: number
+}
+
+export interface EventStore {
+  /**
+   * One transaction for the whole batch; resolves after the commit with one outcome for each. An
+   * event of the same content is a `duplicate`; one of a deleted device is refused.
+   */
+  write(batch: readonly NewEvent[]): Promise<WriteOutcome[]>
+  /** Newest first. */
+  list(query: EventQuery): Promise<StoredEvent[]>
+  /** Counts to 10,000 and no further. */
+  count(query: EventQuery): Promise<number>
+  /** How long events are kept. */
+  days(): Promise<number>
+  setDays(days: number): Promise<void>
+  /** Deletes some of those that are older; gives how many. */
+  trim(now: number): Promise<number>
 }
 
 export interface UserStore {

@@ -85,6 +85,19 @@ export interface Tables extends Record<BlockTable, BlockRow> {
   }
   row_info: {
     device_uid: number
+  event: {
+    at: number
+    hash: string
+    device_uid: number
+    kind: string
+    severity: string
+    name: string
+    text: string
+    group_name: string
+    row_key: string
+    row_hash: string
+    fields: string | null
+  }
     group_name: string
     row_hash: string
     row_key: string

@@ -9,6 +9,7 @@ import type { SampleStore, Store } from './contract.ts'
 import { connectDatabase, type Database, type StoreAddress } from './database.ts'
 import { deviceStore } from './devices.ts'
 import { RawEdges } from './edges.ts'
+import { eventStore } from './events.ts'
 import { readLatest } from './latest.ts'
 import { LayoutCache } from './layout.ts'
 import { Maintainer } from './maintenance.ts'
@@ -59,6 +60,7 @@ function buildStore(database: Database, log: Logger): Store {
     dialect: database.dialect,
     devices: deviceStore(database, log, stopped),
     samples: sampleStore(database, log, damage),
+    events: eventStore(database),
     users: userStore(db),
     secrets: secretStore(database),
     settings: settingStore(database),

@@ -26,6 +26,7 @@ export async function purgeDevice(db: Db, uid: number, stopped: () => boolean): 
     await db.deleteFrom('series').where('stream_id', '=', id).execute()
     await db.deleteFrom('stream').where('id', '=', id).execute()
   }
+  while (await deleteEvents(db, uid)) if (stopped()) return
   await db.deleteFrom('row_info').where('device_uid', '=', uid).execute()
   await db.deleteFrom('device').where('uid', '=', uid).execute()
 }
@@ -47,6 +48,22 @@ async function deleteStep(db: Db, table: 'poll' | 'text_log', streamId: number):
     .executeTakeFirst()
   let remove = db.deleteFrom(table).where('stream_id', '=', streamId)
   if (edge) remove = remove.where('ts', '<=', edge.ts)
+  await remove.execute()
+  return edge !== undefined
+}
+
+/** The same for its events. */
+async function deleteEvents(db: Db, uid: number): Promise<boolean> {
+  const edge = await db
+    .selectFrom('event')
+    .select('at')
+    .where('device_uid', '=', uid)
+    .orderBy('at')
+    .limit(1)
+    .offset(stepMax - 1)
+    .executeTakeFirst()
+  let remove = db.deleteFrom('event').where('device_uid', '=', uid)
+  if (edge) remove = remove.where('at', '<=', edge.at)
   await remove.execute()
   return edge !== undefined
 }

@@ -1,0 +1,1 @@
+create index event_by_device on event (device_uid, at, hash)

@@ -1,0 +1,1 @@
+create index event_by_row on event (device_uid, row_hash, at, hash)

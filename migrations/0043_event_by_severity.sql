@@ -1,0 +1,1 @@
+create index event_by_severity on event (severity, at, hash)

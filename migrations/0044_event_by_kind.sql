@@ -1,0 +1,1 @@
+create index event_by_kind on event (kind, at, hash)
