@@ -12,11 +12,11 @@ const LAYERS: readonly (readonly string[])[] = [
   ['config', 'log', 'metrics', 'secrets', 'validate', 'addresses', 'paths', 'version'],
   ['snmp', 'docker', 'profiles', 'store', 'sensors'],
   ['collectors', 'bus', 'live', 'audit'],
-  ['poll', 'ingest', 'alarms', 'models', 'devices', 'auth'],
+  ['poll', 'ingest', 'alarms', 'models', 'devices', 'auth', 'agents'],
   ['web'],
   ['main', 'compose', 'cli', 'pollux'],
 ]
-const AGENT_MAY = new Set(['model', 'bus', 'log'])
+const AGENT_MAY = new Set(['model', 'bus', 'log', 'validate'])
 
 const layerOf = (place: string): number => LAYERS.findIndex(layer => layer.includes(place))
 

@@ -134,6 +134,27 @@ export interface Tables extends Record<BlockTable, BlockRow> {
     expires_at: number
     used_at: number | null
   }
+  agent_token: {
+    hash: string
+    prefix: string
+    note: string
+    device_id: string | null
+    created_by: string
+    created_at: number
+    expires_at: number
+    used_at: number | null
+    used_by: string | null
+  }
+  agent: {
+    device_uid: number
+    device_id: string
+    username: string
+    src: string
+    version: string
+    address: string
+    enrolled_at: number
+    revoked_at: number | null
+  }
   secret: { name: string; sealed: string; updated_at: number }
   setting: { name: string; value: string }
   audit: {

@@ -9,6 +9,7 @@ import type { SampleStore, Store } from './contract.ts'
 import { connectDatabase, type Database, type StoreAddress } from './database.ts'
 import { deviceStore } from './devices.ts'
 import { RawEdges } from './edges.ts'
+import { enrolmentStore } from './enrolment.ts'
 import { eventStore } from './events.ts'
 import { readLatest } from './latest.ts'
 import { LayoutCache } from './layout.ts'
@@ -62,6 +63,7 @@ function buildStore(database: Database, log: Logger): Store {
     samples: sampleStore(database, log, damage),
     events: eventStore(database),
     users: userStore(db),
+    enrolment: enrolmentStore(database),
     secrets: secretStore(database),
     settings: settingStore(database),
     retention: retentionStore(database),

@@ -1,0 +1,42 @@
+// What an agent and the server say to each other when a host enrols: one request over HTTP, with a
+// one-time token as its bearer, and one answer. Everything after that goes over MQTT.
+
+import Type, { type Static } from 'typebox'
+import { DURATION_PATTERN } from './duration.ts'
+
+export const ENROL_PATH = '/api/v1/agents/enrol'
+/** One-time tokens begin so, to be told from tokens of the API. */
+export const ENROL_PREFIX = 'enrol_'
+
+const SRC_PATTERN = '^[A-Za-z0-9._-]{1,64}$'
+const LEVEL_PATTERN = '^[A-Za-z0-9._-]{1,128}$'
+
+export const EnrolRequest = Type.Object(
+  {
+    /** The host's name; the device's id is made of it. */
+    name: Type.String({ minLength: 1, maxLength: 100 }),
+    every: Type.String({ pattern: DURATION_PATTERN }),
+    /** Of the agent. */
+    version: Type.String({ pattern: '^[A-Za-z0-9.+-]{1,32}$' }),
+    /** What the device's page tells of the host: os, version, hardware. */
+    facts: Type.Record(Type.String({ pattern: '^[a-z]{1,32}$' }), Type.String({ maxLength: 200 }), {
+      maxProperties: 20,
+    }),
+  },
+  { additionalProperties: false },
+)
+export type EnrolRequest = Static<typeof EnrolRequest>
+
+/** Who the agent is from now on. The password is told this once. */
+export const EnrolAnswer = Type.Object({
+  site: Type.String({ pattern: LEVEL_PATTERN }),
+  device: Type.String({ pattern: LEVEL_PATTERN }),
+  /** Under what it numbers its messages: it may read the acknowledgements of this name alone. */
+  src: Type.String({ pattern: SRC_PATTERN }),
+  mqtt: Type.Object({
+    url: Type.String({ pattern: '^(mqtts?|wss?)://', maxLength: 300 }),
+    username: Type.String({ minLength: 1, maxLength: 128 }),
+    password: Type.String({ minLength: 1, maxLength: 256 }),
+  }),
+})
+export type EnrolAnswer = Static<typeof EnrolAnswer>
