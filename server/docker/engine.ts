@@ -133,7 +133,8 @@ export function knowsOneShot(apiVersion: string): boolean {
   return major > 1 || (major === 1 && minor >= 41)
 }
 
-async function endpointOf(options: EngineOptions): Promise<Endpoint> {
+/** @throws AppError as openEngine */
+export async function endpointOf(options: Omit<EngineOptions, 'timeoutMs'>): Promise<Endpoint> {
   const parsed = parseEngineAddress(options.address, options.tls !== undefined, options.port)
   if (parsed.kind === 'unix') return { socketPath: parsed.socketPath }
   return {

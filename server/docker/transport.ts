@@ -98,7 +98,7 @@ export function createTransport(endpoint: Endpoint, timeoutMs: number): Transpor
 }
 
 /** The checked address is connected to; the name that was written stays in Host and in TLS. */
-function connection(endpoint: Endpoint): https.RequestOptions {
+export function connection(endpoint: Endpoint): https.RequestOptions {
   if ('socketPath' in endpoint) {
     return { socketPath: endpoint.socketPath, headers: { Host: 'docker' } }
   }
