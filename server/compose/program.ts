@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { createAudit } from '../audit.ts'
 import { createAuth } from '../auth/auth.ts'
+import { createPeople } from '../auth/people.ts'
 import { createThrottle } from '../auth/throttle.ts'
 import { type Config, shownSettings } from '../config.ts'
 import type { Devices } from '../devices/contract.ts'
@@ -114,6 +115,7 @@ async function startParts(base: Base): Promise<Program> {
   const status = { ingest, poller: polling.poller, senders, bus, files, store }
   const url = await startWeb(base, {
     auth,
+    people: createPeople({ users: store.users, audit }),
     devices,
     store,
     live,

@@ -13,6 +13,8 @@ export const PERMISSIONS = [
   'profiles.read',
   'profiles.write',
   'users.write',
+  'tokens.write',
+  'audit.read',
   'settings.read',
   'settings.write',
 ] as const

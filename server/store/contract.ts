@@ -188,6 +188,11 @@ export interface UserStore {
   create(user: { name: string; role: Role; passwordHash: string; at: number }): Promise<User>
   byName(name: string): Promise<(User & { passwordHash: string }) | null>
   setPassword(id: number, passwordHash: string): Promise<void>
+  /**
+   * false, and nothing changed: no admin who may sign in would be left. Who is disabled has no
+   * session any more.
+   */
+  change(id: number, to: { role: Role; disabled: boolean }): Promise<boolean>
   signedIn(id: number, at: number): Promise<void>
   /** Sessions and tokens are kept as SHA-256 of what the person holds. */
   createSession(session: {
@@ -279,8 +284,22 @@ export interface AuditEntry {
   after: unknown
 }
 
+export interface AuditQuery {
+  limit: number
+  /** The id of the last entry of the page before. */
+  before?: number | undefined
+  /** Exactly this one. */
+  actor?: string | undefined
+  /** What it begins with: `device.`, `device:core`. */
+  action?: string | undefined
+  thing?: string | undefined
+  /** Unix ms; from the first on, before the second. */
+  from?: number | undefined
+  to?: number | undefined
+}
+
 export interface AuditStore {
   append(entry: AuditEntry): Promise<void>
-  /** Newest first; `before` is the id of the last entry of the page before. */
-  list(options: { limit: number; before?: number }): Promise<(AuditEntry & { id: number })[]>
+  /** Newest first. */
+  list(query: AuditQuery): Promise<(AuditEntry & { id: number })[]>
 }

@@ -67,9 +67,19 @@ export function auditStore(db: Db): AuditStore {
         })
         .execute()
     },
-    async list({ limit, before }) {
+    async list({ limit, before, actor, action, thing, from, to }) {
       let select = db.selectFrom('audit').selectAll()
       if (before !== undefined) select = select.where('id', '<', before)
+      if (actor !== undefined) select = select.where('actor', '=', actor)
+      for (const [column, begin] of [
+        ['action', action],
+        ['thing', thing],
+      ] as const) {
+        if (begin === undefined) continue
+        select = select.where(column, '>=', begin).where(column, '<', `${begin}\u{10ffff}`)
+      }
+      if (from !== undefined) select = select.where('at', '>=', from)
+      if (to !== undefined) select = select.where('at', '<', to)
       const rows = await select
         .orderBy('id', 'desc')
         .limit(Math.max(1, Math.min(Math.trunc(limit), auditPageMax)))

@@ -23,7 +23,7 @@ type Part<K extends keyof UserStore> = Pick<UserStore, K>
 
 function accounts(
   db: Db,
-): Part<'list' | 'count' | 'create' | 'byName' | 'setPassword' | 'signedIn'> {
+): Part<'list' | 'count' | 'create' | 'byName' | 'setPassword' | 'change' | 'signedIn'> {
   return {
     async list() {
       return (await db.selectFrom('account').selectAll().orderBy('name_key').execute()).map(userOf)
@@ -70,6 +70,28 @@ function accounts(
         .set({ password_hash: passwordHash })
         .where('id', '=', id)
         .execute()
+    },
+    async change(id, { role, disabled }) {
+      let update = db
+        .updateTable('account')
+        .set({ role, disabled: disabled ? 1 : 0 })
+        .where('id', '=', id)
+      // MySQL reads the table that it changes only through a derived one (error 1093).
+      if (role !== 'admin' || disabled) {
+        update = update.where(({ exists, selectFrom }) =>
+          exists(
+            selectFrom(selectFrom('account').select(['id', 'role', 'disabled']).as('other'))
+              .select('other.id')
+              .where('other.id', '!=', id)
+              .where('other.role', '=', 'admin')
+              .where('other.disabled', '=', 0),
+          ),
+        )
+      }
+      const { numUpdatedRows } = await update.executeTakeFirstOrThrow()
+      if (numUpdatedRows === 0n) return false
+      if (disabled) await db.deleteFrom('session').where('account_id', '=', id).execute()
+      return true
     },
     async signedIn(id, at) {
       await db.updateTable('account').set({ last_sign_in_at: at }).where('id', '=', id).execute()

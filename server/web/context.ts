@@ -2,6 +2,7 @@
 
 import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
 import type { Auth } from '../auth/contract.ts'
+import type { People } from '../auth/people.ts'
 import type { Devices } from '../devices/contract.ts'
 import type { Live } from '../live/contract.ts'
 import type { Logger } from '../log.ts'
@@ -26,6 +27,7 @@ export interface HealthCheck {
 
 export interface WebContext {
   auth: Auth
+  people: People
   devices: Devices
   store: Store
   live: Live

@@ -8,6 +8,7 @@ import { sampleCalls } from './api/samples.ts'
 import type { Handler, Route, WebContext } from './context.ts'
 import type { LiveStreams } from './live.ts'
 import { accountPage, changePassword } from './pages/account.ts'
+import { auditCsv, auditPage } from './pages/audit.ts'
 import { chartData, devicePage, receiptsFragment } from './pages/device.ts'
 import {
   createDevice,
@@ -29,6 +30,15 @@ import { profilePage, profilesPage } from './pages/profiles.ts'
 import { changeRetention } from './pages/retention.ts'
 import { rowPage } from './pages/row.ts'
 import { settingsPage } from './pages/settings.ts'
+import { createToken, revokeToken, tokensPage } from './pages/tokens.ts'
+import {
+  changeUser,
+  createUser,
+  resetUser,
+  signOutUser,
+  userPage,
+  usersPage,
+} from './pages/users.ts'
 
 /** Sign-ins a minute from one address. */
 const SIGN_INS_PER_MINUTE_MAX = 20
@@ -98,6 +108,18 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     page('/profiles/:id', 'profiles.read', profilePage(web)),
     page('/settings', 'settings.read', settingsPage(web)),
     action('/settings/retention', 'settings.write', changeRetention(web)),
+
+    page('/users', 'users.write', usersPage(web)),
+    action('/users', 'users.write', createUser(web)),
+    page('/users/:id', 'users.write', userPage(web)),
+    action('/users/:id', 'users.write', changeUser(web)),
+    action('/users/:id/password', 'users.write', resetUser(web)),
+    action('/users/:id/sign-out', 'users.write', signOutUser(web)),
+    page('/tokens', 'tokens.write', tokensPage(web)),
+    action('/tokens', 'tokens.write', createToken(web)),
+    action('/tokens/:name/revoke', 'tokens.write', revokeToken(web)),
+    page('/audit', 'audit.read', auditPage(web)),
+    text('/audit.csv', 'audit.read', auditCsv(web)),
 
     ...calls,
     openApiCall(calls, web.version),

@@ -6,7 +6,7 @@ import type { CheckReport } from '../../collectors/collector.ts'
 import type { Device } from '../../model/device.ts'
 import { AUTH_PROTOCOLS, PRIV_PROTOCOLS } from '../../model/device.ts'
 import { AppError } from '../../model/errors.ts'
-import type { Actor } from '../../model/user.ts'
+import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { problemOf } from '../errors.ts'
 import { fragment, goTo, isHtmx, page } from '../render.ts'
@@ -175,10 +175,6 @@ async function known(web: WebContext, request: FastifyRequest): Promise<Device> 
 
 function pathOf({ config }: Device): string {
   return `/devices/${encodeURIComponent(config.id)}`
-}
-
-function actorOf(request: FastifyRequest): Actor {
-  return { name: request.viewer?.name ?? '', address: request.ip }
 }
 
 function assertForm(document: Record<string, unknown>): void {
