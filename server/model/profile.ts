@@ -307,6 +307,38 @@ const Chart = define(
 )
 export type ChartDoc = Static<typeof Chart>
 
+/** How a message is written; docs/sensors.md says what each one gives. */
+export const MESSAGE_FORMATS = ['json', 'text', 'csv', 'influx', 'telegraf'] as const
+
+const TopicFilter = Type.String({
+  pattern: '^(\\+|[^+#\\s]*)(/(\\+|[^+#]*))*(/#)?$|^#$',
+  minLength: 1,
+  maxLength: 255,
+  description: 'an MQTT topic filter, as tele/+/SENSOR',
+})
+const Message = define(
+  'message',
+  Type.Object(
+    {
+      topic: Type.Optional(
+        Type.Union([TopicFilter, Type.Array(TopicFilter, { minItems: 1, maxItems: 20 })]),
+      ),
+      format: Type.Optional(Type.Enum(MESSAGE_FORMATS)),
+      is: Type.Optional(
+        named('^[^\\s{}|]{1,200}$', Type.Union([Plain, Type.Array(Plain, { maxItems: 100 })])),
+      ),
+      rows: Type.Optional(Path),
+      row: Type.Optional(Type.Array(Path, { minItems: 1, maxItems: 6 })),
+      at: Type.Optional(Path),
+      name: Type.Optional(Path),
+      separator: Type.Optional(Type.String({ minLength: 1, maxLength: 3 })),
+    },
+    closed,
+  ),
+)
+/** Which messages a group is made of, and how they are read. */
+export type MessageDoc = Static<typeof Message>
+
 const Columns = named(NAME_PATTERN, Field)
 const Metrics = named(NAME_PATTERN, Metric)
 const Charts = named(NAME_PATTERN, Chart)
@@ -322,6 +354,7 @@ const groupProperties = {
   refreshOn: Type.Optional(Type.Array(Oid, { maxItems: 8 })),
   replaces: Type.Optional(Names),
   replacedBy: Type.Optional(Names),
+  message: Type.Optional(Type.Union([Message, Type.Array(Message, { minItems: 1, maxItems: 20 })])),
   columns: Type.Optional(Type.Union([Name, Columns])),
   charts: Type.Optional(Charts),
 }

@@ -71,8 +71,14 @@ async function matching(
   evidence: Evidence,
 ): Promise<Map<CatalogueProfile, string>> {
   const all = [...catalogue.profiles.values()].filter(profile => profile.source === evidence.source)
+  // Nothing is asked of a sensor: what is no base profile must be named.
+  const isSender = evidence.source === 'mqtt'
   if (evidence.source !== 'snmp') {
-    return new Map(all.map(profile => [profile, `for every ${evidence.source} device`]))
+    return new Map(
+      all
+        .filter(({ type }) => !isSender || type === 'base')
+        .map(profile => [profile, `for every ${evidence.source} device`]),
+    )
   }
   const there = await probed(all, evidence)
   const reasons = new Map<CatalogueProfile, string>()

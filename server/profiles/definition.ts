@@ -7,6 +7,7 @@ import type {
   Fact,
   MatchDoc,
   METRIC_KINDS,
+  MessageDoc,
   Role,
   Section,
 } from '../model/profile.ts'
@@ -113,6 +114,8 @@ export interface Group {
   refreshOn: readonly string[]
   replaces: readonly string[]
   replacedBy: readonly string[]
+  /** Of source mqtt: the messages that it is made of. */
+  messages: readonly MessageDoc[]
   index: readonly IndexPart[]
   /** Index parts, `index`, `row_number`, columns, metrics: a field's slot is its place here. */
   slots: readonly Slot[]

@@ -160,6 +160,7 @@ const EMPTY_GROUP: Group = {
   refreshOn: [],
   replaces: [],
   replacedBy: [],
+  messages: [],
   index: [],
   slots: [],
   slotOf: new Map(),

@@ -2,7 +2,7 @@
 // that names them (key, name, labels, where, charts, alarms).
 
 import { parseDuration } from '../model/duration.ts'
-import type { FieldDoc, GroupDoc, MetricDoc, ProfileDoc } from '../model/profile.ts'
+import type { FieldDoc, GroupDoc, MessageDoc, MetricDoc, ProfileDoc } from '../model/profile.ts'
 import { checkAlarm } from './alarmcheck.ts'
 import { cellOf, NO_CELLS } from './cells.ts'
 import type { CompiledProfile, Frame, Group, Slot } from './definition.ts'
@@ -74,6 +74,7 @@ export function compileGroup(
   checkGroups(doc, pointer, context)
   return {
     ...shownAs(id, doc, table, context),
+    messages: messagesOf(doc, pointer, context),
     index,
     slots,
     slotOf,
@@ -87,13 +88,35 @@ export function compileGroup(
   }
 }
 
+/** A group of source mqtt that names no message is made of every JSON message of its device. */
+function messagesOf(
+  { message }: GroupDoc,
+  pointer: string,
+  { source, report }: GroupContext,
+): MessageDoc[] {
+  if (source === 'mqtt') return message === undefined ? [{}] : [message].flat()
+  if (message !== undefined) {
+    report({
+      code: 'E_SCHEMA',
+      pointer: child(pointer, 'message'),
+      what: 'key',
+      message: `a profile of source "${source}" has no messages`,
+      hint: 'write "source": "mqtt" at the top of the profile',
+    })
+  }
+  return []
+}
+
 /** What is taken as it is written. */
 function shownAs(
   id: string,
   doc: GroupDoc,
   table: boolean,
   context: GroupContext,
-): Omit<Group, 'index' | 'slots' | 'slotOf' | 'key' | 'name' | 'subtitle' | 'labels' | 'where'> {
+): Omit<
+  Group,
+  'messages' | 'index' | 'slots' | 'slotOf' | 'key' | 'name' | 'subtitle' | 'labels' | 'where'
+> {
   const every = doc.every ?? context.doc.every
   return {
     id,

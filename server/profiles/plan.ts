@@ -120,12 +120,19 @@ export interface PlanDefinition {
   stepsFor(group: string, names: readonly string[]): Step[]
 }
 
-/** A plan of these profiles; ids that the catalogue lacks are passed over. */
-export function compilePlan(catalogue: Catalogue, profileIds: readonly string[]): Plan {
+/**
+ * A plan of these profiles; ids that the catalogue lacks are passed over.
+ * @param only a group that is read alone, as if there were no other
+ */
+export function compilePlan(
+  catalogue: Catalogue,
+  profileIds: readonly string[],
+  only?: string,
+): Plan {
   const profiles = profileIds
     .map(id => catalogue.profiles.get(id))
     .filter(profile => profile !== undefined)
-  const groups = chosenGroups(profiles)
+  const groups = chosenGroups(profiles).filter(({ id }) => only === undefined || id === only)
   const definition = new Planner(groups).plan(factsOf(profiles))
   return {
     profiles: profiles.map(profile => profile.id),

@@ -1,0 +1,131 @@
+// One group of a profile as a reader of messages: whether a message is one of its own, which rows it
+// tells of, what stands at each path, and of what time it is.
+
+import type { MessageDoc } from '../model/profile.ts'
+import type { RawValue } from '../model/raw.ts'
+import { rowKey } from '../model/rowkey.ts'
+import { compilePath, type Getter, type Item, membersOf } from './path.ts'
+import type { Payload } from './payload.ts'
+import { timeOf } from './time.ts'
+import { TopicTree } from './topictree.ts'
+import { identityOf, rawOf } from './value.ts'
+
+/** Rows of one message that are looked at, in one group. */
+const rowsPerMessageMax = 5000
+/** Characters of what tells a row from others. */
+export const identityMax = 400
+
+export interface ReadRow {
+  index: string
+  /** By path; `none` where the message says nothing of it. */
+  values: readonly RawValue[]
+  /** Unix ms where the message says it; null: of its arrival; 'wrong': a time that cannot be. */
+  at: number | null | 'wrong'
+}
+
+export interface MessageReader {
+  /** Whether times come from the messages: then they do for all of the group's. */
+  readonly isTimed: boolean
+  /** Rows that have something; null: it is no message of this group. */
+  read(levels: readonly string[], payload: Payload, now: number): ReadRow[] | null
+}
+
+interface Compiled {
+  doc: MessageDoc
+  conditions: readonly { get: Getter; allowed: ReadonlySet<string> }[]
+  members: Getter | null
+  identity: readonly Getter[]
+  at: Getter | null
+  name: Getter | null
+}
+
+/** @param paths what is read; @param isTable else there is one row, '' */
+export function createReader(
+  messages: readonly MessageDoc[],
+  paths: readonly string[],
+  isTable: boolean,
+): MessageReader {
+  const compiled = messages.map(compile)
+  const topics = new TopicTree<Compiled>()
+  for (const message of compiled) {
+    for (const filter of [message.doc.topic ?? '#'].flat()) topics.add(filter, message)
+  }
+  const getters = paths.map(compilePath)
+  const own = getters.map((_, i) => !/^(topic:|@$)/.test(paths[i] ?? ''))
+
+  function rowOf(item: Item, message: Compiled, now: number): ReadRow | null {
+    const values = getters.map(get => rawOf(get(item)))
+    // What the topic says alone is no news.
+    if (!values.some(({ type }, i) => own[i] && type !== 'none')) return null
+    const index = isTable ? indexOf(item, message) : ''
+    if (index.length > identityMax) return null
+    return { index, values, at: message.at ? timeOf(message.at(item), now) : null }
+  }
+
+  return {
+    isTimed: compiled.some(({ at }) => at !== null),
+    read(levels, payload, now) {
+      let rows: ReadRow[] | null = null
+      const matching = topics.match(levels)
+      for (const message of compiled) {
+        if (!matching.has(message)) continue
+        for (const item of itemsOf(message, levels, payload)) {
+          rows ??= []
+          if (rows.length >= rowsPerMessageMax) return rows
+          const row = rowOf(item, message, now)
+          if (row) rows.push(row)
+        }
+      }
+      return rows
+    },
+  }
+}
+
+function compile(doc: MessageDoc): Compiled {
+  return {
+    doc,
+    conditions: Object.entries(doc.is ?? {})
+      .filter(([path]) => path !== '//')
+      .map(([path, allowed]) => ({
+        get: compilePath(path),
+        allowed: new Set([allowed].flat().map(String)),
+      })),
+    members: doc.rows === undefined ? null : compilePath(doc.rows),
+    identity: (doc.row ?? []).map(compilePath),
+    at: doc.at === undefined ? null : compilePath(doc.at),
+    name: doc.name === undefined ? null : nameGetter(doc.name),
+  }
+}
+
+/** A part of the topic, or a name as it is written. */
+function nameGetter(name: string): Getter {
+  return name.startsWith('topic:') ? compilePath(name) : () => name
+}
+
+function itemsOf(message: Compiled, levels: readonly string[], payload: Payload): Item[] {
+  const { doc, members, conditions, name } = message
+  const found: Item[] = []
+  for (const value of payload.items(doc.format ?? 'json', doc.separator ?? ',') ?? []) {
+    const bare: Item = { levels, root: value, row: value, key: '' }
+    const root = name ? Object.fromEntries([[identityOf(name(bare)), value]]) : value
+    const whole: Item = { levels, root, row: root, key: '' }
+    const items: Item[] = members
+      ? membersOf(members(whole)).map(([key, row]) => ({ levels, root, row, key }))
+      : [whole]
+    for (const item of items) {
+      if (conditions.every(({ get, allowed }) => allowed.has(identityOf(get(item))))) {
+        found.push(item)
+      }
+    }
+  }
+  return found
+}
+
+/** Who sent it, as the profile tells; without that, the topic and the member's name. */
+function indexOf(item: Item, { identity }: Compiled): string {
+  const topic = item.levels.join('/')
+  if (identity.length === 0) return item.key === '' ? topic : `${topic}/${item.key}`
+  const parts = identity.map(get => identityOf(get(item)))
+  if (parts.every(part => part === '')) parts[0] = topic
+  return rowKey(parts)
+}
