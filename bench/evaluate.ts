@@ -156,7 +156,7 @@ function run(name: string, text: string): void {
     const cpu = process.cpuUsage()
     const evaluated = all.map(({ evaluator }, i) => evaluator.evaluate(readings[i] ?? NOTHING, 40))
     const between = process.cpuUsage()
-    const encoded = evaluated.map(one => encodeCollected({ ...one, identity: null }))
+    const encoded = evaluated.map(one => encodeCollected(one))
     cost.encode += microseconds(process.cpuUsage(between))
     cost.evaluate += microseconds(between) - microseconds(cpu)
     for (const { body } of encoded.flat()) cost.bytes += body.length

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Command } from 'commander'
 import { connectBus, type MqttBus } from '../bus/client.ts'
-import { rowsFilter, samplesFilter } from '../bus/topics.ts'
+import { eventsFilter, rowsFilter, samplesFilter } from '../bus/topics.ts'
 import { type Conformance, createConformance, WITHHOLD_MS } from '../ingest/conformance.ts'
 import { createLog } from '../log.ts'
 import { parseDuration } from '../model/duration.ts'
@@ -68,7 +68,8 @@ async function check(options: Options): Promise<void> {
 
 async function listen(bus: MqttBus, conformance: Conformance, options: Options): Promise<void> {
   const until = Date.now() + Math.max(parseDuration(options.for), WITHHOLD_MS + 7000)
-  for (const filter of [samplesFilter(options.site), rowsFilter(options.site)])
+  const { site } = options
+  for (const filter of [samplesFilter(site), rowsFilter(site), eventsFilter(site)])
     await bus.subscribe(filter, message => conformance.message(message, Date.now()))
   while (Date.now() < until) {
     await delay(ackEveryMs)

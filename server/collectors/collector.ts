@@ -4,6 +4,7 @@
 import type { AddressPolicy } from '../addresses.ts'
 import type { GoodCollection, RowsMessage } from '../model/collection.ts'
 import type { DeviceConfig, DeviceIdentity, DeviceKind, DeviceTuning } from '../model/device.ts'
+import type { EventBody } from '../model/event.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import type { EncodedCollection } from '../profiles/encoded.ts'
@@ -33,6 +34,8 @@ export interface Collected {
   collections: { group: string; body: EncodedCollection | Body<GoodCollection> | FailedBody }[]
   /** Row names, where they changed since the last read. */
   rows: { group: string; body: Body<RowsMessage> }[]
+  /** What happened to it, where the read showed that. */
+  events?: EventBody[]
   /** Set when the device was identified (again) in this read. */
   identity: DeviceIdentity | null
   /**
@@ -43,6 +46,13 @@ export interface Collected {
   /** Set when what was learned about the device changed in a way that matters; seldom. */
   tuning?: DeviceTuning | null
 }
+
+/** What a reader tells between its reads: it goes out at once. */
+export interface Told extends Partial<Pick<Collected, 'collections' | 'rows' | 'events'>> {
+  /** The device is another than it was: it is to be read now, not at its next slot. */
+  readSoon?: true
+}
+export type Tell = (told: Told) => void
 
 export interface Silence {
   reason: GapReason
@@ -88,5 +98,6 @@ export interface Collector {
   readonly kind: DeviceKind
   /** For "Test": one quick look, at most a few requests. Never rejects for what a device does wrong. */
   check(target: Target, surroundings: Surroundings, signal: AbortSignal): Promise<CheckReport>
-  open(target: Target, surroundings: Surroundings): DeviceReader
+  /** `tell` may be called until the reader is closed; a collector that only answers reads ignores it. */
+  open(target: Target, surroundings: Surroundings, tell?: Tell): DeviceReader
 }

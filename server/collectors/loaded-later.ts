@@ -10,6 +10,7 @@ import type {
   ReadOptions,
   Surroundings,
   Target,
+  Tell,
 } from './collector.ts'
 
 /** @param load gives the collector; called once for each device */
@@ -17,18 +18,25 @@ export function loadedLater(kind: DeviceKind, load: () => Promise<Collector>): C
   return {
     kind,
     check: async (...asked) => (await load()).check(...asked),
-    open: (target, surroundings) => new LaterReader(load, target, surroundings),
+    open: (target, surroundings, tell) => new LaterReader(load, target, surroundings, tell),
   }
 }
 
 class LaterReader implements DeviceReader {
   readonly #load: () => Promise<Collector>
   readonly #target: Target
+  readonly #tell: Tell | undefined
   #surroundings: Surroundings
   #reader: DeviceReader | null = null
 
-  constructor(load: () => Promise<Collector>, target: Target, surroundings: Surroundings) {
+  constructor(
+    load: () => Promise<Collector>,
+    target: Target,
+    surroundings: Surroundings,
+    tell: Tell | undefined,
+  ) {
     this.#load = load
+    this.#tell = tell
     this.#target = target
     this.#surroundings = surroundings
   }
@@ -37,7 +45,7 @@ class LaterReader implements DeviceReader {
     if (this.#reader === null) {
       const collector = await this.#load()
       signal.throwIfAborted()
-      this.#reader = collector.open(this.#target, this.#surroundings)
+      this.#reader = collector.open(this.#target, this.#surroundings, this.#tell)
     }
     return this.#reader.collect(at, signal, options)
   }

@@ -3,8 +3,8 @@
 import type { Kindness } from '../model/device.ts'
 import type { AppError } from '../model/errors.ts'
 import type { GapReason } from '../model/gap.ts'
+import { cleanText } from '../model/text.ts'
 import type { FailedBody } from './collector.ts'
-import { cleanText } from './snmp-text.ts'
 
 /** Letters of an error's text in a failed collection. */
 const errorTextMax = 500

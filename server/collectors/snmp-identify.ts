@@ -3,13 +3,14 @@
 
 import type { DeviceIdentity } from '../model/device.ts'
 import type { RawValue, Reading } from '../model/raw.ts'
+import { cleanText } from '../model/text.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import { chooseProfiles } from '../profiles/choose.ts'
 import type { Plan } from '../profiles/face.ts'
 import { deviceFacts, factRequests } from '../profiles/facts.ts'
 import type { SnmpSession } from '../snmp/session.ts'
 import { readGroups } from './snmp-read.ts'
-import { cleanText, octetsToText } from './snmp-text.ts'
+import { octetsToText } from './snmp-text.ts'
 
 /** SNMPv2-MIB (RFC 3418). */
 const SYS_DESCR = '1.3.6.1.2.1.1.1.0'

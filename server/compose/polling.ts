@@ -4,7 +4,14 @@
 import path from 'node:path'
 import type { Bus, Sender } from '../bus/contract.ts'
 import { createSender, type SpoolingSender } from '../bus/sender.ts'
-import { ALL_NODES, commandTopic, receiptTopic, rowsTopic, sampleTopic } from '../bus/topics.ts'
+import {
+  ALL_NODES,
+  commandTopic,
+  eventTopic,
+  receiptTopic,
+  rowsTopic,
+  sampleTopic,
+} from '../bus/topics.ts'
 import type { Target } from '../collectors/collector.ts'
 import { collectors } from '../collectors/table.ts'
 import type { Directory } from '../devices/directory.ts'
@@ -43,6 +50,7 @@ export async function startPolling(
     publish: [
       `pollux/${site}/devices/+/samples/+`,
       `pollux/${site}/devices/+/rows/+`,
+      `pollux/${site}/devices/+/events`,
       `pollux/${site}/receipts/+`,
     ],
     subscribe: [`pollux/${site}/acks/+`, `pollux/${site}/commands/+`],
@@ -84,10 +92,13 @@ export async function startPolling(
 
 /** What a poller gives goes to the spool, under its topic. */
 export function spoolCollections(sender: Sender, site: string): PollerOptions['onCollection'] {
+  const topicOf = {
+    samples: (device: string, group: string) => sampleTopic(site, device, group),
+    rows: (device: string, group: string) => rowsTopic(site, device, group),
+    events: (device: string) => eventTopic(site, device),
+  }
   return ({ device, group, channel }, body) => {
-    const topic =
-      channel === 'samples' ? sampleTopic(site, device, group) : rowsTopic(site, device, group)
-    sender.send(topic, body, { retain: channel === 'rows' })
+    sender.send(topicOf[channel](device, group), body, { retain: channel === 'rows' })
   }
 }
 

@@ -8,11 +8,14 @@ import type {
   AcceptContext,
   Accepted,
   AcceptedCollection,
+  AcceptedEvent,
   AcceptedRows,
   KnownDevice,
   Refused,
 } from '../model/accepted.ts'
 import { FailedCollection, GoodCollection, RowsMessage } from '../model/collection.ts'
+import { DeviceEvent, EVENT_TEXT_MAX } from '../model/event.ts'
+import { cleanLine } from '../model/text.ts'
 import { type Checked, checker, parseJson } from '../validate.ts'
 import { columnsOf, uniqueRows } from './matrix.ts'
 import { numberInText, numberOf } from './number.ts'
@@ -22,6 +25,8 @@ import { Refusal } from './refusal.ts'
 export const collectionBytesMax = 256 * 1024
 /** Row names are sent whole, since the topic is retained: a part would overwrite the part before. */
 export const rowsBytesMax = 8 * 1024 * 1024
+/** An event has a sentence, and some fields beside it. */
+export const eventBytesMax = 128 * 1024
 /** Parts of one collection. */
 export const partsMax = 64
 /** How far ahead of ours a sender's clock may be, ms. */
@@ -30,16 +35,18 @@ export const futureMsMax = 5 * 60_000
 const checkGood = checker(GoodCollection, { firstOnly: true })
 const checkFailed = checker(FailedCollection, { firstOnly: true })
 const checkRows = checker(RowsMessage, { firstOnly: true })
+const checkEvent = checker(DeviceEvent, { firstOnly: true })
 
 /** The form of a group's name, stricter than what a topic may hold. */
 const GROUP = /^[a-z0-9._-]{1,100}$/
 
 type Message = Parameters<Accept>[0]
-type Channel = 'samples' | 'rows'
+type Channel = 'samples' | 'rows' | 'events'
 
 /** A message whose topic, size and JSON were in order. */
 interface Opened {
   device: KnownDevice
+  /** Empty for events. */
   group: string
   document: unknown
 }
@@ -89,6 +96,37 @@ export function acceptRows(message: Message, context: AcceptContext): AcceptedRo
   })
 }
 
+/**
+ * A message of `events`. A text may be anything that somebody logged: it becomes one line without
+ * control characters; what names a row stays as it is, as it must be found again.
+ */
+export function acceptEvent(message: Message, context: AcceptContext): AcceptedEvent | Refused {
+  const found: Found = { device: null, group: null, number: null }
+  return guarded(found, (): AcceptedEvent => {
+    const { device, document } = open(message, context, 'events', eventBytesMax, found)
+    const { at, kind, severity, name, text, group, row, fields } = valid(checkEvent(document))
+    believable(at, context)
+    const line = cleanLine(text, EVENT_TEXT_MAX)
+    if (line === '') throw new Refusal('schema', 'text says nothing')
+    const event = {
+      ...{ at, kind, severity, name, text: line },
+      ...(group && { group: group.toWellFormed() }),
+      ...(group && row && { row: row.toWellFormed() }),
+      ...(fields && { fields: cleanFields(fields) }),
+    }
+    return { refused: null, device, event, number: found.number }
+  })
+}
+
+function cleanFields(fields: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, text]) => [
+      cleanLine(name),
+      cleanLine(text, EVENT_TEXT_MAX),
+    ]),
+  )
+}
+
 function guarded<T>(found: Found, read: () => T): T | Refused {
   try {
     return read()
@@ -110,13 +148,13 @@ function open(
   if (
     parsed?.site !== context.site ||
     parsed.channel !== channel ||
-    parsed.group === null ||
-    !GROUP.test(parsed.group)
+    !isGroupOf(channel, parsed.group)
   ) {
     throw new Refusal('topic', `${topic.slice(0, 200)} is no ${channel} topic of this site`)
   }
   const device = context.devices.get(parsed.device)
   found.device = device ?? null
+  const group = parsed.group ?? ''
   found.group = parsed.group
   if (payload.length > bytesMax) {
     found.number = numberInText(payload)
@@ -127,7 +165,11 @@ function open(
   found.number = document === undefined ? numberInText(payload) : numberOf(document)
   if (document === undefined) throw new Refusal('json', 'the payload is not JSON in UTF-8')
   if (!device) throw new Refusal('unknown-device', `no device "${parsed.device.slice(0, 63)}"`)
-  return { device, group: parsed.group, document }
+  return { device, group, document }
+}
+
+function isGroupOf(channel: Channel, group: string | null): boolean {
+  return channel === 'events' ? group === null : group !== null && GROUP.test(group)
 }
 
 function isFailed(document: unknown): boolean {

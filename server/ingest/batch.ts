@@ -4,7 +4,7 @@
 import type { AcceptedCollection, SenderNumber } from '../model/accepted.ts'
 import type { RowInfo } from '../model/collection.ts'
 import { AppError } from '../model/errors.ts'
-import type { SampleStore, WriteOutcome } from '../store/contract.ts'
+import type { NewEvent, SampleStore, Store, WriteOutcome } from '../store/contract.ts'
 
 export interface SamplesEntry extends EntryBase {
   kind: 'samples'
@@ -19,6 +19,11 @@ export interface RowsEntry extends EntryBase {
   rows: readonly RowInfo[]
 }
 
+export interface EventEntry extends EntryBase {
+  kind: 'event'
+  event: NewEvent
+}
+
 /** Something to be written, and the messages that it came in. */
 interface EntryBase {
   numbers: SenderNumber[]
@@ -28,7 +33,7 @@ interface EntryBase {
   refusedAt: number | null
 }
 
-export type Entry = SamplesEntry | RowsEntry
+export type Entry = SamplesEntry | RowsEntry | EventEntry
 export type EntryOutcome = WriteOutcome | { storeError: unknown }
 
 export interface BatchResult {
@@ -43,7 +48,11 @@ export interface BatchResult {
   taken: number
 }
 
-type Target = Pick<SampleStore, 'write' | 'writeRows'>
+/** Where it goes: samples and rows, and events. */
+export interface Target {
+  samples: Pick<SampleStore, 'write' | 'writeRows'>
+  events: Pick<Store['events'], 'write'>
+}
 type Suspect = [Entry, unknown]
 
 /**
@@ -61,13 +70,19 @@ export async function writeBatch(
   const suspects: Suspect[] = []
   await writeHalves(
     batch.filter(entry => entry.kind === 'samples'),
-    store,
+    entries => store.samples.write(entries.map(entry => entry.collection)),
     result,
     suspects,
   )
   for (const entry of batch) {
-    if (entry.kind === 'rows') await writeRows(entry, store, result, suspects)
+    if (entry.kind === 'rows') await writeRows(entry, store.samples, result, suspects)
   }
+  await writeHalves(
+    batch.filter(entry => entry.kind === 'event'),
+    entries => store.events.write(entries.map(entry => entry.event)),
+    result,
+    suspects,
+  )
   result.taken += result.settled.filter(([, outcome]) => outcome === 'stored').length
   for (const [entry, error] of suspects) {
     if (result.taken > (entry.refusedAt ?? taken)) {
@@ -81,9 +96,9 @@ export async function writeBatch(
   return result
 }
 
-async function writeHalves(
-  entries: readonly SamplesEntry[],
-  store: Target,
+async function writeHalves<E extends SamplesEntry | EventEntry>(
+  entries: readonly E[],
+  write: (entries: readonly E[]) => Promise<WriteOutcome[]>,
   result: BatchResult,
   suspects: Suspect[],
 ): Promise<void> {
@@ -91,7 +106,7 @@ async function writeHalves(
   // The store went away in the middle: the other half need not ask.
   if (result.error !== null) return void result.left.push(...entries)
   try {
-    const outcomes = await store.write(entries.map(entry => entry.collection))
+    const outcomes = await write(entries)
     for (const [i, entry] of entries.entries()) {
       const outcome = outcomes[i]
       if (outcome === undefined) suspects.push([entry, new Error('the store gave no outcome')])
@@ -105,15 +120,15 @@ async function writeHalves(
       suspects.push([entries[0], error])
     } else {
       const middle = entries.length >> 1
-      await writeHalves(entries.slice(0, middle), store, result, suspects)
-      await writeHalves(entries.slice(middle), store, result, suspects)
+      await writeHalves(entries.slice(0, middle), write, result, suspects)
+      await writeHalves(entries.slice(middle), write, result, suspects)
     }
   }
 }
 
 async function writeRows(
   entry: RowsEntry,
-  store: Target,
+  store: Target['samples'],
   result: BatchResult,
   suspects: Suspect[],
 ): Promise<void> {

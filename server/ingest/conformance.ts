@@ -7,7 +7,7 @@ import { createRangeSet, type RangeSet } from '../bus/ranges.ts'
 import { ackTopic, parseDeviceTopic } from '../bus/topics.ts'
 import type { KnownDevice, SenderNumber } from '../model/accepted.ts'
 import type { Ack } from '../model/collection.ts'
-import { accept, acceptRows } from './accept.ts'
+import { accept, acceptEvent, acceptRows } from './accept.ts'
 
 /** What a sender may have on the way without an acknowledgement (DESIGN, rule 3). */
 export const UNACKNOWLEDGED_MAX = 256
@@ -22,9 +22,9 @@ const sendersMax = 100
 const examplesMax = 3
 
 export const RULES = {
-  topic: 'topics are pollux/<site>/devices/<device>/samples|rows/<group>',
+  topic: 'topics are pollux/<site>/devices/<device>/samples|rows/<group> or …/<device>/events',
   schema: 'payloads fit the schema, with rows, values and gaps of one length',
-  retained: 'samples are not retained, rows are',
+  retained: 'samples and events are not retained, rows are',
   numbered: 'src, boot and seq come together, or not at all',
   whole: 'the numbers of a boot have no holes',
   same: 'a number that comes again has the same payload',
@@ -149,7 +149,8 @@ export function createConformance(site: string): Conformance {
       // What was retained before this check began says nothing of the numbers.
       if (retained && isRows) return
       check('retained', !retained, () => `${topic} is retained`)
-      const read = (isRows ? acceptRows : accept)(
+      const gate = isRows ? acceptRows : channel === 'events' ? acceptEvent : accept
+      const read = gate(
         { topic, payload },
         { site, now, retentionMs: Number.POSITIVE_INFINITY, devices: { get: anyDevice } },
       )

@@ -1,9 +1,9 @@
-// Takes every collection and every rows message off the bus, hands them to live and the consumers,
+// Takes every collection, rows message and event off the bus, hands them to live and the consumers,
 // has them written in batches, and acknowledges them after the commit. It judges nothing.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Bus, BusMessage } from '../bus/contract.ts'
-import { rowsFilter, samplesFilter, sharedFilter } from '../bus/topics.ts'
+import { eventsFilter, rowsFilter, samplesFilter, sharedFilter } from '../bus/topics.ts'
 import type { Live } from '../live/contract.ts'
 import type { Logger } from '../log.ts'
 import type {
@@ -15,10 +15,11 @@ import type {
   Refused,
 } from '../model/accepted.ts'
 import { messageOf } from '../model/errors.ts'
-import type { SampleStore } from '../store/contract.ts'
-import { acceptRows, accept as acceptSamples } from './accept.ts'
+import { acceptEvent, acceptRows, accept as acceptSamples } from './accept.ts'
 import { createAcks } from './acks.ts'
+import type { Target } from './batch.ts'
 import type { Consumer, Ingest } from './contract.ts'
+import { createFlood } from './flood.ts'
 import { createLedger } from './ledger.ts'
 import { createNewcomers } from './newcomers.ts'
 import { createAssembler, type PartOutcome } from './parts.ts'
@@ -39,7 +40,7 @@ const closeAcksMs = 500
 export interface IngestOptions {
   bus: Bus
   site: string
-  store: { samples: Pick<SampleStore, 'write' | 'writeRows'> }
+  store: Target
   live: Pick<Live, 'put'>
   devices: DeviceLookup
   consumers: readonly Consumer[]
@@ -66,7 +67,7 @@ export function createIngest(options: IngestOptions): Ingest {
   const settler = createSettler({ acks, ledger, log, now })
   const teller = createTeller(options.live, options.consumers, log)
   const writer = createWriter({
-    store: options.store.samples,
+    store: options.store,
     log,
     queueMax: options.queueMax,
     onSettled: settler.settle,
@@ -78,6 +79,7 @@ export function createIngest(options: IngestOptions): Ingest {
   })
   const newcomers = share === undefined ? null : createNewcomers()
   const parts = createPartsIntake({ settler, teller, writer, now })
+  const flood = createFlood()
   const stops: (() => Promise<void>)[] = []
   let timer: NodeJS.Timeout | undefined
   let closed: Promise<void> | null = null
@@ -120,8 +122,30 @@ export function createIngest(options: IngestOptions): Ingest {
     const rest = { ...fromOne(number), bytes: payload.length, refusedAt: null }
     return writer.offer({ kind: 'rows', deviceUid: device.uid, group, at, rows, ...rest })
   }
+  const onEvent = async ({ topic, payload }: BusMessage) => {
+    if (closed) return
+    ledger.received()
+    const accepted = acceptEvent({ topic, payload }, context())
+    if (accepted.refused !== null) return refuse(accepted)
+    const { number, device, event } = accepted
+    if (!settler.isNew(number)) return
+    if (!flood.takes(device.uid, event, now())) {
+      const detail = `${device.id} tells too much`
+      return settler.refuse(fromOne(number), 'flood', detail)
+    }
+    const rest = { ...fromOne(number), bytes: payload.length, refusedAt: null }
+    return writer.offer({ kind: 'event', event: { ...event, deviceUid: device.uid }, ...rest })
+  }
+  /** Our own words: nobody waits for their acknowledgement. */
+  const tellFloods = () => {
+    for (const { deviceUid, event } of flood.over(now())) {
+      const rest = { numbers: [], messages: 0, bytes: 0, refusedAt: null }
+      void writer.offer({ kind: 'event', event: { ...event, deviceUid }, ...rest })
+    }
+  }
   const tick = () => {
     void acks.flush()
+    tellFloods()
     parts.expire().catch(error => log.error({ error: messageOf(error) }, 'parts failed to join'))
   }
   const close = async () => {
@@ -142,9 +166,10 @@ export function createIngest(options: IngestOptions): Ingest {
       if (closed || timer) return
       timer = setInterval(tick, tickMs)
       stops.push(await bus.subscribe(rowsFilter(site), onRows))
-      const samples = samplesFilter(site)
-      const filter = share === undefined ? samples : sharedFilter(share, samples)
-      stops.push(await bus.subscribe(filter, onSamples))
+      const shared = (filter: string) =>
+        share === undefined ? filter : sharedFilter(share, filter)
+      stops.push(await bus.subscribe(shared(eventsFilter(site)), onEvent))
+      stops.push(await bus.subscribe(shared(samplesFilter(site)), onSamples))
     },
     stats: () => ({
       ...ledger.counts,

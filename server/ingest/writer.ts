@@ -1,11 +1,16 @@
-// The one place where samples and row names go into the store: in batches, with back-off while the
+// The one place where samples, row names and events go into the store: in batches, with back-off while the
 // store is away. What an entry means, and who is told of it, is not known here.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../log.ts'
 import { messageOf } from '../model/errors.ts'
-import type { SampleStore } from '../store/contract.ts'
-import { type BatchResult, type Entry, type EntryOutcome, writeBatch } from './batch.ts'
+import {
+  type BatchResult,
+  type Entry,
+  type EntryOutcome,
+  type Target,
+  writeBatch,
+} from './batch.ts'
 import { batchFull, createQueue } from './queue.ts'
 
 /** A batch is written when it is full, or this long after its first entry, ms. */
@@ -20,7 +25,7 @@ const closingPauseMs = 100
 export type Settled = EntryOutcome | 'dropped'
 
 export interface WriterOptions {
-  store: Pick<SampleStore, 'write' | 'writeRows'>
+  store: Target
   log: Logger
   /** Called once for each entry that was offered. */
   onSettled: (entry: Entry, outcome: Settled) => void
@@ -118,9 +123,14 @@ export function createWriter({
 function noteBlamed(result: BatchResult, log: Logger): void {
   for (const [entry, outcome] of result.settled) {
     if (typeof outcome !== 'object' || !('storeError' in outcome)) continue
-    const { deviceUid, group, at } = entry.kind === 'samples' ? entry.collection : entry
+    const { deviceUid, group, at } = whatOf(entry)
     const error = messageOf(outcome.storeError)
     const what = { error, kind: entry.kind, deviceUid, group, at }
     log.error(what, 'the store cannot take this: refused')
   }
+}
+
+function whatOf(entry: Entry) {
+  if (entry.kind === 'samples') return entry.collection
+  return entry.kind === 'event' ? entry.event : entry
 }

@@ -3,6 +3,7 @@
 
 import type { RowInfo, Value } from './collection.ts'
 import type { DeviceKind } from './device.ts'
+import type { EventBody } from './event.ts'
 import type { GapReason } from './gap.ts'
 
 /** A collection that has passed `ingest/accept`: device known, times believable, arrays of one length. */
@@ -52,6 +53,8 @@ export const REFUSAL_REASONS = [
   'part',
   'device-clock',
   'too-old',
+  /** More events of one device in a minute than are stored. */
+  'flood',
   'store-error',
   'store-refused',
 ] as const
@@ -100,6 +103,14 @@ export interface AcceptedRows {
   group: string
   at: number
   rows: RowInfo[]
+  number: SenderNumber | null
+}
+
+export interface AcceptedEvent {
+  refused: null
+  device: KnownDevice
+  /** Its texts are one line each, without control or direction characters. */
+  event: EventBody
   number: SenderNumber | null
 }
 

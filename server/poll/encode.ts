@@ -2,7 +2,7 @@
 // collections are cut into parts here, so that the main thread never touches their contents.
 
 import { splitCollection } from '../bus/split.ts'
-import type { Collected } from '../collectors/collector.ts'
+import type { Told } from '../collectors/collector.ts'
 import { COLLECTION_BYTES_MAX } from '../model/collection.ts'
 import { EncodedCollection } from '../profiles/encoded.ts'
 import type { EncodedBody } from './protocol.ts'
@@ -12,12 +12,12 @@ const encoder = new TextEncoder()
 const bytesOf = (body: unknown) => encoder.encode(JSON.stringify(body))
 
 /** Row names are not split: the topic is retained, so a part would overwrite the part before. */
-export function encodeCollected(collected: Collected): EncodedBody[] {
+export function encodeCollected({ collections = [], rows = [], events = [] }: Told): EncodedBody[] {
   const bodies: EncodedBody[] = []
-  for (const { group, body } of collected.rows) {
+  for (const { group, body } of rows) {
     bodies.push({ channel: 'rows', group, body: bytesOf(body) })
   }
-  for (const { group, body } of collected.collections) {
+  for (const { group, body } of collections) {
     const isEncoded = body instanceof EncodedCollection
     const bytes = isEncoded ? body.json : bytesOf(body)
     if (bytes.length <= COLLECTION_BYTES_MAX || !body.ok) {
@@ -28,5 +28,6 @@ export function encodeCollected(collected: Collected): EncodedBody[] {
       bodies.push({ channel: 'samples', group, body: bytesOf(part) })
     }
   }
+  for (const event of events) bodies.push({ channel: 'events', group: '', body: bytesOf(event) })
   return bodies
 }

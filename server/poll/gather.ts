@@ -44,7 +44,7 @@ export function createGatherer<T>(
 /** Moves all bodies into one buffer, which can be transferred; null where there are none. */
 export function intoOneBuffer(messages: readonly FromThread[]): ArrayBuffer | null {
   const bodies: EncodedBody[] = []
-  for (const message of messages) if (message.is === 'collected') bodies.push(...message.bodies)
+  for (const message of messages) if ('bodies' in message) bodies.push(...message.bodies)
   const bytes = bodies.reduce((sum, { body }) => sum + body.length, 0)
   if (bytes === 0) return null
   const buffer = new ArrayBuffer(bytes)

@@ -8,14 +8,14 @@ import type { DeviceTuning } from '../model/device.ts'
 import { messageOf } from '../model/errors.ts'
 import type { GapReason } from '../model/gap.ts'
 import { type Polled, usualGroups } from './polled.ts'
-import type { CollectedMessage } from './protocol.ts'
+import type { Channel, CollectedMessage } from './protocol.ts'
 
 const errorCharsMax = 1024
 
 export interface OutletOptions {
   node: string
   onCollection(
-    topicParts: { device: string; group: string; channel: 'samples' | 'rows' },
+    topicParts: { device: string; group: string; channel: Channel },
     body: Uint8Array,
   ): void
   onReceipt(device: string, receipt: Receipt): void
@@ -30,7 +30,7 @@ export interface Outlet {
   failed(device: Polled, error: string): void
   /** The receipt of a read that ended, where it is news. */
   outcome(device: Polled, message: CollectedMessage): void
-  collection(device: Polled, group: string, channel: 'samples' | 'rows', body: Uint8Array): void
+  collection(device: Polled, group: string, channel: Channel, body: Uint8Array): void
   /** What was learned goes with the device from now on. */
   tuning(device: Polled, tuning: DeviceTuning): void
   /** The gap of a slot without a read, for the groups that a slot usually reads. */

@@ -11,7 +11,7 @@ import { POOL_LIMITS } from './limits.ts'
 import { createOutlet } from './outlet.ts'
 import { createPolled, type Polled, rememberGroups, silenceOf } from './polled.ts'
 import { createPool } from './pool.ts'
-import type { CollectedMessage, LoadedMessage } from './protocol.ts'
+import type { CollectedMessage, LoadedMessage, ToldMessage } from './protocol.ts'
 import { createReloads } from './reloads.ts'
 import { createSchedule, type ScheduledRead } from './schedule.ts'
 import { urgency } from './slot.ts'
@@ -53,7 +53,7 @@ export function createPoller(options: PollerOptions): Poller {
       ...options.limits,
     },
     log,
-    events: { started, loaded, collected, lost },
+    events: { started, loaded, collected, told, lost },
   })
   const outlet = createOutlet(options)
   const reloads = createReloads({ targets: options.targets, apply, log })
@@ -153,6 +153,13 @@ export function createPoller(options: PollerOptions): Poller {
     outlet.outcome(device, message)
     schedule.finished(id, Date.now(), device.silence ? 'silent' : message.outcome)
     arm()
+  }
+
+  function told({ id }: PooledDevice, { bodies, readSoon }: ToldMessage): void {
+    const device = polled.get(id)
+    if (!device) return
+    for (const { group, channel, body } of bodies) outlet.collection(device, group, channel, body)
+    if (readSoon) pollNow(id)
   }
 
   function lost({ id }: PooledDevice, guilty: boolean): void {

@@ -10,7 +10,7 @@ import { createBalancer } from './balance.ts'
 import type { PooledDevice } from './device.ts'
 import type { PoolLimits } from './limits.ts'
 import { leastLoaded } from './placement.ts'
-import type { CollectedMessage, FromThread, LoadedMessage } from './protocol.ts'
+import type { CollectedMessage, FromThread, LoadedMessage, ToldMessage } from './protocol.ts'
 import { createRestarts } from './restarts.ts'
 import type { ScheduledRead } from './schedule.ts'
 import {
@@ -46,6 +46,7 @@ export interface PoolEvents {
   started(device: PooledDevice, read: ScheduledRead): void
   loaded(device: PooledDevice, message: LoadedMessage): void
   collected(device: PooledDevice, message: CollectedMessage): void
+  told(device: PooledDevice, message: ToldMessage): void
   /** Its thread died: its read, where one ran, will give nothing. `guilty`: it alone was being read, again. */
   lost(device: PooledDevice, guilty: boolean): void
 }
@@ -270,6 +271,7 @@ export function createPool(options: PoolOptions): Pool {
     const device = slot.devices.get(message.id)
     if (!device || device.epoch !== message.epoch) return
     if (message.is === 'loaded') events.loaded(device, message)
+    else if (message.is === 'told') events.told(device, message)
     else collected(slot, device, message)
   }
 

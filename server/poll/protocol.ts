@@ -33,12 +33,15 @@ export type ToThread =
   /** Reads under way may end within `drainMs`, then they are aborted; readers close; the thread ends. */
   | { do: 'close'; drainMs: number }
 
+export type Channel = 'samples' | 'rows' | 'events'
+
 /**
  * One message for MQTT: JSON text without the sender's numbers. All bodies that go over together lie
  * in one buffer, which is transferred.
  */
 export interface EncodedBody {
-  channel: 'samples' | 'rows'
+  channel: Channel
+  /** Empty for events. */
   group: string
   body: Uint8Array<ArrayBuffer>
 }
@@ -71,6 +74,15 @@ export interface CollectedMessage {
   tookMs: number
 }
 
+/** What a reader told between its reads. */
+export interface ToldMessage {
+  is: 'told'
+  id: string
+  epoch: number
+  bodies: EncodedBody[]
+  readSoon: boolean
+}
+
 /** Once a second; its absence means that the thread hangs. */
 export interface HeartbeatMessage {
   is: 'heartbeat'
@@ -96,6 +108,7 @@ export interface LogMessage {
 export type FromThread =
   | LoadedMessage
   | CollectedMessage
+  | ToldMessage
   | HeartbeatMessage
   | LogMessage
   | { is: 'closed' }

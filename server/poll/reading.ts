@@ -9,6 +9,7 @@ import {
   type ReadOptions,
   type Surroundings,
   type Target,
+  type Tell,
   UNKNOWN_GROUP,
 } from '../collectors/collector.ts'
 import { Deadline } from '../collectors/deadline.ts'
@@ -82,6 +83,7 @@ export function createReading(
   epoch: number,
   collector: Collector | undefined,
   initial: Surroundings,
+  tell: Tell,
 ): DeviceReading {
   let surroundings = initial
   let reader: DeviceReader | null = null
@@ -98,7 +100,9 @@ export function createReading(
     if (!collector) {
       throw new AppError('E_KIND', `devices of kind ${target.config.kind} are not polled`)
     }
-    reader ??= collector.open(target, surroundings)
+    reader ??= collector.open(target, surroundings, told => {
+      if (!closed) tell(told)
+    })
     return reader
   }
 

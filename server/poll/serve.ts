@@ -4,7 +4,7 @@
 import { performance } from 'node:perf_hooks'
 import type { MessagePort } from 'node:worker_threads'
 import { addressPolicy } from '../addresses.ts'
-import type { Collected, Collector, Surroundings } from '../collectors/collector.ts'
+import type { Collected, Collector, Surroundings, Told } from '../collectors/collector.ts'
 import { messageOf } from '../model/errors.ts'
 import type { Catalogue, ProfileSource } from '../profiles/catalogue.ts'
 import { noDrops } from '../snmp/drops.ts'
@@ -63,10 +63,22 @@ export function serveThread({ port, init, collectors, buildCatalogue }: ThreadPa
     logsDropped = 0
   }
 
+  const tell = (id: string, epoch: number, told: Told) => {
+    try {
+      const bodies = encodeCollected(told)
+      const bytes = bodies.reduce((sum, { body }) => sum + body.length, 0)
+      outbox.say({ is: 'told', id, epoch, bodies, readSoon: told.readSoon === true }, bytes)
+    } catch (error) {
+      logError('what a collector told could not be encoded', id, messageOf(error))
+    }
+  }
+
   const assign = ({ target, epoch }: Assignment) => {
     const { id, kind } = target.config
     void readings.get(id)?.close()
-    const reading = createReading(target, epoch, collectors[kind], surroundings)
+    const reading = createReading(target, epoch, collectors[kind], surroundings, told =>
+      tell(id, epoch, told),
+    )
     readings.set(id, reading)
     try {
       reading.open()
@@ -186,8 +198,6 @@ function collectedMessage(
     } as const
     const bodies = encodeCollected({
       collections: groups.map(group => ({ group, body })),
-      rows: [],
-      identity: null,
     })
     return { ...head, outcome: 'failed', reason: 'decode', error: text, bodies }
   }

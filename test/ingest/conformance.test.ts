@@ -14,6 +14,9 @@ import { shell } from '../cli/run.ts'
 import { tempDir } from '../parts/find.ts'
 import { startMosquitto } from '../parts/mosquitto.ts'
 
+// One part waits for resends, on a machine with other work.
+t.setTimeout(120_000)
+
 const SAMPLES = 'pollux/main/devices/d1/samples/g'
 const ROWS = 'pollux/main/devices/d1/rows/g'
 const T0 = 1_795_320_000_000
@@ -115,6 +118,31 @@ t.test('row names that a new subscriber does not find', async t => {
   t.equal(conformance.report(T0).rules.find(one => one.rule === 'retained')?.result, 'broken')
 })
 
+t.test(
+  'events are numbered with the samples, never retained, and fit their own schema',
+  async t => {
+    const topic = 'pollux/main/devices/d1/events'
+    const body = { v: 1, src: 'pub-1', boot: 'b1', at: T0 }
+    const event = {
+      ...body,
+      seq: 2,
+      kind: 'docker',
+      severity: 'info',
+      name: 'die',
+      text: 'it died',
+    }
+    const good = judged(send => {
+      send(collection(1))
+      send(event, { topic })
+      send(collection(3))
+    })
+    t.same([good.of('whole'), good.of('schema'), good.of('topic')], ['kept', 'kept', 'kept'])
+    t.equal(judged(send => send({ ...event, kind: 'x' }, { topic })).of('schema'), 'broken')
+    t.equal(judged(send => send(event, { topic, retained: true })).of('retained'), 'broken')
+    t.equal(judged(send => send(event, { topic: `${topic}/g` })).of('topic'), 'broken')
+  },
+)
+
 t.test('the schema in docs/ is the one that is checked', async t => {
   const file = path.join(import.meta.dirname, '../../docs/mqtt.schema.json')
   const written: unknown = JSON.parse(await readFile(file, 'utf8'))
@@ -122,6 +150,7 @@ t.test('the schema in docs/ is the one that is checked', async t => {
   const validate = new Ajv({ strict: false }).compile(JSON.parse(await readFile(file, 'utf8')))
   t.ok(validate(collection(1)))
   t.ok(validate({ boot: 'b1', seq: [[1, 2]], refused: [] }))
+  t.ok(validate({ v: 1, at: T0, kind: 'docker', severity: 'info', name: 'die', text: 'x' }))
   t.notOk(validate(collection(0)))
   t.notOk(validate(collection(1, { gaps: { x: 'because' } })))
 })

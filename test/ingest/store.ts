@@ -3,7 +3,7 @@
 
 import path from 'node:path'
 import { AppError } from '../../server/model/errors.ts'
-import type { SampleStore, Store } from '../../server/store/contract.ts'
+import type { EventStore, SampleStore, Store } from '../../server/store/contract.ts'
 import { openStore } from '../../server/store/open.ts'
 import { type Teardown, tempDir } from '../parts/find.ts'
 import { silent } from './messages.ts'
@@ -26,6 +26,7 @@ export async function addDevice(store: Store, id: string): Promise<number> {
 
 export interface Door {
   samples: Pick<SampleStore, 'write' | 'writeRows'>
+  events: Pick<EventStore, 'write'>
   /** Every call fails with this while it is set. */
   error: AppError | null
   /** Calls wait here while it is set. */
@@ -56,6 +57,13 @@ export function door(store: Store): Door {
         if (opened.hold) await opened.hold
         if (opened.error) throw opened.error
         return store.samples.writeRows(...rows)
+      },
+    },
+    events: {
+      async write(batch) {
+        if (opened.hold) await opened.hold
+        if (opened.error) throw opened.error
+        return store.events.write(batch)
       },
     },
   }

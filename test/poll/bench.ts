@@ -16,7 +16,7 @@ export const eventually: typeof until = (probe, what, timeoutMs = 60_000) =>
 export interface Given {
   device: string
   group: string
-  channel: 'samples' | 'rows'
+  channel: 'samples' | 'rows' | 'events'
   givenAt: number
   bytes: number
   body: {
@@ -27,6 +27,7 @@ export interface Given {
     part?: [number, number]
     rows?: string[]
     metrics?: Record<string, unknown>
+    name?: string
   }
 }
 

@@ -12,9 +12,11 @@ import {
   type FailedBody,
   type ReadOptions,
   type Target,
+  type Tell,
   UNKNOWN_GROUP,
 } from '../../server/collectors/collector.ts'
 import type { DeviceTuning } from '../../server/model/device.ts'
+import type { EventBody } from '../../server/model/event.ts'
 import type { GapReason } from '../../server/model/gap.ts'
 import { serveThread } from '../../server/poll/serve.ts'
 import type { Catalogue, ProfileSource } from '../../server/profiles/catalogue.ts'
@@ -44,6 +46,8 @@ export interface Behaviour {
   silentMs?: number
   /** Tells at its first read that it learned a timeout of so many ms. */
   learns?: number
+  /** Its first read holds an event; a moment after it, it tells another one. */
+  tells?: boolean
 }
 
 /** Goes fast to 180 MB, then slowly on, and never back to the event loop. */
@@ -125,7 +129,17 @@ function bodyOf(
   return { at: Date.now(), took, ok: true as const, rows: names, metrics: { value: values } }
 }
 
-function open(target: Target, initial: Catalogue): DeviceReader {
+const eventOf = (name: string): EventBody => ({
+  ...{ at: Date.now(), kind: 'docker', severity: 'info', name, text: `told ${name}` },
+})
+
+function eventsOf({ tells }: Behaviour, reads: number, tell?: Tell): EventBody[] {
+  if (!tells || reads > 1) return []
+  setTimeout(() => tell?.({ events: [eventOf('between')] }), 50)
+  return [eventOf('read')]
+}
+
+function open(target: Target, initial: Catalogue, tell?: Tell): DeviceReader {
   const behaviour: Behaviour = JSON.parse(target.config.address ?? '{}')
   if (behaviour.cannotOpen) throw new Error(`cannot open with ${Object.values(target.secrets)}`)
   let catalogue = initial.version
@@ -169,6 +183,7 @@ function open(target: Target, initial: Catalogue): DeviceReader {
     return {
       collections: under.map(group => ({ group, body })),
       rows: reads === 1 && body.ok ? [{ group: 'main', body: info }] : [],
+      events: eventsOf(behaviour, reads, tell),
       identity,
       tuning: learnedBy(behaviour, reads),
     }
@@ -188,7 +203,7 @@ function open(target: Target, initial: Catalogue): DeviceReader {
 const fake: Collector = {
   kind: 'snmp',
   check: async () => ({ ok: false, tookMs: 0, reason: 'decode', error: 'not here', hint: '' }),
-  open: (target, { catalogue }) => open(target, catalogue),
+  open: (target, { catalogue }, tell) => open(target, catalogue, tell),
 }
 
 const buildCatalogue = (sources: readonly ProfileSource[]): Catalogue => ({

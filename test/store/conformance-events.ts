@@ -144,9 +144,7 @@ export function eventCases(t: Test, newPlace: NewPlace): void {
   t.test('events are there after a restart, and a hurt one hides no other', async t => {
     const { place, store, uid } = await opened(t, newPlace)
     await store.events.write([event(uid, T0, { fields: { a: 'b' } }), event(uid, T0 + 1)])
-    await place.raw(
-      `update event set fields = '{"a": [', kind = 'newer' where at = ${T0}`,
-    )
+    await place.raw(`update event set fields = '{"a": [', kind = 'newer' where at = ${T0}`)
     const again = await openStore({ url: place.url, log })
     t.teardown(() => again.close())
     t.same(await texts(again, {}), [`event ${T0 + 1}`, `event ${T0}`])
