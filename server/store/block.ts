@@ -153,6 +153,16 @@ function pick({ kinds, values }: Column, times: number, kind: number): number {
   return count
 }
 
+/** Which slots are read: all of a column, or only what kind of cell is where (texts come all the same). */
+export type SlotsWanted = ReadonlyMap<number, 'values' | 'kinds'>
+
+/** What kind of cell is where, and how many numbers and texts that are. */
+interface Pattern {
+  kinds: Uint8Array
+  numbers: number
+  texts: number
+}
+
 /**
  * The columns of a block; not to be changed, as those of one pattern share their kinds.
  * @param wanted slots that are read; null: all
@@ -161,7 +171,7 @@ function pick({ kinds, values }: Column, times: number, kind: number): number {
 export function decodeBlock(
   bytes: Uint8Array,
   t0: number,
-  wanted: ReadonlySet<number> | null = null,
+  wanted: SlotsWanted | null = null,
 ): Columns {
   const reader = new ByteReader(bodyOf(bytes))
   const times = readTimes(reader, t0)
@@ -173,14 +183,16 @@ export function decodeBlock(
   const room = new Float64Array(times.length * Math.min(count, wanted?.size ?? count))
   let used = 0
   for (let slot = 0; slot < count; slot++) {
-    const column = reader.take(reader.varint(bodyMax))
-    if (column.length === 0 || (wanted && !wanted.has(slot))) {
+    const length = reader.varint(bodyMax)
+    const what = wanted === null ? 'values' : wanted.get(slot)
+    if (length === 0 || what === undefined) {
+      reader.skip(length)
       slots.push(undefined)
       continue
     }
     const values = room.subarray(used, used + times.length)
     used += times.length
-    slots.push(readColumn(new ByteReader(column), patterns, texts.length, values))
+    slots.push(readColumn(reader.part(length), patterns, texts.length, values, what === 'kinds'))
   }
   if (reader.at !== reader.end) throw new RangeError('a block with bytes left over')
   return { times, slots, texts }
@@ -225,18 +237,20 @@ function readTimes(reader: ByteReader, t0: number): Float64Array {
   return times
 }
 
-function readPatterns(reader: ByteReader, times: number): Uint8Array[] {
-  const patterns: Uint8Array[] = []
+function readPatterns(reader: ByteReader, times: number): Pattern[] {
+  const patterns: Pattern[] = []
   for (let left = reader.varint(slotsMax); left > 0; left--) {
-    const kinds = new Uint8Array(times)
+    const pattern = { kinds: new Uint8Array(times), numbers: 0, texts: 0 }
     for (let at = 0; at < times; ) {
       const kind = reader.byte()
       const length = reader.varint(times - at)
       if (kind > TEXT || length === 0) throw new RangeError('a pattern out of range')
-      kinds.fill(kind, at, at + length)
+      pattern.kinds.fill(kind, at, at + length)
+      if (kind === NUMBER) pattern.numbers += length
+      else if (kind === TEXT) pattern.texts += length
       at += length
     }
-    patterns.push(kinds)
+    patterns.push(pattern)
   }
   return patterns
 }
@@ -251,19 +265,16 @@ function readTexts(reader: ByteReader): string[] {
 
 function readColumn(
   reader: ByteReader,
-  patterns: readonly Uint8Array[],
+  patterns: readonly Pattern[],
   texts: number,
   values: Float64Array,
+  isKindsOnly: boolean,
 ): Column {
-  const kinds = patterns[reader.varint()]
-  if (!kinds) throw new RangeError('a column without a pattern')
+  const pattern = patterns[reader.varint()]
+  if (!pattern) throw new RangeError('a column without a pattern')
+  const { kinds, numbers: count, texts: said } = pattern
   const column = { kinds, values }
-  let count = 0
-  let said = 0
-  for (const kind of kinds) {
-    if (kind === NUMBER) count++
-    else if (kind === TEXT) said++
-  }
+  if (isKindsOnly && said === 0) return column
   // All numbers is the usual column: no need to spread them.
   if (count > 0 && count === kinds.length) readNumbers(reader, column.values, count)
   else if (count > 0) {

@@ -4,7 +4,7 @@
 import type { Logger } from '../log.ts'
 import { messageOf } from '../model/errors.ts'
 import { GAP_NUMBERS } from '../model/gap.ts'
-import { blockFormat, decodeBlock, encodeBlock } from './block.ts'
+import { blockFormat, decodeBlock, encodeBlock, type SlotsWanted } from './block.ts'
 import { blankColumns, type Columns } from './columns.ts'
 import type { BlockRow, Database, Db } from './database.ts'
 import { type BlockTable, ROLL_UPS, type RollUpTier } from './tiers.ts'
@@ -33,7 +33,7 @@ export class Damage {
     table: BlockTable,
     streamId: number,
     { t0, data }: Pick<StoredBlock, 't0' | 'data'>,
-    wanted: ReadonlySet<number> | null = null,
+    wanted: SlotsWanted | null = null,
   ): Columns | null {
     try {
       return decodeBlock(data, t0, wanted)

@@ -2,10 +2,11 @@
 // Pure. A bucket without anything gives nothing; one with gaps alone gives the gap it has most of.
 
 import { gapReason } from '../model/gap.ts'
-import { ABSENT, NUMBER } from './codec.ts'
+import { ABSENT, NUMBER, TEXT } from './codec.ts'
+import type { Column } from './columns.ts'
 import type { SampleFunction, SamplePoint } from './contract.ts'
 import { getOrInsert } from './maps.ts'
-import { mostFrequent, type Summary } from './summary.ts'
+import { type Cells, type PointColumns, Tally } from './tally.ts'
 
 /** Where the buckets lie: `count` of them, `width` ms each, the first one from `from`. */
 export interface BucketGrid {
@@ -21,18 +22,14 @@ export function bucketGrid(from: number, to: number, points: number): BucketGrid
   return { from, width, count: Math.ceil(span / width) }
 }
 
-interface Bucket {
-  count: number
-  sum: number
-  min: number
-  max: number
-  last: number
-  /** When `last` or `text` was. */
-  lastAt: number
-  /** The last text, or the time of the log's row that has it; null: numbers. */
-  text: string | number | null
-  /** Gap's number → how many. */
-  gaps: Map<number, number> | null
+/** The bucket of a time; what lies outside falls into the first or last one. */
+function bucketOf({ from, width, count }: BucketGrid, at: number): number {
+  return Math.max(0, Math.min(count - 1, Math.floor((at - from) / width)))
+}
+
+/** The buckets of times, for all series of a block. */
+export function bucketsOf(grid: BucketGrid, times: Float64Array): Int32Array {
+  return Int32Array.from(times, at => bucketOf(grid, at))
 }
 
 /** A point, or one whose text must still be read: `said` is the time of the log's row. */
@@ -46,76 +43,65 @@ export type RawPoint = {
 /** The buckets of one series; the order in which it is fed does not matter. */
 export class SeriesBuckets {
   readonly #grid: BucketGrid
-  readonly #buckets = new Map<number, Bucket>()
+  #tally: Tally | null = null
+  /** Texts, or the times of the log's rows that have them. */
+  readonly #texts = new Map<string | number, number>()
 
   constructor(grid: BucketGrid) {
     this.#grid = grid
   }
 
   add({ at, value, gap, said }: RawPoint): void {
-    const bucket = this.#bucket(at)
-    if (gap !== ABSENT) {
-      bucket.gaps ??= new Map()
-      bucket.gaps.set(gap, (bucket.gaps.get(gap) ?? 0) + 1)
-    } else if (typeof value === 'number') {
-      addNumbers(bucket, at, { count: 1, avg: value, min: value, max: value, last: value })
-    } else if (at >= bucket.lastAt) {
-      bucket.text = said ?? value
-      bucket.lastAt = at
-    }
+    const bucket = bucketOf(this.#grid, at)
+    if (gap !== ABSENT) this.#all().addGap(bucket, gap)
+    else if (typeof value === 'number') this.addNumber(at, value)
+    else this.#all().addText(bucket, at, this.#textIndex(said ?? value ?? ''))
   }
 
-  /** Adds a point of a roll-up; it counts where it begins. */
-  addSummary(at: number, summary: Summary): void {
-    addNumbers(this.#bucket(at), at, summary)
+  addNumber(at: number, value: number): void {
+    this.#all().addNumbers(bucketOf(this.#grid, at), at, 1, value, value, value, value)
   }
 
-  #bucket(at: number): Bucket {
-    const { from, width, count } = this.#grid
-    const index = Math.max(0, Math.min(count - 1, Math.floor((at - from) / width)))
-    return getOrInsert(this.#buckets, index, emptyBucket)
+  addSamples(column: Column, cells: Omit<Cells, 'texts'>, texts: readonly string[]): void {
+    this.#all().addSamples(column, { ...cells, texts: this.#named(texts) })
+  }
+
+  /** Adds points of a roll-up; each counts where it begins. */
+  addPoints(parts: PointColumns, cells: Omit<Cells, 'texts'>, texts: readonly string[]): void {
+    this.#all().addPoints(parts, { ...cells, texts: this.#named(texts) })
+  }
+
+  #named(texts: readonly string[]): number[] {
+    return texts.map(text => this.#textIndex(text))
+  }
+
+  #textIndex(text: string | number): number {
+    return getOrInsert(this.#texts, text, () => this.#texts.size)
+  }
+
+  #all(): Tally {
+    this.#tally ??= new Tally(this.#grid.count)
+    return this.#tally
   }
 
   /** One point for each bucket that has something, at the bucket's beginning, oldest first. */
   points(fn: SampleFunction): RawPoint[] {
-    return [...this.#buckets]
-      .sort(([a], [b]) => a - b)
-      .map(([index, bucket]) => {
-        const at = this.#grid.from + index * this.#grid.width
-        if (bucket.count > 0) return { at, value: numberOf(bucket, fn), gap: ABSENT, said: null }
-        const { text } = bucket
-        if (typeof text === 'string') return { at, value: text, gap: ABSENT, said: null }
-        if (text !== null) return { at, value: null, gap: ABSENT, said: text }
-        return { at, value: null, gap: mostFrequent(bucket.gaps), said: null }
-      })
+    const tally = this.#tally
+    if (!tally) return []
+    const texts = [...this.#texts.keys()]
+    const points: RawPoint[] = []
+    for (let bucket = 0; bucket < this.#grid.count; bucket++) {
+      const kind = tally.kindOf(bucket)
+      if (kind === ABSENT) continue
+      const at = this.#grid.from + bucket * this.#grid.width
+      const text = kind === TEXT ? texts[tally.textOf(bucket)] : undefined
+      if (kind === NUMBER) {
+        points.push({ at, value: tally.summaryOf(bucket)[fn], gap: ABSENT, said: null })
+      } else if (typeof text === 'number') points.push({ at, value: null, gap: ABSENT, said: text })
+      else points.push({ at, value: text ?? null, gap: kind === TEXT ? ABSENT : kind, said: null })
+    }
+    return points
   }
-}
-
-function emptyBucket(): Bucket {
-  return {
-    count: 0,
-    sum: 0,
-    min: Number.POSITIVE_INFINITY,
-    max: Number.NEGATIVE_INFINITY,
-    last: 0,
-    lastAt: Number.NEGATIVE_INFINITY,
-    text: null,
-    gaps: null,
-  }
-}
-
-function addNumbers(bucket: Bucket, at: number, { count, avg, min, max, last }: Summary): void {
-  bucket.count += count
-  bucket.sum += avg * count
-  bucket.min = Math.min(bucket.min, min)
-  bucket.max = Math.max(bucket.max, max)
-  if (at < bucket.lastAt) return
-  bucket.last = last
-  bucket.lastAt = at
-}
-
-function numberOf(bucket: Bucket, fn: SampleFunction): number {
-  return fn === 'avg' ? bucket.sum / bucket.count : bucket[fn]
 }
 
 /** A cell of a poll as a point; null where the slot is absent. */

@@ -97,6 +97,18 @@ export class ByteReader {
     return value
   }
 
+  skip(count: number): void {
+    if (count > this.end - this.at) throw cutOff()
+    this.at += count
+  }
+
+  /** A reader of the next `count` bytes alone. */
+  part(count: number): ByteReader {
+    const from = this.at
+    this.skip(count)
+    return new ByteReader(this.bytes, from, this.at)
+  }
+
   /** The next `count` bytes, not copied. */
   take(count: number): Uint8Array {
     if (count > this.end - this.at) throw cutOff()

@@ -5,21 +5,33 @@ import type { Logger } from '../log.ts'
 import { AppError } from '../model/errors.ts'
 import { GAP_NUMBERS } from '../model/gap.ts'
 import type { Damage } from './blocks.ts'
-import { bucketGrid, finishPoint, pointOf, type RawPoint, SeriesBuckets } from './buckets.ts'
+import {
+  type BucketGrid,
+  bucketGrid,
+  bucketsOf,
+  finishPoint,
+  pointOf,
+  type RawPoint,
+  SeriesBuckets,
+} from './buckets.ts'
 import { ABSENT, NUMBER, type Poll, TEXT } from './codec.ts'
 import { type Column, type Columns, textAt } from './columns.ts'
 import type { SampleFunction, SampleQuery, SeriesPoints } from './contract.ts'
 import type { Database, Db } from './database.ts'
 import { readEdges } from './edges.ts'
-import { LAST, partsPerSlot, pointAt } from './rollup.ts'
+import { partsOf } from './rollup.ts'
 import { segmentsOf, tierFor } from './segments.ts'
 import { findSeries, type Wanted } from './series.ts'
 import { type Source, type Visitor, visitBlocks, visitPolls } from './sources.ts'
+import type { Cells, PointColumns } from './tally.ts'
 import { textsOf } from './texts.ts'
 import { type RetentionClass, retentionClass } from './tiers.ts'
 
 /** Points in one answer. */
 export const pointsMax = 500_000
+
+/** Buckets of all series of one answer, of about 50 bytes each. */
+const bucketsMax = 4_000_000
 
 /** Polls looked at for one answer: a month of ten streams at one a minute. */
 export const pollsReadMax = 500_000
@@ -36,8 +48,8 @@ interface Budget {
 
 interface Reading {
   query: SampleQuery
-  /** Of a bucket, ms; null: every sample. */
-  width: number | null
+  /** Null: every sample. */
+  grid: BucketGrid | null
   fn: SampleFunction
   budget: Budget
   log: Logger
@@ -56,11 +68,14 @@ export async function readSamples(
   const grid =
     points === undefined ? null : bucketGrid(query.from, query.to, Math.min(points, pointsMax))
   const wanted = await findSeries(database.db, query.deviceUid, query)
+  if (grid && grid.count * wanted.length > bucketsMax) {
+    throw queryError(`${wanted.length} series of ${grid.count} points are too much for one answer`)
+  }
   const series = wanted.map(
     (one): Collecting => ({ ...one, points: [], buckets: grid && new SeriesBuckets(grid) }),
   )
   const reading: Reading = {
-    ...{ query, width: grid?.width ?? null, fn: query.fn ?? 'avg', log, damage },
+    ...{ query, grid, fn: query.fn ?? 'avg', log, damage },
     budget: { polls: pollsReadMax, points: pointsMax },
   }
   for (const [streamId, ofStream] of Map.groupBy(series, one => one.streamId)) {
@@ -91,14 +106,15 @@ async function readStream(
   streamId: number,
   kept: RetentionClass,
   series: readonly Collecting[],
-  { query, width, fn, budget, log, damage }: Reading,
+  reading: Reading,
 ): Promise<void> {
+  const { query, grid, fn, log, damage } = reading
   const { from, to } = query
   const slots = new Set(series.map(one => one.slot))
   const source: Source = { db, streamId, kept, slots, fn, log, damage }
-  const visitor = collector(series, query, fn, budget)
+  const visitor = collector(series, reading)
   await visitPolls(source, query, visitor)
-  for (const segment of segmentsOf(from, to, tierFor(width), await readEdges(db, kept))) {
+  for (const segment of segmentsOf(from, to, tierFor(grid?.width ?? null), await readEdges(db, kept))) {
     await visitBlocks(source, segment, visitor)
   }
 }
@@ -112,11 +128,9 @@ function inOrder(points: RawPoint[]): RawPoint[] {
 /** Puts what is found into the series that are asked for. */
 function collector(
   series: readonly Collecting[],
-  query: SampleQuery,
-  fn: SampleFunction,
-  budget: Budget,
+  { query, grid, fn, budget }: Reading,
 ): Visitor {
-  const keep = (one: Collecting, point: RawPoint | null) => {
+  const keep: Keep = (one, point) => {
     if (!point) return
     if (one.buckets) {
       one.buckets.add(point)
@@ -132,24 +146,32 @@ function collector(
   return {
     poll(at, poll) {
       spend(1)
-      for (const one of series) keep(one, cellOf(at, poll, one.slot))
+      for (const one of series) {
+        // Nearly every cell, without an object for it.
+        if (one.buckets && poll?.kinds[one.slot] === NUMBER) {
+          one.buckets.addNumber(at, poll.values[one.slot] ?? 0)
+        } else keep(one, cellOf(at, poll, one.slot))
+      }
     },
-    samples(columns, { from, to }) {
+    samples(columns, range) {
       spend(columns.times.length)
-      const { times } = columns
+      const cells = cellsOf(columns, grid, range.from, range.to)
       for (const one of series) {
         const column = columns.slots[one.slot]
         if (!column) continue
-        for (let i = firstFrom(times, from); i < times.length; i++) {
-          const at = times[i] ?? 0
-          if (at > to) break
-          keep(one, sampleOf(columns, column, i, at))
-        }
+        if (one.buckets) one.buckets.addSamples(column, cells, columns.texts)
+        else keepSamples(one, columns, column, cells, keep)
       }
     },
     points(columns, range, width) {
       spend(columns.times.length)
-      for (const one of series) keepPoints(one, columns, range, width, query, fn, keep)
+      const cells = cellsOf(columns, grid, range.from - width + 1, range.to)
+      for (const one of series) {
+        const parts = partsOf(columns, one.slot)
+        if (!parts) continue
+        if (one.buckets) one.buckets.addPoints(parts, cells, columns.texts)
+        else keepPoints(one, columns, parts, cells, query, fn, keep)
+      }
     },
     lost(at) {
       for (const one of series) keep(one, gapPoint(at, GAP_NUMBERS.decode))
@@ -157,30 +179,46 @@ function collector(
   }
 }
 
+type Keep = (one: Collecting, point: RawPoint | null) => void
+type CellRange = Omit<Cells, 'texts'>
+
+/** The cells of a block between two times, both included. */
+function cellsOf(
+  { times }: Columns,
+  grid: BucketGrid | null,
+  from: number,
+  to: number,
+): CellRange {
+  const buckets = grid ? bucketsOf(grid, times) : new Int32Array(0)
+  return { times, buckets, from: firstFrom(times, from), to: firstFrom(times, to + 1) }
+}
+
+function keepSamples(
+  one: Collecting,
+  columns: Columns,
+  column: Column,
+  { times, from, to }: CellRange,
+  keep: Keep,
+): void {
+  for (let i = from; i < to; i++) keep(one, sampleOf(columns, column, i, times[i] ?? 0))
+}
+
 function keepPoints(
   one: Collecting,
   columns: Columns,
-  range: { from: number; to: number },
-  width: number,
+  parts: PointColumns,
+  { times, from, to }: CellRange,
   query: SampleQuery,
   fn: SampleFunction,
-  keep: (one: Collecting, point: RawPoint | null) => void,
+  keep: Keep,
 ): void {
-  const parts = columns.slots.slice(one.slot * partsPerSlot, (one.slot + 1) * partsPerSlot)
-  const last = parts[LAST]
-  if (!last) return
-  for (let i = firstFrom(columns.times, range.from - width + 1); i < columns.times.length; i++) {
-    const begins = columns.times[i] ?? 0
-    if (begins > range.to) break
+  for (let i = from; i < to; i++) {
     // A point that began before the time asked for is shown at its beginning.
-    const at = Math.max(begins, query.from)
-    if (last.kinds[i] !== NUMBER) {
-      keep(one, sampleOf(columns, last, i, at))
-      continue
-    }
-    const point = pointAt(parts, i)
-    if (one.buckets) one.buckets.addSummary(at, point)
-    else keep(one, { at, value: point[fn], gap: ABSENT, said: null })
+    const at = Math.max(times[i] ?? 0, query.from)
+    const isNumber = parts.last.kinds[i] === NUMBER
+    const value = parts[fn]?.values[i] ?? 0
+    const point = { at, value, gap: ABSENT, said: null }
+    keep(one, isNumber ? point : sampleOf(columns, parts.last, i, at))
   }
 }
 

@@ -22,7 +22,7 @@ import {
 
 /** Polls, and blocks, fetched at once; between pages the event loop runs. */
 const pollsPerPage = 2000
-const blocksPerPage = 16
+const blocksPerPage = 64
 
 interface Range {
   from: number
@@ -62,8 +62,9 @@ async function visitTier(source: Source, tier: Tier, range: Range, to: Visitor):
 }
 
 async function visitRaw(source: Source, range: Range, to: Visitor): Promise<void> {
-  const { damage, kept, streamId, slots } = source
+  const { damage, kept, streamId } = source
   const table = tableOf('raw', kept)
+  const slots = new Map([...source.slots].map(slot => [slot, 'values'] as const))
   for await (const row of pages(source, table, range)) {
     const columns = damage.decode(table, streamId, row, slots)
     if (columns) to.samples(columns, range)
@@ -81,8 +82,10 @@ async function visitRollUps(
   const table = tableOf(tier, kept)
   const { width, period } = ROLL_UPS[tier]
   const finer = new Set(await readDue(db, streamId, tier, range))
-  const slots = new Set(
-    [...source.slots].flatMap(slot => partsFor(source.fn).map(part => slot * partsPerSlot + part)),
+  const slots = new Map(
+    [...source.slots].flatMap(slot =>
+      [...partsFor(source.fn)].map(([part, what]) => [slot * partsPerSlot + part, what] as const),
+    ),
   )
   for await (const row of pages(source, table, range)) {
     if (finer.has(row.t0)) continue
