@@ -3,6 +3,7 @@
 
 import { Command, CommanderError } from 'commander'
 import { devicesCommand } from './cli/devices.ts'
+import { fleetCommand } from './cli/fleet.ts'
 import { mqttCommand } from './cli/mqtt.ts'
 import { fail } from './cli/output.ts'
 import { profilesCommand } from './cli/profiles.ts'
@@ -27,6 +28,7 @@ for (const command of [
   devicesCommand(),
   profilesCommand(),
   secretCommand(),
+  fleetCommand(),
   mqttCommand(),
 ]) {
   program.addCommand(inherit(command))
