@@ -1,26 +1,29 @@
 // The agent: measures its host at a fixed pace and hands what it measured to the sender. It runs
-// inside Pollux for the host that Pollux runs on. Enrolment and spooling are not its business.
+// inside Pollux for the host that Pollux runs on, and by itself on others (run.ts).
 
 import type { Logger } from 'pino'
 import type { Sender } from '../server/bus/contract.ts'
 import { messageOf } from '../server/model/errors.ts'
-import { GROUP_IDS, type GroupId, type Measured } from './fields.ts'
+import { type AgentClock, ownClock } from './clock.ts'
+import type { GroupId } from './fields.ts'
+import { createHeld, type HeldItem } from './held.ts'
 import { within } from './limit.ts'
 import { linuxSource } from './linux.ts'
 import { createMeasurements } from './measure.ts'
 import {
   type AnyRow,
+  type Found,
   failedBody,
+  isTable,
   type Moment,
   rowsBody,
   scalarsBody,
   tableBody,
 } from './messages.ts'
+import { createPace } from './pace.ts'
 import { portableSource } from './portable.ts'
 import type { HostSource } from './source.ts'
 
-/** The longest that one group may take; at a short interval, what is left of it. */
-const measureMsMax = 5000
 /** Rows are told again this often, for who missed them. */
 const rowsEveryMs = 3_600_000
 
@@ -38,6 +41,8 @@ export interface AgentOptions {
   log: Logger
   /** Left out: the host's own, by its platform. */
   source?: HostSource
+  /** Left out: the host's own is right, as the server runs here too. */
+  clock?: AgentClock
 }
 
 export interface AgentCounters {
@@ -45,46 +50,74 @@ export interface AgentCounters {
   failed: number
   /** Beats that were left out because the machine slept or was too busy. */
   overrun: number
+  /** Measurements lost because the server's time stayed unknown for too long. */
+  dropped: number
 }
-
-/** What one group gave: rows of a table, or scalars by metric. */
-type Found = AnyRow[] | Readonly<Record<string, Measured>>
 
 export interface Agent {
   /** Measures at once, then every `everyMs`. Calling it again changes nothing. */
   start(): void
+  /** Sends what was held while the server's time was not known. */
+  release(): void
+  /** Measurements that wait for the server's time. */
+  readonly held: number
   readonly counters: Readonly<AgentCounters>
   /** Waits for the measurement under way; may be called twice, or without start. */
   close(): Promise<void>
 }
 
 export function createAgent(options: AgentOptions): Agent {
-  const { sender, topics, deviceId, everyMs, log } = options
+  const { sender, topics, deviceId, everyMs, log, clock = ownClock() } = options
   const source = options.source ?? (process.platform === 'linux' ? linuxSource() : portableSource())
-  const measurements = createMeasurements(source)
-  const limitMs = Math.min(measureMsMax, Math.max(everyMs - 100, everyMs / 2))
-  const counters: AgentCounters = { measured: 0, failed: 0, overrun: 0 }
+  const measurements = createMeasurements(source, clock.aheadSeconds)
+  const pace = createPace(everyMs)
+  const counters: AgentCounters = { measured: 0, failed: 0, overrun: 0, dropped: 0 }
+  const held = createHeld()
   /** Groups whose last measurement went over its limit and has not ended yet. */
   const hanging = new Set<GroupId>()
   const toldRows = new Map<GroupId, { text: string; at: number }>()
   let timer: NodeJS.Timeout | undefined
   let beat: Promise<void> = Promise.resolve()
   let state: 'new' | 'running' | 'closed' = 'new'
+  let isEnded = false
 
   function send(topic: string, body: object, retain: boolean): void {
-    sender.send(topic, Buffer.from(JSON.stringify(body)), { retain })
+    clock.sent(sender.send(topic, Buffer.from(JSON.stringify(body)), { retain }))
   }
 
-  function publish(group: GroupId, found: Found, moment: Moment): void {
+  function publish(item: HeldItem): void {
+    // What ran beside the last beat comes too late: the sender may be closed.
+    if (isEnded) return
+    const at = clock.at(item.moment)
+    if (at === null) {
+      counters.dropped += held.add(item)
+      return
+    }
+    release()
+    sendItem(item, { at, took: item.took })
+  }
+
+  function sendItem({ group, found }: HeldItem, moment: Moment): void {
     const topic = topics.sample(deviceId, group)
-    if (!Array.isArray(found)) send(topic, scalarsBody(found, moment), false)
+    if (found instanceof Error) {
+      const reason = found.name === 'TimeoutError' ? 'timeout' : 'partial'
+      send(topic, failedBody(reason, messageOf(found), moment), false)
+    } else if (!isTable(found)) send(topic, scalarsBody(found, moment), false)
     else if (found.length > 0) {
       tellRows(group, found, moment.at)
       send(topic, tableBody(group, found, moment), false)
     }
   }
 
-  function tellRows(group: GroupId, rows: AnyRow[], at: number): void {
+  function release(): void {
+    if (held.size === 0 || clock.at(clock.steady()) === null) return
+    for (const item of held.take()) {
+      const at = clock.at(item.moment)
+      if (at !== null) sendItem(item, { at, took: item.took })
+    }
+  }
+
+  function tellRows(group: GroupId, rows: readonly AnyRow[], at: number): void {
     const body = rowsBody(group, rows, at)
     const text = JSON.stringify(body.rows)
     const told = toldRows.get(group)
@@ -97,22 +130,36 @@ export function createAgent(options: AgentOptions): Agent {
   /** Never rejects: what failed is published as such. */
   async function measure(group: GroupId): Promise<void> {
     const started = performance.now()
-    const moment = () => ({ at: Date.now(), took: Math.round(performance.now() - started) })
+    const item = (found: HeldItem['found']): HeldItem => {
+      const took = Math.round(performance.now() - started)
+      return { group, found, moment: clock.steady(), took }
+    }
     try {
       if (hanging.has(group)) throw new DOMException('the last measurement hangs', 'TimeoutError')
-      const call: Promise<Found> = measurements[group]()
+      const call: Promise<Found | null> = measurements[group]()
       hanging.add(group)
       const ended = () => hanging.delete(group)
       call.then(ended, ended)
-      publish(group, await within(call, limitMs, group), moment())
+      const found = await within(call, pace.limitMs(group), group)
       counters.measured++
+      if (found !== null) publish(item(found))
     } catch (error) {
       counters.failed++
-      const timedOut = error instanceof Error && error.name === 'TimeoutError'
       log.warn({ err: error, group }, 'the agent could not measure a group')
-      const body = failedBody(timedOut ? 'timeout' : 'partial', messageOf(error), moment())
-      send(topics.sample(deviceId, group), body, false)
+      publish(item(error instanceof Error ? error : new Error(String(error))))
     }
+  }
+
+  function measureAll(now: number): Promise<unknown> {
+    const { inBeat, beside } = pace.due(now)
+    for (const group of beside) {
+      if (!hanging.has(group)) void measure(group).catch(couldNotSend)
+    }
+    return Promise.all(inBeat.map(measure))
+  }
+
+  function couldNotSend(error: unknown): void {
+    log.error({ err: error }, 'the agent could not send')
   }
 
   /** The next beat is set when this one has ended, on the grid of the first: no drift, no overlap. */
@@ -120,8 +167,8 @@ export function createAgent(options: AgentOptions): Agent {
     if (state !== 'running') return
     timer = setTimeout(
       () => {
-        beat = Promise.all(GROUP_IDS.map(measure))
-          .catch(error => log.error({ err: error }, 'the agent could not send'))
+        beat = measureAll(performance.now())
+          .catch(couldNotSend)
           .then(() => schedule(nextBeat(dueMs)))
       },
       Math.max(0, dueMs - performance.now()),
@@ -136,15 +183,27 @@ export function createAgent(options: AgentOptions): Agent {
 
   return {
     counters,
+    get held() {
+      return held.size
+    },
+    release,
     start() {
       if (state !== 'new') return
       state = 'running'
       schedule(performance.now())
     },
     async close() {
+      if (state === 'closed') return void (await beat)
       state = 'closed'
       clearTimeout(timer)
       await beat
+      isEnded = true
+      source.close?.()
+      counters.dropped += held.size
+      if (held.size > 0) {
+        const count = held.take().length
+        log.warn({ count }, "measurements are lost: the server's time was never known")
+      }
     },
   }
 }

@@ -11,6 +11,8 @@ export interface AgentField {
 }
 
 export interface AgentGroup {
+  /** Measured this seldom where the agent's own interval is shorter, ms. */
+  everyMs?: number
   /** Label → path; absent for scalars. The first one is the row's key and name. */
   labels?: Readonly<Record<string, string>>
   metrics: Readonly<Record<string, AgentField>>
@@ -22,6 +24,7 @@ export const AGENT_GROUPS = {
       uptime: { path: 'system.uptime', unit: 's' },
       processes: { path: 'system.processes', unit: '{process}' },
       users: { path: 'system.users', unit: '{user}' },
+      clock: { path: 'system.clock', unit: 's' },
     },
   },
   host_cpu: {
@@ -33,6 +36,17 @@ export const AGENT_GROUPS = {
       irq: { path: 'cpu.irq', unit: '%' },
       steal: { path: 'cpu.steal', unit: '%' },
       cores: { path: 'cpu.cores', unit: '1' },
+    },
+  },
+  host_core: {
+    labels: { core: 'core.number' },
+    metrics: {
+      usage: { path: 'core.usage', unit: '%' },
+      user: { path: 'core.user', unit: '%' },
+      system: { path: 'core.system', unit: '%' },
+      iowait: { path: 'core.iowait', unit: '%' },
+      irq: { path: 'core.irq', unit: '%' },
+      steal: { path: 'core.steal', unit: '%' },
     },
   },
   host_load: {
@@ -90,6 +104,69 @@ export const AGENT_GROUPS = {
       speed: { path: 'net.speed', unit: 'bit/s' },
     },
   },
+  host_temperature: {
+    everyMs: 60_000,
+    labels: { sensor: 'temperature.sensor', chip: 'temperature.chip' },
+    metrics: {
+      celsius: { path: 'temperature.celsius', unit: 'Cel' },
+      critical: { path: 'temperature.critical', unit: 'Cel' },
+    },
+  },
+  host_fan: {
+    everyMs: 60_000,
+    labels: { sensor: 'fan.sensor', chip: 'fan.chip' },
+    metrics: { speed: { path: 'fan.speed', unit: '{rpm}' } },
+  },
+  host_task: {
+    everyMs: 60_000,
+    metrics: {
+      running: { path: 'task.running', unit: '{process}' },
+      sleeping: { path: 'task.sleeping', unit: '{process}' },
+      blocked: { path: 'task.blocked', unit: '{process}' },
+      zombie: { path: 'task.zombie', unit: '{process}' },
+      stopped: { path: 'task.stopped', unit: '{process}' },
+      threads: { path: 'task.threads', unit: '{thread}' },
+    },
+  },
+  host_program: {
+    everyMs: 60_000,
+    labels: { program: 'program.name' },
+    metrics: {
+      cpu: { path: 'program.cpu', unit: '%' },
+      memory: { path: 'program.memory', unit: 'By' },
+      processes: { path: 'program.processes', unit: '{process}' },
+    },
+  },
+  host_service: {
+    everyMs: 300_000,
+    metrics: {
+      failed: { path: 'service.failed', unit: '{unit}' },
+      names: { path: 'service.names', unit: '1' },
+    },
+  },
+  host_software: {
+    everyMs: 600_000,
+    metrics: {
+      os: { path: 'software.os', unit: '1' },
+      kernel: { path: 'software.kernel', unit: '1' },
+      updates: { path: 'software.updates', unit: '{package}' },
+      security: { path: 'software.security', unit: '{package}' },
+      reboot: { path: 'software.reboot', unit: '1' },
+    },
+  },
+  host_smart: {
+    everyMs: 3_600_000,
+    labels: { disk: 'smart.disk', model: 'smart.model', serial: 'smart.serial' },
+    metrics: {
+      health: { path: 'smart.health', unit: '1' },
+      celsius: { path: 'smart.celsius', unit: 'Cel' },
+      powered: { path: 'smart.powered', unit: 's' },
+      wear: { path: 'smart.wear', unit: '%' },
+      reallocated: { path: 'smart.reallocated', unit: '{sector}' },
+      pending: { path: 'smart.pending', unit: '{sector}' },
+      errors: { path: 'smart.errors', unit: '{error}' },
+    },
+  },
 } as const satisfies Record<string, AgentGroup>
 
 export type GroupId = keyof typeof AGENT_GROUPS
@@ -103,8 +180,8 @@ export type ScalarId = Exclude<GroupId, TableId>
 export type MetricOf<G extends GroupId> = keyof (typeof AGENT_GROUPS)[G]['metrics'] & string
 export type LabelOf<G extends TableId> = keyof (typeof AGENT_GROUPS)[G]['labels'] & string
 
-/** A value in its field's unit, or why there is none. */
-export type Measured = number | GapReason
+/** A value in its field's unit, a text, or why there is none. */
+export type Measured = number | { text: string } | GapReason
 
 export type MeasuredScalars<G extends ScalarId> = Record<MetricOf<G>, Measured>
 

@@ -1,8 +1,10 @@
-// A Linux host read from /proc, /sys and statfs: no child processes but one `who` a minute, so that
-// measuring costs next to nothing. It computes no rates.
+// A Linux host read from /proc, /sys and statfs: no child processes but `who` once a minute and what is
+// asked more seldom, so that measuring costs next to nothing. It computes no rates.
 
 import { readdir, readFile, statfs } from 'node:fs/promises'
 import si from 'systeminformation'
+import { hostSystem } from './facts.ts'
+import { readSensors } from './hwmon.ts'
 import { within } from './limit.ts'
 import {
   isWantedDisk,
@@ -13,7 +15,11 @@ import {
   parseNetDev,
   parseStat,
 } from './procfs.ts'
+import { createPrograms } from './run-program.ts'
+import { readSmart } from './smart.ts'
 import { type Filesystem, type HostSource, hostRowsMax } from './source.ts'
+import { readFailedUnits, readUpdates } from './system-state.ts'
+import { createTasks } from './tasks.ts'
 
 /** How long what seldom changes is kept: users, speeds, addresses, the list of disks. */
 const slowMs = 60_000
@@ -39,6 +45,8 @@ export function linuxSource(root = '/'): HostSource {
   const users = kept(async () => (await within(si.users(), usersMs, 'who')).length)
   const disks = kept(async () => new Set((await readdir(`${root}sys/block`)).filter(isWantedDisk)))
   const links = new Map<string, () => Promise<Link>>()
+  const programs = createPrograms()
+  const tasks = createTasks(`${root}proc`)
 
   return {
     async system() {
@@ -83,6 +91,12 @@ export function linuxSource(root = '/'): HostSource {
         }),
       )
     },
+    sensors: () => readSensors(`${root}sys`),
+    tasks,
+    failedUnits: () => readFailedUnits(programs, root),
+    software: async () => ({ ...hostSystem(root), ...(await readUpdates(root)) }),
+    smart: async () => readSmart(programs, [...(await disks())]),
+    close: () => programs.close(),
   }
 }
 

@@ -9,30 +9,58 @@ import {
   type ScalarId,
   type TableId,
 } from './fields.ts'
+import { createPrograms } from './programs.ts'
 import { createRates, roundRate } from './rates.ts'
-import type { CpuCounters, Filesystem, HostSource } from './source.ts'
+import type { CpuTimes, Filesystem, HostSource, Sensors, SmartDisk, Tasks } from './source.ts'
 
-/** How each group is measured; a rejected one gave nothing. */
+/** How long processes and sensors serve both of their groups, ms. */
+const sharedMs = 10_000
+
+/** How each group is measured: null where the host has no such thing; a rejected one gave nothing. */
 export type Measurements = {
-  [G in ScalarId]: () => Promise<MeasuredScalars<G>>
+  [G in ScalarId]: () => Promise<MeasuredScalars<G> | null>
 } & {
-  [G in TableId]: () => Promise<MeasuredRow<G>[]>
+  [G in TableId]: () => Promise<MeasuredRow<G>[] | null>
 }
 
-/** @param now monotonic ms, for rates */
+/**
+ * @param ahead how far the host's clock is ahead of the server's, s
+ * @param now monotonic ms, for rates
+ */
 export function createMeasurements(
   source: HostSource,
+  ahead: () => number | null = () => null,
   now: () => number = () => performance.now(),
 ): Measurements {
   const rates = createRates(now)
   const cpuShares = createCpuShares()
+  const coreShares = new Map<number, ReturnType<typeof createCpuShares>>()
+  const programRows = createPrograms(now)
+  const sensors = shared<Sensors | null>(() => source.sensors(), now)
+  const tasks = shared<Tasks | null>(() => source.tasks(), now)
 
   return {
     async host() {
       const { uptimeSeconds, processes, users } = await source.system()
-      return { uptime: Math.round(uptimeSeconds), processes: known(processes), users: known(users) }
+      return {
+        uptime: Math.round(uptimeSeconds),
+        processes: known(processes),
+        users: known(users),
+        clock: known(ahead()),
+      }
     },
-    host_cpu: async () => cpuShares(await source.cpu()),
+    async host_cpu() {
+      const { cores, ...all } = await source.cpu()
+      return { ...cpuShares(all), cores: cores.length }
+    },
+    async host_core() {
+      const { cores } = await source.cpu()
+      return cores.map((times, i) => {
+        const shares = coreShares.get(i) ?? createCpuShares()
+        coreShares.set(i, shares)
+        return { labels: { core: String(i) }, values: shares(times) }
+      })
+    },
     async host_load() {
       const [one, five, fifteen] = (await source.load()) ?? [null, null, null]
       return { one: known(one), five: known(five), fifteen: known(fifteen) }
@@ -91,17 +119,61 @@ export function createMeasurements(
         }
       })
     },
+    async host_temperature() {
+      const found = await sensors()
+      return (
+        found?.temperatures.map(({ sensor, chip, celsius, critical }) => ({
+          labels: { sensor, chip },
+          values: { celsius, critical: known(critical) },
+        })) ?? null
+      )
+    },
+    async host_fan() {
+      const found = await sensors()
+      return (
+        found?.fans.map(({ sensor, chip, rpm }) => ({
+          labels: { sensor, chip },
+          values: { speed: rpm },
+        })) ?? null
+      )
+    },
+    async host_task() {
+      const found = await tasks()
+      if (!found) return null
+      const { programs, ...counts } = found
+      return counts
+    },
+    async host_program() {
+      const found = await tasks()
+      return found && programRows(found.programs)
+    },
+    async host_service() {
+      const failed = await source.failedUnits()
+      return failed && { failed: failed.length, names: { text: failed.join(' ') || 'none' } }
+    },
+    async host_software() {
+      const { os, kernel, updates, security, needsReboot } = await source.software()
+      return {
+        os: { text: os },
+        kernel: { text: kernel },
+        updates: known(updates),
+        security: known(security),
+        reboot: needsReboot === null ? 'no-such-object' : needsReboot ? 1 : 2,
+      }
+    },
+    async host_smart() {
+      return (await source.smart())?.map(smartRow) ?? null
+    },
   }
 }
 
 /** Shares of all CPU time since the last call, %: neither the tick nor the clock matters. */
-function createCpuShares(): (now: CpuCounters) => MeasuredScalars<'host_cpu'> {
-  let last: CpuCounters | null = null
+function createCpuShares(): (now: CpuTimes) => MeasuredRow<'host_core'>['values'] {
+  let last: CpuTimes | null = null
   return now => {
     const before = last
     last = now
-    const { cores } = now
-    if (!before) return { ...sixTimes('first'), cores }
+    if (!before) return sixTimes('first')
     const step = (kind: 'user' | 'system' | 'idle' | 'irq') => now[kind] - before[kind]
     // The kernel may take back a little I/O wait (proc(5) calls it unreliable): that is none.
     const wait = Math.max(0, (now.iowait ?? 0) - (before.iowait ?? 0))
@@ -109,7 +181,7 @@ function createCpuShares(): (now: CpuCounters) => MeasuredScalars<'host_cpu'> {
     const idle = step('idle')
     const all = step('user') + step('system') + step('irq') + idle + wait + steal
     if (all <= 0 || Math.min(step('user'), step('system')) < 0) {
-      return { ...sixTimes(all === 0 ? 'partial' : 'reset'), cores }
+      return sixTimes(all === 0 ? 'partial' : 'reset')
     }
     const share = (ticks: number) => roundRate((100 * ticks) / all)
     return {
@@ -119,7 +191,6 @@ function createCpuShares(): (now: CpuCounters) => MeasuredScalars<'host_cpu'> {
       iowait: now.iowait === null ? 'no-such-object' : share(wait),
       irq: share(Math.max(0, step('irq'))),
       steal: now.steal === null ? 'no-such-object' : share(steal),
-      cores,
     }
   }
 }
@@ -149,6 +220,34 @@ function filesystemRow({
       inodes_used: inodes?.used ?? none,
       inodes_percent: inodes ? percentOf(inodes.used, inodes.total) : none,
     },
+  }
+}
+
+/** The states of `smart.health`: 1 passed, 2 failing. */
+function smartRow(found: SmartDisk): MeasuredRow<'host_smart'> {
+  const { disk, model, serial, isAsleep, passed, hours } = found
+  // It was not woken on purpose.
+  const told = (value: number | null): Measured => (isAsleep ? 'shed' : known(value))
+  return {
+    labels: { disk, ...(model && { model }), ...(serial && { serial }) },
+    values: {
+      health: told(passed === null ? null : passed ? 1 : 2),
+      celsius: told(found.celsius),
+      powered: told(hours === null ? null : hours * 3600),
+      wear: told(found.wearPercent),
+      reallocated: told(found.reallocated),
+      pending: told(found.pending),
+      errors: told(found.errors),
+    },
+  }
+}
+
+/** One reading for two groups that are due at once. */
+function shared<T>(read: () => Promise<T>, now: () => number): () => Promise<T> {
+  let last: { at: number; answer: Promise<T> } | null = null
+  return () => {
+    if (!last || now() - last.at >= sharedMs) last = { at: now(), answer: read() }
+    return last.answer
   }
 }
 

@@ -26,6 +26,13 @@ export interface AnyRow {
   values: Readonly<Record<string, Measured>>
 }
 
+/** What one group gave: rows of a table, or scalars by metric. */
+export type Found = readonly AnyRow[] | Readonly<Record<string, Measured>>
+
+export function isTable(found: Found): found is readonly AnyRow[] {
+  return Array.isArray(found)
+}
+
 export function scalarsBody(
   values: Readonly<Record<string, Measured>>,
   moment: Moment,
@@ -33,7 +40,7 @@ export function scalarsBody(
   const metrics: GoodCollection['metrics'] = {}
   const gaps: NonNullable<GoodCollection['gaps']> = {}
   for (const [metric, measured] of Object.entries(values)) {
-    metrics[metric] = numberOf(measured)
+    metrics[metric] = sentValue(measured)
     const gap = gapOf(measured)
     if (gap) gaps[metric] = gap
   }
@@ -49,7 +56,7 @@ export function tableBody(
   const gaps: NonNullable<GoodCollection['gaps']> = {}
   for (const metric of Object.keys(AGENT_GROUPS[group].metrics)) {
     const column = rows.map(row => row.values[metric] ?? 'no-such-object')
-    metrics[metric] = column.map(numberOf)
+    metrics[metric] = column.map(sentValue)
     if (column.some(measured => gapOf(measured))) gaps[metric] = column.map(gapOf)
   }
   return {
@@ -97,11 +104,13 @@ function keyOf(group: GroupId, row: AnyRow): string {
   return rowKey([nameOf(group, row)])
 }
 
-function numberOf(measured: Measured): number | null {
+function sentValue(measured: Measured): number | string | null {
+  if (typeof measured === 'object') return measured.text.slice(0, textMax)
   return typeof measured === 'number' && Number.isFinite(measured) ? measured : null
 }
 
 function gapOf(measured: Measured): GapReason | null {
   if (typeof measured === 'string') return measured
+  if (typeof measured === 'object') return null
   return Number.isFinite(measured) ? null : 'decode'
 }

@@ -3,6 +3,7 @@
 
 import os from 'node:os'
 import si from 'systeminformation'
+import { hostSystem } from './facts.ts'
 import { isWantedInterface } from './procfs.ts'
 import { type HostSource, hostRowsMax } from './source.ts'
 
@@ -21,7 +22,14 @@ export function portableSource(): HostSource {
       const sum = (kind: keyof (typeof cores)[number]['times']) =>
         cores.reduce((total, { times }) => total + times[kind], 0)
       return {
-        cores: cores.length,
+        cores: cores.slice(0, hostRowsMax).map(({ times }) => ({
+          user: times.user + times.nice,
+          system: times.sys,
+          idle: times.idle,
+          irq: times.irq,
+          iowait: null,
+          steal: null,
+        })),
         user: sum('user') + sum('nice'),
         system: sum('sys'),
         idle: sum('idle'),
@@ -93,5 +101,15 @@ export function portableSource(): HostSource {
           }
         })
     },
+    sensors: async () => null,
+    tasks: async () => null,
+    failedUnits: async () => null,
+    software: async () => ({
+      ...hostSystem(),
+      updates: null,
+      security: null,
+      needsReboot: null,
+    }),
+    smart: async () => null,
   }
 }

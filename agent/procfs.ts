@@ -1,7 +1,14 @@
 // Linux' text files under /proc, parsed: pure functions. The formats are those of proc(5) and of the
 // kernel's Documentation/admin-guide/iostats.rst.
 
-import type { CpuCounters, DiskCounters, InterfaceCounters, MemoryBytes } from './source.ts'
+import {
+  type CpuCounters,
+  type CpuTimes,
+  type DiskCounters,
+  hostRowsMax,
+  type InterfaceCounters,
+  type MemoryBytes,
+} from './source.ts'
 
 /** Sectors in diskstats are 512 bytes, whatever the disk's own sectors are (iostats.rst). */
 const SECTOR_BYTES = 512
@@ -11,20 +18,17 @@ export function parseStat(text: string): CpuCounters {
   const lines = text.split('\n')
   const all = lines.find(line => line.startsWith('cpu '))
   if (!all) throw new Error('/proc/stat has no cpu line')
-  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, soft = 0, steal = 0] = all
+  const cores = lines.filter(line => /^cpu[0-9]/.test(line)).map(cpuTimes)
+  return { ...cpuTimes(all), cores: cores.slice(0, hostRowsMax) }
+}
+
+function cpuTimes(line: string): CpuTimes {
+  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, soft = 0, steal = 0] = line
     .trim()
     .split(/\s+/)
     .slice(1)
     .map(Number)
-  return {
-    cores: lines.filter(line => /^cpu[0-9]/.test(line)).length,
-    user: user + nice,
-    system,
-    idle,
-    iowait,
-    irq: irq + soft,
-    steal,
-  }
+  return { user: user + nice, system, idle, iowait, irq: irq + soft, steal }
 }
 
 /** /proc/meminfo; the kernel's "kB" is KiB. Kernels before 3.14 have no MemAvailable. */

@@ -9,6 +9,64 @@ export interface HostSource {
   filesystems(): Promise<Filesystem[]>
   disks(): Promise<DiskCounters[]>
   interfaces(): Promise<InterfaceCounters[]>
+  /** null, here and below: this host has none, or does not let us. */
+  sensors(): Promise<Sensors | null>
+  tasks(): Promise<Tasks | null>
+  /** Names of units of systemd that failed. */
+  failedUnits(): Promise<string[] | null>
+  software(): Promise<Software>
+  smart(): Promise<SmartDisk[] | null>
+  /** Ends what still runs for it. */
+  close?(): void
+}
+
+export interface Sensors {
+  temperatures: { sensor: string; chip: string; celsius: number; critical: number | null }[]
+  fans: { sensor: string; chip: string; rpm: number }[]
+}
+
+export interface Tasks {
+  running: number
+  sleeping: number
+  /** In a wait that no signal ends, mostly for a disk. */
+  blocked: number
+  zombie: number
+  stopped: number
+  threads: number
+  /** Processes of one name together; kernel threads are one. */
+  programs: Program[]
+}
+
+export interface Program {
+  name: string
+  processes: number
+  memoryBytes: number
+  /** CPU time since they began or were last looked at, ms; of those that ended meanwhile, none. */
+  cpuMs: number
+}
+
+export interface Software {
+  os: string
+  kernel: string
+  /** Packages that could be updated; and those of them that mend security. */
+  updates: number | null
+  security: number | null
+  needsReboot: boolean | null
+}
+
+export interface SmartDisk {
+  disk: string
+  model: string
+  serial: string
+  /** It sleeps and was not woken: nothing else is known. */
+  isAsleep: boolean
+  passed: boolean | null
+  celsius: number | null
+  hours: number | null
+  wearPercent: number | null
+  reallocated: number | null
+  pending: number | null
+  errors: number | null
 }
 
 export interface SystemCounters {
@@ -17,9 +75,13 @@ export interface SystemCounters {
   users: number | null
 }
 
-/** Time since boot by kind, all cores together, in one unit of the source's choice. */
-export interface CpuCounters {
-  cores: number
+/** Of all cores together, and of each by itself. */
+export interface CpuCounters extends CpuTimes {
+  cores: CpuTimes[]
+}
+
+/** Time since boot by kind, in one unit of the source's choice. */
+export interface CpuTimes {
   user: number
   system: number
   idle: number
@@ -72,5 +134,5 @@ export interface InterfaceCounters {
   bitsPerSecond: number | null
 }
 
-/** Rows of one table: file systems, disks, interfaces. More are left out and counted. */
+/** Rows of one table: file systems, disks, interfaces, sensors. More are left out and counted. */
 export const hostRowsMax = 500

@@ -66,6 +66,8 @@ export interface BusStats extends DispatchStats {
 export interface MqttBus extends Bus {
   /** Why it is not connected, or was not at last; null once connected without trouble. */
   readonly lastError: string | null
+  /** The broker's last word was that name or password are wrong. */
+  readonly isRefused: boolean
   readonly stats: Readonly<BusStats>
 }
 
@@ -97,6 +99,7 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
   let attempt = 0
   let timer: NodeJS.Timeout | null = null
   let lastError: string | null = null
+  let isRefused = false
   let lastLogged: string | null = null
   let closing: Promise<void> | null = null
 
@@ -133,6 +136,7 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
   /** Connected counts from when all subscriptions are back: an ack must not find nobody listening. */
   async function restore(opened: Link, said: BrokerLimits): Promise<void> {
     versionKnown = true
+    isRefused = false
     accepted = opened
     limits = {
       packetBytesMax: Math.min(bytesMax, said.packetBytesMax),
@@ -176,6 +180,7 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
       return
     }
     lastError = explain(end)
+    isRefused = isCredentials(end.code)
     attempt = lived > stableMs ? 0 : attempt + 1
     const base = Math.min(backoff.msMax, backoff.msMin * 2 ** Math.max(0, attempt - 1))
     // Half of the spread is jitter, so that many clients do not come back in the same second.
@@ -196,7 +201,7 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
   }
 
   function explain(end: LinkEnd): string {
-    if (end.code === 4 || end.code === 5 || end.code === 134 || end.code === 135) {
+    if (isCredentials(end.code)) {
       const user =
         options.username ?? (decodeURIComponent(new URL(options.url).username) || '(none)')
       return `the broker refused the user "${user}": wrong name or password`
@@ -254,6 +259,9 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
     get lastError() {
       return lastError
     },
+    get isRefused() {
+      return isRefused
+    },
     get stats() {
       return { ...counts, ...dispatcher.stats }
     },
@@ -295,6 +303,11 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
       return closing
     },
   }
+}
+
+/** Return codes of CONNACK (MQTT 3.1.1, 3.2.2.3) and reason codes (MQTT 5, 3.2.2.2). */
+function isCredentials(code: number | null): boolean {
+  return code === 4 || code === 5 || code === 134 || code === 135
 }
 
 /** Host and port of the URL, for logs: never its password. */

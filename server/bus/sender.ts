@@ -38,6 +38,8 @@ export interface SenderOptions {
   dir: string
   log: Logger
   spool?: SpoolLimits
+  /** Given by the server; else the folder's own, made at its first start. */
+  src?: string
   resend?: { msMin: number; msMax: number }
   perSecondMax?: number
 }
@@ -54,6 +56,8 @@ export interface SenderStats {
 
 /** A `Sender` over the disk spool. */
 export interface SpoolingSender extends Sender {
+  /** Under which it numbers since this start. */
+  readonly boot: string
   readonly stats: Readonly<SenderStats>
   /** Resolves when all that was sent before is on disk, or the disk refused it. */
   flush(): Promise<void>
@@ -67,7 +71,7 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
   const { bus, log } = options
   const resend = options.resend ?? { msMin: resendMsMin, msMax: resendMsMax }
   const rate = createRate(options.perSecondMax ?? perSecondMax)
-  const src = await readSrc(options.dir, log)
+  const src = options.src ?? (await readSrc(options.dir, log))
   const boot = randomBytes(6).toString('hex')
   const spool = await openSpool({
     dir: options.dir,
@@ -193,6 +197,7 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
 
   return {
     src,
+    boot,
     get ledger(): SenderLedger {
       const { waiting, dropped, lost } = spool.stats
       return {

@@ -43,7 +43,7 @@ export function createAcks({ bus, site, log }: { bus: Bus; site: string; log: Lo
     return found
   }
   const publish = async ({ src, boot, done, refused }: Gathered) => {
-    const ack: Ack = { boot, seq: rangesOf(done), refused }
+    const ack: Ack = { boot, seq: rangesOf(done), refused, at: Date.now() }
     try {
       await bus.publish(ackTopic(site, src), JSON.stringify(ack), { qos: 1 })
     } catch (error) {

@@ -103,6 +103,8 @@ export const Ack = Type.Object({
   boot: Type.String(),
   seq: Type.Array(Type.Tuple([Type.Integer(), Type.Integer()])),
   refused: Type.Array(Type.Tuple([Type.Integer(), Type.String()])),
+  /** Unix ms of ingest's clock when it published this: senders measure theirs by it. */
+  at: Type.Optional(Type.Integer()),
 })
 export type Ack = Static<typeof Ack>
 

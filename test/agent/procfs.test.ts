@@ -13,7 +13,10 @@ t.test('/proc/stat', async t => {
   const text =
     'cpu  100 20 30 1000 40 5 6 7 50 10\ncpu0 1 1 1 1 1 1 1 1 0 0\ncpu1 1 1 1 1\nintr 5\n'
   t.same(parseStat(text), {
-    cores: 2,
+    cores: [
+      { user: 2, system: 1, idle: 1, iowait: 1, irq: 2, steal: 1 },
+      { user: 2, system: 1, idle: 1, iowait: 0, irq: 0, steal: 0 },
+    ],
     user: 120,
     system: 30,
     idle: 1000,
