@@ -22,12 +22,14 @@ import { createRetention } from '../web/retention.ts'
 import type { Base } from './base.ts'
 import { planCache, startCatalogue } from './catalogues.ts'
 import { announcer, checkOf, identityKeeper, startDeviceFiles } from './devices.ts'
+import { auditWithEvents, startOurEvents, trimEvents } from './events.ts'
 import { firstAdmin, firstDevice } from './first-start.ts'
 import { openGround, reachable } from './ground.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { observeMaintenance, runMaintenance } from './maintenance.ts'
 import { startLocalAgent, startPolling } from './polling.ts'
 import { connected, startIngest, startLive } from './samples.ts'
+import { startSensors } from './sensors.ts'
 import { healthOf, observe, statusSections } from './telemetry.ts'
 
 export interface Program {
@@ -76,7 +78,12 @@ async function startParts(base: Base): Promise<Program> {
   life.started('bus', () => bus.close())
   const live = await startLive(base, store)
   await connected(bus, log)
-  const ingest = await startIngest({ ...base, bus, connect, store, live, directory })
+  const plan = planCache(() => catalogues.watch.catalogue)
+  const events = await startOurEvents({ ...base, connect, directory, plan })
+  const { teller } = events
+  const ingest = await startIngest({ ...base, bus, connect, store, live, directory, teller })
+  const trimming = trimEvents(store.events, log)
+  life.started('event retention', () => trimming.close())
   const upkeep = runMaintenance(store.maintenance, () => ingest.stats().queued, log)
   life.started('maintenance', () => upkeep.close())
 
@@ -99,15 +106,21 @@ async function startParts(base: Base): Promise<Program> {
     directory,
     vault,
     news,
-    audit,
+    audit: auditWithEvents(audit, events.tell),
     announce: announcer({ ...base, bus, poller: polling.poller }),
     check: checkOf(config, catalogues),
   })
   await firstDevice(store, devices)
   const agentSender = await startLocalAgent({ ...base, connect, directory, catalogues })
+  const sensors = await startSensors({ ...base, connect, directory, catalogues })
   const files = await startDeviceFiles(base, devices)
 
-  const senders = { poll: polling.sender, agent: agentSender }
+  const senders = {
+    poll: polling.sender,
+    agent: agentSender,
+    sensors: sensors.sender,
+    judge: events.sender,
+  }
   const registry = createRegistry()
   observe(registry, { ingest, poller: polling.poller, senders, bus })
   observeMaintenance(registry, store.maintenance)
@@ -120,7 +133,7 @@ async function startParts(base: Base): Promise<Program> {
     store,
     live,
     catalogue: () => catalogues.watch.catalogue,
-    plan: planCache(() => catalogues.watch.catalogue),
+    plan,
     settings: async () => [
       ...statusSections(status),
       { title: 'Settings', rows: shownSettings(config, base.env) },

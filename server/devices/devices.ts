@@ -119,7 +119,7 @@ export function createDevices(options: DevicesOptions): Devices {
 
     async pollNow(id, by) {
       const { config } = await known(id)
-      if (!config.enabled || config.kind === 'agent') {
+      if (!config.enabled || config.kind === 'agent' || config.kind === 'mqtt') {
         throw new AppError('E_NOT_POLLED', `"${id}" is not polled`, {
           hint: config.enabled ? 'it sends by itself' : 'it is paused: resume it first',
         })

@@ -16,7 +16,7 @@ const POLLED: ReadonlySet<DeviceKind> = new Set(['snmp', 'docker'])
 /** Words that stand where an id would in the addresses of pages. */
 const RESERVED_IDS: ReadonlySet<string> = new Set(['new', 'test'])
 /** Kinds that this version can serve. */
-const SERVED: ReadonlySet<DeviceKind> = new Set(['snmp', 'docker', 'agent'])
+const SERVED: ReadonlySet<DeviceKind> = new Set(['snmp', 'docker', 'agent', 'mqtt'])
 
 /**
  * The config of a document, complete.
@@ -104,6 +104,9 @@ function contradictions(config: DeviceConfig): FieldError[] {
   if (config.kind !== 'snmp' && config.tuning !== undefined)
     errors.push({ path: 'tuning', message: 'is for SNMP devices' })
   if (config.kind === 'docker') errors.push(...dockerErrors(config))
+  if (config.kind === 'mqtt') errors.push(...mqttErrors(config))
+  else if (config.topics !== undefined)
+    errors.push({ path: 'topics', message: 'are for MQTT senders' })
   if (config.parents?.includes(config.id))
     errors.push({ path: 'parents', message: 'a device cannot be its own parent' })
   return errors
@@ -139,4 +142,20 @@ function dockerErrors(config: DeviceConfig): FieldError[] {
       message: 'must be unix:///path/to/docker.sock or tcp://host:port',
     },
   ]
+}
+
+/** MQTT 3.1.1, 4.7.1: a wildcard fills its level, and `#` is the last one. */
+const TOPIC_FILTER = /^(#|(\+|[^+#]*)(\/(\+|[^+#]*))*(\/#)?)$/
+
+function mqttErrors({ topics }: DeviceConfig): FieldError[] {
+  if (topics === undefined || topics.length === 0)
+    return [{ path: 'topics', message: 'are missing' }]
+  return topics.flatMap((topic, i) => {
+    const path = `topics.${i}`
+    if (/^(pollux|pollux\/.*|\$.*)$/.test(topic))
+      return [{ path, message: `may not be "${topic}": those are Pollux's and the broker's own` }]
+    return TOPIC_FILTER.test(topic) && !/[\0-\x1f]/.test(topic)
+      ? []
+      : [{ path, message: `have a wildcard in the wrong place in "${topic.slice(0, 60)}"` }]
+  })
 }

@@ -26,8 +26,8 @@ export interface ReadRow {
 export interface MessageReader {
   /** Whether times come from the messages: then they do for all of the group's. */
   readonly isTimed: boolean
-  /** Rows that have something; null: it is no message of this group. */
-  read(levels: readonly string[], payload: Payload, now: number): ReadRow[] | null
+  /** Rows that have something; or why there are none: another topic, or another form of payload. */
+  read(levels: readonly string[], payload: Payload, now: number): ReadRow[] | 'topic' | 'format'
 }
 
 interface Compiled {
@@ -65,18 +65,20 @@ export function createReader(
   return {
     isTimed: compiled.some(({ at }) => at !== null),
     read(levels, payload, now) {
-      let rows: ReadRow[] | null = null
       const matching = topics.match(levels)
-      for (const message of compiled) {
-        if (!matching.has(message)) continue
-        for (const item of itemsOf(message, levels, payload)) {
-          rows ??= []
-          if (rows.length >= rowsPerMessageMax) return rows
-          const row = rowOf(item, message, now)
+      const mine = compiled.filter(message => matching.has(message))
+      if (mine.length === 0) return 'topic'
+      let isOfForm = false
+      const rows: ReadRow[] = []
+      for (const message of mine) {
+        const items = itemsOf(message, levels, payload)
+        isOfForm ||= items !== null
+        for (const item of items ?? []) {
+          const row = rows.length < rowsPerMessageMax ? rowOf(item, message, now) : null
           if (row) rows.push(row)
         }
       }
-      return rows
+      return isOfForm ? rows : 'format'
     },
   }
 }
@@ -102,16 +104,18 @@ function nameGetter(name: string): Getter {
   return name.startsWith('topic:') ? compilePath(name) : () => name
 }
 
-function itemsOf(message: Compiled, levels: readonly string[], payload: Payload): Item[] {
+/** The things of a message that fulfil the conditions; null: its payload is of another form. */
+function itemsOf(message: Compiled, levels: readonly string[], payload: Payload): Item[] | null {
   const { doc, members, conditions, name } = message
+  const values = payload.items(doc.format ?? 'json', doc.separator ?? ',')
+  if (!values) return null
   const found: Item[] = []
-  for (const value of payload.items(doc.format ?? 'json', doc.separator ?? ',') ?? []) {
+  for (const value of values) {
     const bare: Item = { levels, root: value, row: value, key: '' }
     const root = name ? Object.fromEntries([[identityOf(name(bare)), value]]) : value
     const whole: Item = { levels, root, row: root, key: '' }
-    const items: Item[] = members
-      ? membersOf(members(whole)).map(([key, row]) => ({ levels, root, row, key }))
-      : [whole]
+    const parts = members ? membersOf(members(whole)) : null
+    const items: Item[] = parts ? parts.map(([key, row]) => ({ ...whole, row, key })) : [whole]
     for (const item of items) {
       if (conditions.every(({ get, allowed }) => allowed.has(identityOf(get(item))))) {
         found.push(item)
@@ -126,6 +130,6 @@ function indexOf(item: Item, { identity }: Compiled): string {
   const topic = item.levels.join('/')
   if (identity.length === 0) return item.key === '' ? topic : `${topic}/${item.key}`
   const parts = identity.map(get => identityOf(get(item)))
-  if (parts.every(part => part === '')) parts[0] = topic
+  if (parts.join('') === '') parts[0] = topic
   return rowKey(parts)
 }

@@ -53,6 +53,7 @@ export function valuesOf({ config, version }: Device): Values {
     name: plainText(config.name),
     kind: config.kind,
     address: plainText(config.address),
+    topics: (config.topics ?? []).join(' '),
     port: config.port === undefined ? '' : String(config.port),
     profiles: config.profiles.join(' '),
     every: config.every,
@@ -105,7 +106,8 @@ export function documentOf(values: Values, stored: Device | null): Record<string
     document.credentials = credentialsOf(text, stored?.config.credentials)
     document.tuning = tuningOf(text)
   }
-  if (kind === 'agent') delete document.address
+  if (kind === 'mqtt') document.topics = text('topics').split(/\s+/).filter(Boolean)
+  if (kind === 'agent' || kind === 'mqtt') delete document.address
   return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== undefined))
 }
 
@@ -184,6 +186,7 @@ const LABELS: Record<string, string> = {
   name: 'Name',
   kind: 'Kind',
   address: 'Address',
+  topics: 'Topics',
   port: 'Port',
   'credentials.version': 'SNMP version',
   'credentials.community': 'Community',

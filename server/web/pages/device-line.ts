@@ -46,8 +46,9 @@ export function deviceLine(web: Pick<WebContext, 'devices'>, device: Device): De
 }
 
 /** The port is named where it is not the usual one; an IPv6 address then needs brackets. */
-function addressText({ kind, address, port }: DeviceConfig): string {
+function addressText({ kind, address, port, topics }: DeviceConfig): string {
   if (kind === 'agent') return 'this machine'
+  if (kind === 'mqtt') return (topics ?? []).map(topic => plainText(topic, 60)).join(' ')
   const text = plainText(address)
   if (kind !== 'snmp' || port === undefined || port === 161) return text
   return text.includes(':') && !text.startsWith('[') ? `[${text}]:${port}` : `${text}:${port}`
