@@ -38,7 +38,7 @@ function fitForm(form) {
   const kind = form.elements.namedItem('kind')?.value
   const version = form.elements.namedItem('credentials.version')?.value ?? ''
   for (const part of form.querySelectorAll('[data-for-kind]')) {
-    part.hidden = part.dataset.forKind !== kind
+    part.hidden = !part.dataset.forKind.split(' ').includes(kind)
   }
   for (const part of form.querySelectorAll('[data-for-version]')) {
     part.hidden = !part.dataset.forVersion.split(' ').includes(version)
@@ -52,6 +52,17 @@ function moveRow(step) {
   links[Math.min(links.length - 1, Math.max(0, next))]?.focus()
 }
 
+/** Chooses the row in focus, or takes the choice back. */
+function chooseRow() {
+  document.activeElement?.closest('[data-row]')?.querySelector('.col-choose input')?.click()
+}
+
+function chooseAll(isChosen) {
+  for (const box of document.querySelectorAll('[data-row] .col-choose input')) {
+    box.checked = isChosen
+  }
+}
+
 const keysSheet = () => document.getElementById('keys')
 
 const KEYS = {
@@ -59,6 +70,7 @@ const KEYS = {
   '?': () => keysSheet()?.showModal(),
   j: () => moveRow(1),
   k: () => moveRow(-1),
+  x: chooseRow,
 }
 
 let began = 0
@@ -100,9 +112,11 @@ document.addEventListener('click', event => {
   if (event.target.closest?.('[data-opens-keys]')) keysSheet()?.showModal()
 })
 document.addEventListener('change', event => {
+  if (event.target.matches?.('[data-check-all]')) chooseAll(event.target.checked)
   const form = event.target.closest?.('[data-device-form]')
   if (form) fitForm(form)
 })
+document.documentElement.dataset.script = 'on'
 for (const part of document.querySelectorAll('[data-needs-script]')) part.hidden = false
 for (const form of document.querySelectorAll('[data-device-form]')) fitForm(form)
 setInterval(tick, AGE_MS)

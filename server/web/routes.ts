@@ -9,6 +9,7 @@ import type { Handler, Route, WebContext } from './context.ts'
 import type { LiveStreams } from './live.ts'
 import { accountPage, changePassword } from './pages/account.ts'
 import { auditCsv, auditPage } from './pages/audit.ts'
+import { containersPage } from './pages/containers.ts'
 import { chartData, devicePage, receiptsFragment } from './pages/device.ts'
 import {
   createDevice,
@@ -23,6 +24,7 @@ import {
   updateDevice,
 } from './pages/device-form.ts'
 import { devicesPage } from './pages/devices.ts'
+import { bulkDevices } from './pages/devices-bulk.ts'
 import { healthText, metricsText, readyText } from './pages/health.ts'
 import { login, loginPage, logout } from './pages/login.ts'
 import { overviewPage } from './pages/overview.ts'
@@ -82,9 +84,11 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
 
     page('/', 'devices.read', overviewPage(web)),
     page('/devices', 'devices.read', devicesPage(web)),
+    page('/containers', 'devices.read', containersPage(web)),
     page('/devices/new', 'devices.write', newPage(web)),
     action('/devices/test', 'devices.write', testDevice(web)),
     action('/devices', 'devices.write', createDevice(web)),
+    action('/devices/bulk', 'devices.write', bulkDevices(web)),
     page('/devices/:id', 'devices.read', devicePage(web)),
     fragment('/devices/:id/receipts', 'devices.read', receiptsFragment(web)),
     fragment('/devices/:id/charts/:group/:chart', 'devices.read', chartData(web)),
