@@ -13,6 +13,7 @@ import type { StatusJudge } from './contract.ts'
 import { type Judged, nextStatus, type StatusEvent, settleMs, unjudged } from './machine.ts'
 import { type DeviceGroups, heard, isNews, lateMarks, postpone } from './marks.ts'
 import { createOutlet } from './outlet.ts'
+import type { EventTeller } from './teller.ts'
 
 /** Collections older than this are refused where the caller says nothing else. */
 const defaultRetentionMs = 400 * 86_400_000
@@ -32,6 +33,8 @@ export interface StatusJudgeOptions {
   accept: Accept
   /** Without it no gap marks are written. */
   store?: { samples: Pick<SampleStore, 'write'> }
+  /** Makes events of what is heard. */
+  teller?: EventTeller
   log: Logger
   retentionMs?: number
   now?: () => number
@@ -46,7 +49,7 @@ interface Watched {
 }
 
 export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
-  const { bus, site, devices, accept, log, now = Date.now } = options
+  const { bus, site, devices, accept, teller, log, now = Date.now } = options
   const retentionMs = options.retentionMs ?? defaultRetentionMs
   const outlet = createOutlet({ bus, site, store: options.store?.samples ?? null, log })
   /** Bounded by the devices that there are. */
@@ -77,6 +80,7 @@ export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
     else pending.delete(device.id)
     if (one.judged.status === before) return
     outlet.status(device.id, one.judged.status)
+    teller?.status(device, before, one.judged.status)
     const { state, reason } = one.judged.status
     if (state !== before.state) log.info({ device: device.id, state, reason }, 'device state')
   }
@@ -92,8 +96,9 @@ export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
       apply(device, watch(device), { type: 'failed', at, now: at, ...failure })
       return
     }
-    const { device, collection, error } = accepted
+    const { device, collection, part, error } = accepted
     const one = watch(device)
+    teller?.collection(device, part ? { ...collection, part: part[0] } : collection)
     if (!isNews(one.groups, collection)) {
       counts.late++
       return
@@ -136,6 +141,7 @@ export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
     for (const id of gone) {
       watched.delete(id)
       pending.delete(id)
+      teller?.forget(id)
       outlet.status(id, null)
     }
   }

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { createStatusJudge } from '../alarms/status.ts'
+import type { EventTeller } from '../alarms/teller.ts'
 import type { MqttBus } from '../bus/client.ts'
 import type { Bus } from '../bus/contract.ts'
 import type { Config } from '../config.ts'
@@ -53,9 +54,16 @@ export async function connected(bus: MqttBus, log: Logger): Promise<void> {
 }
 
 export async function startIngest(
-  parts: Base & { bus: Bus; connect: Connect; store: Store; live: Live; directory: Directory },
+  parts: Base & {
+    bus: Bus
+    connect: Connect
+    store: Store
+    live: Live
+    directory: Directory
+    teller: EventTeller
+  },
 ): Promise<Ingest> {
-  const { config, log, life, bus, store, live, directory } = parts
+  const { config, log, life, bus, store, live, directory, teller } = parts
   const devices = deviceLookup(directory)
   const { site } = config
   const gate = acceptOnce(accept)
@@ -67,7 +75,7 @@ export async function startIngest(
   )
   await ingest.start()
   life.started('ingest', () => ingest.close())
-  const judge = createStatusJudge({ bus, site, devices, store, accept: gate, log })
+  const judge = createStatusJudge({ bus, site, devices, store, accept: gate, teller, log })
   await judge.start()
   life.started('judge', () => judge.close())
   return ingest
