@@ -19,6 +19,9 @@ export interface Principal {
   admin?: boolean
   /** Largest packet that it may send, bytes; the broker's own limit where absent. */
   packetBytesMax?: number
+  /** What its connection may send in a second; it is read more slowly where it sends more. */
+  messagesPerSecondMax?: number
+  bytesPerSecondMax?: number
 }
 
 export interface Credentials {
@@ -30,6 +33,7 @@ export interface Principals {
   /** Makes a password of 256 random bits; an earlier principal of this name is replaced. */
   add(principal: Principal): Credentials
   remove(username: string): void
+  has(username: string): boolean
   authenticate(username: string, password: string): Principal | null
 }
 
@@ -51,6 +55,7 @@ export function createPrincipals(): Principals {
       return { username: principal.username, password }
     },
     remove: username => void known.delete(username),
+    has: username => known.has(username),
     authenticate(username, password) {
       const found = known.get(username)
       const same = timingSafeEqual(digestOf(password), found?.digest ?? nobody)

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import type { Accounts } from '../bus/accounts.ts'
 import { startBroker } from '../bus/broker.ts'
 import { connectBus } from '../bus/client.ts'
 import { authorize, createPrincipals } from '../bus/principals.ts'
@@ -12,6 +13,7 @@ import { AppError, messageOf } from '../model/errors.ts'
 import type { Store } from '../store/contract.ts'
 import { type FolderLock, lockFolder } from '../store/lock.ts'
 import { openStore } from '../store/open.ts'
+import { brokerAccounts, signInWith } from './accounts.ts'
 import type { Base, Connect } from './base.ts'
 
 /** Opens what the rest stands on; what fails is named together, so that one start shows it all. */
@@ -19,14 +21,15 @@ export async function openGround({
   config,
   log,
   life,
-}: Base): Promise<{ store: Store; connect: Connect }> {
+}: Base): Promise<{ store: Store; connect: Connect; accounts: Accounts }> {
   await makeDataDir(config.dataDir)
   const principals = createPrincipals()
+  const signIn = signInWith(principals)
   const [lock, store, broker, port] = await Promise.allSettled([
     holdDataDir(config.dataDir, log),
     openStore({ url: config.databaseUrl, log }),
     config.mqttUrl === null
-      ? startBroker({ ...config.mqttListen, authenticate: principals.authenticate, authorize, log })
+      ? startBroker({ ...config.mqttListen, authenticate: signIn.authenticate, authorize, log })
       : null,
     assertPortFree(config.host, config.port),
   ])
@@ -46,7 +49,11 @@ export async function openGround({
     const url = `mqtt://${reachable(config.mqttListen.host)}:${embedded?.port}`
     return connectBus({ url, username, password, clientId, protocol: 4, log })
   }
-  return { store: store.value, connect }
+  const accounts = await brokerAccounts({
+    store: store.value,
+    ...{ broker: embedded, principals, signIn },
+  })
+  return { store: store.value, connect, accounts }
 }
 
 async function makeDataDir(dir: string): Promise<void> {

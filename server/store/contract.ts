@@ -14,6 +14,7 @@ import type {
 import type { EventBody, EventKind, Severity } from '../model/event.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { Role, User } from '../model/user.ts'
+import type { AccountStore } from './accounts.ts'
 import type { EnrolmentStore } from './enrolment.ts'
 import type { RetentionClass, Tier } from './tiers.ts'
 
@@ -24,6 +25,7 @@ export interface Store {
   readonly events: EventStore
   readonly users: UserStore
   readonly enrolment: EnrolmentStore
+  readonly accounts: AccountStore
   readonly secrets: SecretStore
   readonly settings: SettingStore
   readonly retention: RetentionStore

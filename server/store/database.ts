@@ -134,6 +134,15 @@ export interface Tables extends Record<BlockTable, BlockRow> {
     expires_at: number
     used_at: number | null
   }
+  broker_account: {
+    username: string
+    role: string
+    publish: string
+    subscribe: string
+    salt: string
+    password_sha256: string
+    created_at: number
+  }
   agent_token: {
     hash: string
     prefix: string
@@ -179,6 +188,7 @@ type PutTable =
   | 'retention_edge'
   | 'latest_value'
   | 'daily_value'
+  | 'broker_account'
 
 /** Where a statement can run: the pool, or inside a transaction. */
 export type Db = Kysely<Tables>

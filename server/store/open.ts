@@ -4,6 +4,7 @@
 import path from 'node:path'
 import type { Logger } from '../log.ts'
 import { AppError } from '../model/errors.ts'
+import { accountStore } from './accounts.ts'
 import { Damage } from './blocks.ts'
 import type { SampleStore, Store } from './contract.ts'
 import { connectDatabase, type Database, type StoreAddress } from './database.ts'
@@ -64,6 +65,7 @@ function buildStore(database: Database, log: Logger): Store {
     events: eventStore(database),
     users: userStore(db),
     enrolment: enrolmentStore(database),
+    accounts: accountStore(database),
     secrets: secretStore(database),
     settings: settingStore(database),
     retention: retentionStore(database),

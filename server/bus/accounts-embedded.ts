@@ -1,0 +1,104 @@
+// Accounts on the embedded broker: kept in the database, looked up in memory, in force at once.
+
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { AppError } from '../model/errors.ts'
+import type { AccountRow, AccountStore } from '../store/accounts.ts'
+import {
+  ACCOUNT_ROLES,
+  type Account,
+  type AccountRole,
+  type Accounts,
+  accountsMax,
+  checkAccount,
+  digestOf,
+  newPassword,
+} from './accounts.ts'
+import { packetBytesMax } from './client.ts'
+import type { Principal } from './principals.ts'
+
+/** What one account may send in a second; a node that polls for thousands sends more. */
+const messagesPerSecondMax: Record<AccountRole, number> = {
+  ...{ agent: 1000, sensor: 200, guest: 20, poller: 10_000 },
+}
+const bytesPerSecondMax: Record<AccountRole, number> = {
+  ...{ agent: 8e6, sensor: 1e6, guest: 1e5, poller: 50e6 },
+}
+
+export interface EmbeddedAccounts extends Accounts {
+  authenticate(username: string, password: string): Principal | null
+}
+
+/**
+ * Reads the accounts that there are.
+ * @param options.isReserved names of Pollux' own parts
+ * @param options.disconnect cuts every connection of a user
+ */
+export async function loadAccounts(options: {
+  store: AccountStore
+  isReserved(username: string): boolean
+  disconnect(username: string): void
+  now?: () => number
+}): Promise<EmbeddedAccounts> {
+  const { store, isReserved, disconnect, now = Date.now } = options
+  const known = new Map<string, { row: AccountRow; principal: Principal; digest: Buffer }>()
+  // Compared against where the name is unknown, so that the time tells nothing.
+  const nobody = randomBytes(32)
+  const remember = (row: AccountRow) => {
+    const digest = Buffer.from(row.passwordSha256, 'hex')
+    // Rows without one were made over another broker.
+    if (digest.length !== 32) return
+    known.set(row.username, { row, principal: principalOf(row), digest })
+  }
+  for (const row of await store.list()) remember(row)
+
+  return {
+    async issue(account) {
+      checkAccount(account)
+      const { username, role, publish, subscribe } = account
+      if (isReserved(username) || (!known.has(username) && known.size >= accountsMax)) {
+        throw new AppError('E_ACCOUNT', `the broker takes no account "${username}"`, {
+          hint: 'one of Pollux’ own parts has this name, or there are too many accounts',
+        })
+      }
+      const password = newPassword()
+      const salt = randomBytes(16).toString('hex')
+      const secret = { salt, passwordSha256: digestOf(password, salt).toString('hex') }
+      const row = { username, role, publish, subscribe, ...secret, createdAt: now() }
+      await store.put(row)
+      remember(row)
+      disconnect(username)
+      return { username, password }
+    },
+    async revoke(username) {
+      // Cut off first: a database that is away must not keep it in.
+      known.delete(username)
+      disconnect(username)
+      return store.remove(username)
+    },
+    list: async () => [...known.values()].map(({ row }) => accountOf(row)),
+    authenticate(username, password) {
+      const found = known.get(username)
+      const same = timingSafeEqual(
+        digestOf(password, found?.row.salt ?? ''),
+        found?.digest ?? nobody,
+      )
+      return same && found ? found.principal : null
+    },
+  }
+}
+
+function principalOf(row: AccountRow): Principal {
+  const { username, role, publish, subscribe } = accountOf(row)
+  const limits = {
+    packetBytesMax,
+    messagesPerSecondMax: messagesPerSecondMax[role],
+    bytesPerSecondMax: bytesPerSecondMax[role],
+  }
+  return { username, publish, subscribe, ...limits }
+}
+
+/** An unknown role, of a newer Pollux, has the narrowest limits; its topics are what they are. */
+export function accountOf({ username, role, publish, subscribe, createdAt }: AccountRow): Account {
+  const known = ACCOUNT_ROLES.find(one => one === role) ?? 'guest'
+  return { username, role: known, publish, subscribe, createdAt }
+}
