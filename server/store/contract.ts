@@ -13,10 +13,11 @@ import type {
 } from '../model/device.ts'
 import type { EventBody, EventKind, Severity } from '../model/event.ts'
 import type { GapReason } from '../model/gap.ts'
+import type { RetentionClass, RetentionPolicy } from '../model/retention.ts'
 import type { Role, User } from '../model/user.ts'
 import type { AccountStore } from './accounts.ts'
 import type { EnrolmentStore } from './enrolment.ts'
-import type { RetentionClass, Tier } from './tiers.ts'
+import type { Tier } from './tiers.ts'
 
 export interface Store {
   readonly dialect: 'sqlite' | 'mysql'
@@ -56,7 +57,9 @@ export interface MaintenanceStats {
   /** Polls that were older than what is kept, and polls beyond what a block can hold: not kept. */
   tooOld: number
   dropped: number
-  /** Rows deleted, partitions dropped, as they were too old. */
+  /** Streams that went into another class of retention. */
+  moved: number
+  /** Rows deleted, partitions dropped, as they were too old or left behind. */
   trimmed: number
   partitionsDropped: number
   /** Blocks that could not be read. */
@@ -270,6 +273,16 @@ export interface RetentionStore {
   setDays(kept: RetentionClass, days: DaysKept): Promise<void>
   /** Of the classes that have streams; takes a while, but no long statement. */
   sizes(now?: number): Promise<KeptSize[]>
+  /** How many living devices have streams in each class. */
+  devices(): Promise<Record<RetentionClass, number>>
+  /**
+   * Says which class each group of a device belongs to. New streams go there at once; the others are
+   * moved by maintenance, in bounded steps, with all that they have. Without it nothing is moved.
+   */
+  choose(policy: RetentionPolicy): void
+  /** For how many days the view `hourly_values` has rows; 0: none are made. */
+  hourlyDays(): Promise<number>
+  setHourlyDays(days: number): Promise<void>
 }
 
 export interface AuditEntry {

@@ -46,6 +46,8 @@ export interface Tables extends Record<BlockTable, BlockRow> {
     device_uid: number
     group_name: string
     retention: Generated<string>
+    raw_from: Generated<number>
+    r15m_from: Generated<number>
   }
   series: {
     stream_id: number
@@ -83,8 +85,16 @@ export interface Tables extends Record<BlockTable, BlockRow> {
     value_count: number
     value_last: number
   }
-  row_info: {
-    device_uid: number
+  hourly_value: {
+    hour: number
+    stream_id: number
+    slot: number
+    value_min: number
+    value_max: number
+    value_avg: number
+    value_count: number
+    value_last: number
+  }
   event: {
     at: number
     hash: string
@@ -98,6 +108,8 @@ export interface Tables extends Record<BlockTable, BlockRow> {
     row_hash: string
     fields: string | null
   }
+  row_info: {
+    device_uid: number
     group_name: string
     row_hash: string
     row_key: string
@@ -189,6 +201,7 @@ type PutTable =
   | 'latest_value'
   | 'daily_value'
   | 'broker_account'
+  | 'hourly_value'
 
 /** Where a statement can run: the pool, or inside a transaction. */
 export type Db = Kysely<Tables>

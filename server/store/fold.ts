@@ -12,11 +12,11 @@ import {
   type StoredBlock,
   setAside,
 } from './blocks.ts'
-import { NUMBER } from './codec.ts'
 import type { Columns } from './columns.ts'
 import type { Database, Tx } from './database.ts'
 import { slotsPerStreamMax } from './layout.ts'
-import { AVG, betterOf, COUNT, LAST, MAX, MIN, partsPerSlot, RollUp } from './rollup.ts'
+import { putPlainRows } from './plain-rows.ts'
+import { betterOf, RollUp } from './rollup.ts'
 import { lockDevice, type StreamKey } from './streams.ts'
 import {
   dayMs,
@@ -83,7 +83,7 @@ export function fold(
     const table = tableOf(tier, step.kept)
     if (made) await putBlock(database, tx, table, streamId, { t0, t1 }, made.points, made.isLossy)
     if (made && tier === 'r15m') {
-      await putDaily(step, made.points)
+      await putPlainRows(database, tx, { streamId, day: t0, now }, made.points)
       const week = floorTo(t0, weekMs)
       await markDue(tx, streamId, 'r1h', week, Math.max(week + weekMs + weekGraceMs, now))
     }
@@ -172,39 +172,4 @@ async function keepBetter({ tx, damage, due, kept }: Step, made: Made): Promise<
   const [row] = await readBlocks(tx, table, due.streamId, range, 1)
   const before = row && damage.decode(table, due.streamId, row)
   return before ? { points: betterOf(made.points, before), isLossy: true } : made
-}
-
-/** The day as plain rows, for people who read the database by SQL. */
-async function putDaily({ database, tx, due }: Step, points: Columns): Promise<void> {
-  const rows = []
-  for (let slot = 0; slot * partsPerSlot < points.slots.length; slot++) {
-    const day = dayOf(points, slot * partsPerSlot)
-    if (day) rows.push({ day: due.t0 / dayMs, stream_id: due.streamId, slot, ...day })
-  }
-  await database.put(tx, 'daily_value', ['day', 'stream_id', 'slot'], rows)
-}
-
-function dayOf({ times, slots }: Columns, first: number) {
-  const value = (part: number, index: number) => slots[first + part]?.values[index] ?? 0
-  let count = 0
-  let sum = 0
-  let least = Number.POSITIVE_INFINITY
-  let most = Number.NEGATIVE_INFINITY
-  let last = 0
-  for (let index = 0; index < times.length; index++) {
-    if (slots[first + LAST]?.kinds[index] !== NUMBER) continue
-    count += value(COUNT, index)
-    sum += value(AVG, index) * value(COUNT, index)
-    least = Math.min(least, value(MIN, index))
-    most = Math.max(most, value(MAX, index))
-    last = value(LAST, index)
-  }
-  if (count === 0) return null
-  return {
-    value_min: least,
-    value_max: most,
-    value_avg: sum / count,
-    value_count: count,
-    value_last: last,
-  }
 }

@@ -5,11 +5,11 @@ import { type Damage, readBlocks } from './blocks.ts'
 import { ABSENT } from './codec.ts'
 import { type Columns, placeOf } from './columns.ts'
 import type { Db } from './database.ts'
-import { type RetentionClass, tableOf } from './tiers.ts'
+import { classesOf } from './streams.ts'
+import { tableOf } from './tiers.ts'
 
 export interface LateKey {
   streamId: number
-  kept: RetentionClass
   ts: number
 }
 
@@ -20,6 +20,7 @@ export async function storedKinds<K extends LateKey>(
   keys: readonly K[],
 ): Promise<Map<K, Uint8Array>> {
   const found = new Map<K, Uint8Array>()
+  const classes = await classesOf(db, [...new Set(keys.map(key => key.streamId))])
   let streamId = -1
   let block: { t0: number; t1: number; columns: Columns | null } | null = null
   // In this order a backfill reads each block once.
@@ -27,7 +28,7 @@ export async function storedKinds<K extends LateKey>(
     const isOther = key.streamId !== streamId || !block || key.ts < block.t0 || key.ts >= block.t1
     if (isOther) {
       streamId = key.streamId
-      const table = tableOf('raw', key.kept)
+      const table = tableOf('raw', classes.get(streamId) ?? 'default')
       const [row] = await readBlocks(db, table, streamId, { from: key.ts, to: key.ts }, 1)
       block = row ? { ...row, columns: damage.decode(table, streamId, row) } : null
     }

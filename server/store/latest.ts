@@ -11,8 +11,9 @@ import type { Db } from './database.ts'
 import { slotsPerStreamMax } from './layout.ts'
 import { decodeOrLog, newestPolls, olderPolls } from './polls.ts'
 import { findSeries, type Wanted } from './series.ts'
+import { classesOf } from './streams.ts'
 import { textsOf } from './texts.ts'
-import { retentionClass, tableOf } from './tiers.ts'
+import { type RetentionClass, retentionClass, tableOf } from './tiers.ts'
 
 /** How far to look back in a stream for series that its newest poll did not have, in steps of polls. */
 const lookBackSteps = [30, 200, 800]
@@ -40,7 +41,16 @@ export async function readLatest(
     await lookBack(db, stream_id, ts, series, log)
   }
   // Polls first: what the compactor moves meanwhile is then found in its block.
-  for (const [streamId, series] of streams) await lookIntoBlocks(db, streamId, series, damage)
+  const known = new Map(
+    [...streams].map(([id, [one]]) => [id, retentionClass(one?.retention ?? '')]),
+  )
+  for (const [streamId, kept] of known)
+    await lookIntoBlocks(db, streamId, kept, streams.get(streamId) ?? [], damage)
+  // One that was moved meanwhile has its blocks elsewhere.
+  for (const [streamId, kept] of await classesOf(db, [...streams.keys()])) {
+    if (kept === known.get(streamId)) continue
+    await lookIntoBlocks(db, streamId, kept, streams.get(streamId) ?? [], damage)
+  }
   const texts = await textsOf(db, wanted)
   return wanted.flatMap(({ info, streamId, slot, points: [point] }) =>
     point ? [{ ...info, ...finishPoint(point, texts.get(streamId)?.get(slot)) }] : [],
@@ -89,10 +99,11 @@ function fillNewest(
 async function lookIntoBlocks(
   db: Db,
   streamId: number,
+  kept: RetentionClass,
   series: readonly Collecting[],
   damage: Damage,
 ): Promise<void> {
-  const table = tableOf('raw', retentionClass(series[0]?.retention ?? ''))
+  const table = tableOf('raw', kept)
   const oldest = Math.min(...series.map(({ points: [point] }) => point?.at ?? 0))
   const newer = { from: oldest, to: Number.MAX_SAFE_INTEGER }
   if (oldest > 0 && (await readBounds(db, table, streamId, newer)).length === 0) return

@@ -1,16 +1,18 @@
-// What the store does beside being written and read, in small steps: compaction, roll-ups, retention, and
-// the rows for people who read SQL. Whoever calls `step` decides the pace; every step can be lost in a
+// What the store does beside being written and read, in small steps: compaction, roll-ups, retention,
+// moves to another class of it, and the rows for people who read SQL. Whoever calls `step` decides the pace; every step can be lost in a
 // crash and is then done again.
 
 import type { Logger } from '../log.ts'
 import { AppError, messageOf } from '../model/errors.ts'
+import type { RetentionPolicy } from '../model/retention.ts'
 import type { Damage } from './blocks.ts'
 import { closeGraceMs, compactOldest } from './compact.ts'
 import type { Maintenance, MaintenanceStats } from './contract.ts'
 import type { Database } from './database.ts'
 import { type Due, fold, nextDue } from './fold.ts'
 import { LatestRows } from './latest-rows.ts'
-import { currentEdges, dailyEdge, tendRetention, trimDaily, trimStream } from './retention.ts'
+import { deleteLeftBehind, type Move, moveStep, newMove } from './moves.ts'
+import { currentEdges, tendRetention, trimPlainRows, trimStream } from './retention.ts'
 import type { Edges } from './segments.ts'
 import { pageStreams, type StreamState } from './streams.ts'
 import { dayMs, hourMs, type RetentionClass, retentionClass } from './tiers.ts'
@@ -42,8 +44,14 @@ export class Maintainer implements Maintenance {
   readonly #latest: LatestRows
   readonly #counts = {
     ...{ blocks: 0, samples: 0, rollUps: 0, tooOld: 0, dropped: 0 },
-    ...{ trimmed: 0, partitionsDropped: 0, failed: 0 },
+    ...{ moved: 0, trimmed: 0, partitionsDropped: 0, failed: 0 },
   }
+  readonly #policy: () => RetentionPolicy
+  /** By stream: on their way into another class; those that failed, and until when; those that left something. */
+  readonly #moves = new Map<number, Move>()
+  readonly #movesResting = new Map<number, number>()
+  readonly #moved = new Set<number>()
+  #isMovesTurn = false
   /** Streams that may have a closed window; streams to be trimmed; roll-ups that are due. */
   #streams: StreamState[] = []
   #trims: StreamState[] = []
@@ -54,14 +62,22 @@ export class Maintainer implements Maintenance {
   #roundAt = Number.NEGATIVE_INFINITY
   #roundBegan = Number.NEGATIVE_INFINITY
   #trimBegan = Number.NEGATIVE_INFINITY
+  #trimRounds = 0
   #isTrimming = false
   #dueAt = Number.NEGATIVE_INFINITY
   #retentionAt = Number.NEGATIVE_INFINITY
 
-  constructor(database: Database, log: Logger, damage: Damage) {
+  /** @param policy gives the class that each stream is to be in */
+  constructor(
+    database: Database,
+    log: Logger,
+    damage: Damage,
+    policy: () => RetentionPolicy = () => () => null,
+  ) {
     this.#database = database
     this.#log = log
     this.#damage = damage
+    this.#policy = policy
     this.#latest = new LatestRows(database, log, damage)
   }
 
@@ -69,7 +85,7 @@ export class Maintainer implements Maintenance {
     return {
       ...this.#counts,
       damaged: this.#damage.count,
-      waiting: this.#streams.length + this.#due.length,
+      waiting: this.#streams.length + this.#due.length + this.#moves.size,
     }
   }
 
@@ -82,6 +98,12 @@ export class Maintainer implements Maintenance {
       this.#due = await nextDue(this.#database, now, duePerLook)
       this.#dueAt = now + (this.#due.length === 0 ? dueLookMs : 0)
     }
+    const [move] = this.#moves.values()
+    this.#isMovesTurn = !this.#isMovesTurn
+    if (move && this.#isMovesTurn) {
+      await this.#move(move, now)
+      return 'worked'
+    }
     const due = this.#due.shift()
     const trim = due ? undefined : this.#trims.shift()
     const stream = due || trim ? undefined : this.#streams.shift()
@@ -89,6 +111,7 @@ export class Maintainer implements Maintenance {
     else if (trim) await this.#trim(trim)
     else if (stream) await this.#compact(stream, now)
     else if (now >= this.#roundAt) await this.#look(now)
+    else if (move) await this.#move(move, now)
     else if (this.#latest.isDue(now)) await this.#latest.step(now)
     else return 'idle'
     return 'worked'
@@ -106,18 +129,24 @@ export class Maintainer implements Maintenance {
     if (this.#after === 0) {
       this.#roundBegan = now
       this.#isTrimming = now - this.#trimBegan >= dayMs
-      if (this.#isTrimming) this.#trimBegan = now
+      if (this.#isTrimming) {
+        this.#trimBegan = now
+        this.#trimRounds++
+      }
     }
     const page = await pageStreams(this.#database.db, this.#after, streamsPerStep)
     for (const stream of page) {
       if (this.#isTrimming) this.#trims.push(stream)
+      this.#noteMove(stream, now)
       if (this.#hasWork(stream, now)) this.#streams.push(stream)
     }
     this.#after = page.at(-1)?.streamId ?? 0
     if (page.length === streamsPerStep) return
     this.#after = 0
     this.#roundAt = this.#roundBegan + roundMs
-    if (this.#isTrimming && this.#database.dialect === 'sqlite') await this.#trimDaily()
+    if (this.#isTrimming && this.#database.dialect === 'sqlite') {
+      this.#counts.trimmed += await trimPlainRows(this.#database.db, this.#edges, now)
+    }
   }
 
   #hasWork({ streamId, oldestAt }: StreamState, now: number): boolean {
@@ -128,6 +157,37 @@ export class Maintainer implements Maintenance {
     }
     if (oldestAt + youngestMs > now) return false
     return !rest || rest.oldestAt !== oldestAt || now >= rest.until
+  }
+
+  #noteMove(stream: StreamState, now: number): void {
+    const { streamId, deviceUid, group } = stream
+    const kept = retentionClass(stream.retention)
+    const wanted = this.#policy()(deviceUid, group)
+    const known = this.#moves.get(streamId)
+    if (wanted === null || wanted === kept) this.#moves.delete(streamId)
+    else if ((this.#movesResting.get(streamId) ?? now) > now) return
+    else if (known?.from !== kept || known.to !== wanted) {
+      this.#moves.set(streamId, newMove(stream, kept, wanted))
+    }
+  }
+
+  async #move(move: Move, now: number): Promise<void> {
+    const { streamId, to } = move
+    try {
+      const moved = await moveStep(this.#database, move)
+      if (moved === 'more') return
+      this.#moves.delete(streamId)
+      if (moved === 'gone') return
+      this.#movesResting.delete(streamId)
+      this.#moved.add(streamId)
+      this.#counts.moved++
+      this.#log.info({ streamId, from: move.from, to }, 'a stream is in another class of retention')
+      this.#trims.push({ ...move, retention: to, group: '', oldestAt: null })
+    } catch (error) {
+      this.#failed(error, { streamId }, 'a stream was not moved to its class of retention')
+      this.#moves.delete(streamId)
+      if (this.#movesResting.size < restsMax) this.#movesResting.set(streamId, now + retryMs)
+    }
   }
 
   async #compact(stream: StreamState, now: number): Promise<void> {
@@ -176,16 +236,25 @@ export class Maintainer implements Maintenance {
     const kept = retentionClass(stream.retention)
     const edges = this.#edges.get(kept)
     if (!edges) return
-    const gone = await trimStream(this.#database.db, stream.streamId, kept, edges)
+    const gone =
+      (await trimStream(this.#database.db, stream.streamId, kept, edges)) +
+      (await this.#tidyUp(stream))
     this.#counts.trimmed += gone
     if (gone > 0) this.#trims.unshift(stream)
   }
 
-  async #trimDaily(): Promise<void> {
-    const edge = dailyEdge(this.#edges)
-    for (let gone = 1; gone > 0; ) {
-      gone = await trimDaily(this.#database.db, edge)
-      this.#counts.trimmed += gone
+  /** What moves left behind: our own, and in the first round those that another process did not end. */
+  async #tidyUp(stream: StreamState): Promise<number> {
+    const { streamId } = stream
+    if (this.#moves.has(streamId)) return 0
+    if (this.#trimRounds > 1 && !this.#moved.has(streamId)) return 0
+    try {
+      const gone = await deleteLeftBehind(this.#database, stream)
+      if (gone === 0) this.#moved.delete(streamId)
+      return gone
+    } catch (error) {
+      this.#failed(error, { streamId }, 'what a move left behind was not deleted')
+      return 0
     }
   }
 

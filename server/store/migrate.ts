@@ -23,8 +23,10 @@ const WORDS = {
     options_clustered: 'without rowid',
     partitioned_by_time: '',
     partitioned_by_day: '',
+    partitioned_by_hour: '',
     utc_of_ts: "strftime('%Y-%m-%d %H:%M:%f', latest_value.ts / 1000.0, 'unixepoch')",
     date_of_day: "date(daily_value.day * 86400, 'unixepoch')",
+    utc_of_hour: "strftime('%Y-%m-%d %H:%M:%S', hourly_value.hour * 3600, 'unixepoch')",
   },
   mysql: {
     serial: 'int unsigned not null auto_increment primary key',
@@ -33,8 +35,10 @@ const WORDS = {
     options_clustered: 'engine=InnoDB default charset=utf8mb4 collate=utf8mb4_bin',
     partitioned_by_time: 'partition by range (t0) (partition pmax values less than maxvalue)',
     partitioned_by_day: 'partition by range (day) (partition pmax values less than maxvalue)',
+    partitioned_by_hour: 'partition by range (hour) (partition pmax values less than maxvalue)',
     utc_of_ts: "timestampadd(microsecond, latest_value.ts * 1000, '1970-01-01 00:00:00')",
     date_of_day: "date_add(date '1970-01-01', interval daily_value.day day)",
+    utc_of_hour: "timestampadd(hour, hourly_value.hour, '1970-01-01 00:00:00')",
   },
 } as const satisfies Record<string, Record<string, string>>
 

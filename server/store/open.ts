@@ -4,6 +4,7 @@
 import path from 'node:path'
 import type { Logger } from '../log.ts'
 import { AppError } from '../model/errors.ts'
+import type { RetentionPolicy } from '../model/retention.ts'
 import { accountStore } from './accounts.ts'
 import { Damage } from './blocks.ts'
 import type { SampleStore, Store } from './contract.ts'
@@ -58,19 +59,22 @@ function buildStore(database: Database, log: Logger): Store {
   const stopped = () => closing !== null
   const damage = new Damage(log)
   const purges = resumePurges(db, log, stopped)
+  let policy: RetentionPolicy = () => null
   return {
     dialect: database.dialect,
     devices: deviceStore(database, log, stopped),
-    samples: sampleStore(database, log, damage),
+    samples: sampleStore(database, log, damage, (uid, group) => policy(uid, group)),
     events: eventStore(database),
     users: userStore(db),
     enrolment: enrolmentStore(database),
     accounts: accountStore(database),
     secrets: secretStore(database),
     settings: settingStore(database),
-    retention: retentionStore(database),
+    retention: retentionStore(database, chosen => {
+      policy = chosen
+    }),
     audit: auditStore(db),
-    maintenance: new Maintainer(database, log, damage),
+    maintenance: new Maintainer(database, log, damage, () => policy),
     async ping() {
       await db.selectFrom('migration').select('name').limit(1).execute()
     },
@@ -81,13 +85,19 @@ function buildStore(database: Database, log: Logger): Store {
   }
 }
 
-function sampleStore(database: Database, log: Logger, damage: Damage): SampleStore {
+function sampleStore(
+  database: Database,
+  log: Logger,
+  damage: Damage,
+  policy: RetentionPolicy,
+): SampleStore {
   const { db } = database
   const caches = {
     layouts: new LayoutCache(),
     texts: new TextCache(),
     newest: new NewestCache(),
     edges: new RawEdges(),
+    policy,
   }
   let connects = database.connects()
   return {

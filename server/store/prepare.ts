@@ -5,6 +5,7 @@ import { setImmediate as breath } from 'node:timers/promises'
 import type { AcceptedCollection } from '../model/accepted.ts'
 import type { Value } from '../model/collection.ts'
 import { GAP_NUMBERS, type GapReason } from '../model/gap.ts'
+import type { RetentionPolicy } from '../model/retention.ts'
 import { emptyPoll, NUMBER, type Poll, setCell, TEXT } from './codec.ts'
 import type { Database } from './database.ts'
 import type { RawEdges } from './edges.ts'
@@ -19,7 +20,6 @@ import {
   wellFormed,
 } from './layout.ts'
 import { registerSeries } from './register.ts'
-import type { RetentionClass } from './tiers.ts'
 
 /** Collections that are prepared before the event loop has its turn: some ms of work. */
 const breathEvery = 100
@@ -27,7 +27,6 @@ const breathEvery = 100
 /** What one collection puts into one stream. */
 export interface StreamPart {
   streamId: number
-  kept: RetentionClass
   poll: Poll
   /** Texts of the poll's TEXT cells, by slot. */
   texts: Map<number, string>
@@ -42,7 +41,7 @@ export interface Prepared {
 /** One of each collection, in their order; series that are new have a place afterwards. */
 export async function prepareBatch(
   database: Database,
-  { layouts, edges }: { layouts: LayoutCache; edges: RawEdges },
+  { layouts, edges, policy }: { layouts: LayoutCache; edges: RawEdges; policy: RetentionPolicy },
   batch: readonly AcceptedCollection[],
 ): Promise<(Prepared | { refused: string })[]> {
   await edges.load(database.db)
@@ -61,13 +60,14 @@ export async function prepareBatch(
   for (const [i, collection] of batch.entries()) {
     if (i % breathEvery === breathEvery - 1) await breath()
     const key = groupKey(collection)
-    if (collection.at < edges.of(known.get(key)?.streams[0]?.kept ?? 'default')) {
+    const kept = policy(collection.deviceUid, collection.group)
+    if (collection.at < edges.of(kept ?? known.get(key)?.streams[0]?.kept ?? 'default')) {
       prepared.push({ refused: 'too-old' })
       continue
     }
     const missing = missingSeries(collection, known.get(key))
     if (missing.length > 0) {
-      const registered = await registerSeries(database, collection, missing, collection.at)
+      const registered = await registerSeries(database, collection, missing, collection.at, kept)
       if ('refused' in registered) {
         prepared.push(registered)
         continue
@@ -111,12 +111,12 @@ function prepare(collection: AcceptedCollection, layout: GroupLayout | undefined
 }
 
 function failedParts(layout: GroupLayout, reason: GapReason): StreamPart[] {
-  return layout.streams.map(({ id, kept, series }) => {
+  return layout.streams.map(({ id, series }) => {
     const poll = emptyPoll(slotsPerStreamMax)
     series.forEach((_, slot) => {
       setCell(poll, slot, GAP_NUMBERS[reason])
     })
-    return { streamId: id, kept, poll, texts: new Map() }
+    return { streamId: id, poll, texts: new Map() }
   })
 }
 
@@ -140,8 +140,8 @@ function goodParts({ rows, metrics, gaps }: AcceptedCollection, layout: GroupLay
 }
 
 function emptyPart(stream: StreamLayout | undefined): StreamPart {
-  const { id: streamId, kept } = stream ?? { id: 0, kept: 'default' as const }
-  return { streamId, kept, poll: emptyPoll(slotsPerStreamMax), texts: new Map() }
+  const streamId = stream?.id ?? 0
+  return { streamId, poll: emptyPoll(slotsPerStreamMax), texts: new Map() }
 }
 
 /** Accept lets no null without a reason and no infinite number pass; if one comes, it is `decode`. */

@@ -23,9 +23,9 @@ import { partsOf } from './rollup.ts'
 import { segmentsOf, tierFor } from './segments.ts'
 import { findSeries, type Wanted } from './series.ts'
 import { type Source, type Visitor, visitBlocks, visitPolls } from './sources.ts'
+import { keptOf } from './streams.ts'
 import type { Cells, PointColumns } from './tally.ts'
 import { textsOf } from './texts.ts'
-import { type RetentionClass, retentionClass } from './tiers.ts'
 
 /** Points in one answer. */
 export const pointsMax = 500_000
@@ -79,14 +79,13 @@ export async function readSamples(
     budget: { polls: pollsReadMax, points: pointsMax },
   }
   for (const [streamId, ofStream] of Map.groupBy(series, one => one.streamId)) {
-    const kept = retentionClass(ofStream[0]?.retention ?? '')
     await database.snapshot(db => {
       // It may begin anew: what was gathered before counts for nothing.
       for (const one of ofStream) {
         one.points = []
         one.buckets = grid && new SeriesBuckets(grid)
       }
-      return readStream(db, streamId, kept, ofStream, reading)
+      return readStream(db, streamId, ofStream, reading)
     })
     for (const one of ofStream) {
       one.points = one.buckets ? one.buckets.points(reading.fn) : inOrder(one.points)
@@ -104,17 +103,17 @@ export async function readSamples(
 async function readStream(
   db: Db,
   streamId: number,
-  kept: RetentionClass,
   series: readonly Collecting[],
   reading: Reading,
 ): Promise<void> {
   const { query, grid, fn, log, damage } = reading
   const { from, to } = query
+  const { kept, edges } = await keptOf(db, streamId)
   const slots = new Set(series.map(one => one.slot))
   const source: Source = { db, streamId, kept, slots, fn, log, damage }
   const visitor = collector(series, reading)
   await visitPolls(source, query, visitor)
-  for (const segment of segmentsOf(from, to, tierFor(grid?.width ?? null), await readEdges(db, kept))) {
+  for (const segment of segmentsOf(from, to, tierFor(grid?.width ?? null), edges)) {
     await visitBlocks(source, segment, visitor)
   }
 }

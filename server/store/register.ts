@@ -13,6 +13,7 @@ import {
   slotsPerStreamMax,
 } from './layout.ts'
 import { getOrInsert } from './maps.ts'
+import type { RetentionClass } from './tiers.ts'
 
 /** Series of one device, over all its groups. */
 export const seriesPerDeviceMax = 50_000
@@ -22,12 +23,14 @@ export type Registered = { layout: GroupLayout } | { refused: 'unknown-device' |
 /**
  * Gives every series of `wanted` its place, the new ones after the last in use.
  * @param at Unix ms, kept as the first sight of the new ones
+ * @param kept the class of new streams; null: as the group's others
  */
 export function registerSeries(
   database: Database,
   group: GroupName,
   wanted: readonly SeriesName[],
   at: number,
+  kept: RetentionClass | null = null,
 ): Promise<Registered> {
   return database.transaction(async tx => {
     if (!(await livingDevice(tx, database.exclusive, group.deviceUid))) {
@@ -39,7 +42,8 @@ export function registerSeries(
     if ((await countSeries(tx, group.deviceUid)) + missing.length > seriesPerDeviceMax) {
       return { refused: 'too-many-series' }
     }
-    return { layout: new GroupLayout(await addSeries(tx, group, known.streams, missing, at)) }
+    const streams = await addSeries(tx, group, known.streams, missing, at, kept)
+    return { layout: new GroupLayout(streams) }
   })
 }
 
@@ -69,17 +73,19 @@ async function addSeries(
   known: readonly StreamLayout[],
   missing: readonly SeriesName[],
   at: number,
+  chosen: RetentionClass | null,
 ): Promise<StreamLayout[]> {
   const streams = known.map(one => ({ ...one, series: [...one.series] }))
+  const kept = chosen ?? known.at(-1)?.kept ?? 'default'
   const rows = []
   for (const { metric, row } of missing) {
     let stream = streams.at(-1)
     if (!stream || stream.series.length >= slotsPerStreamMax) {
       const { insertId } = await tx
         .insertInto('stream')
-        .values({ device_uid: deviceUid, group_name: group })
+        .values({ device_uid: deviceUid, group_name: group, retention: kept })
         .executeTakeFirstOrThrow()
-      stream = { id: Number(insertId), kept: 'default', series: [] }
+      stream = { id: Number(insertId), kept, series: [] }
       streams.push(stream)
     }
     const slot = stream.series.push({ metric, row, firstAt: at }) - 1

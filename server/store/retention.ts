@@ -2,18 +2,22 @@
 // them, then partitions are dropped (MySQL) or rows deleted in small steps, stream by stream (SQLite).
 
 import { messageOf } from '../model/errors.ts'
+import type { RetentionPolicy } from '../model/retention.ts'
 import type { DaysKept, RetentionStore } from './contract.ts'
 import type { Database, Db } from './database.ts'
-import { writeEdges } from './edges.ts'
+import { readEdges, writeEdges } from './edges.ts'
 import { type Partitioned, tendPartitions } from './partitions.ts'
+import { HOURLY_SETTING, hourlyDays, trimPlain } from './plain-rows.ts'
 import type { Edges } from './segments.ts'
 import { keptSizes } from './sizes.ts'
 import {
   DAYS_KEPT,
   dayMs,
   floorTo,
+  hourMs,
   RETENTION_CLASSES,
   type RetentionClass,
+  retentionClass,
   TIERS,
   type Tier,
   tableOf,
@@ -31,20 +35,57 @@ const PERIODS = { raw: 'day', r15m: 'month', r1h: 'year' } as const satisfies Re
 /** `retention.default.raw`: days, as a number. */
 export const retentionSetting = (kept: RetentionClass, tier: Tier) => `retention.${kept}.${tier}`
 
-export function retentionStore(database: Database): RetentionStore {
+export function retentionStore(
+  database: Database,
+  choose: (policy: RetentionPolicy) => void,
+): RetentionStore {
+  const { db } = database
   return {
-    days: () => daysKept(database.db),
-    setDays: (kept, days) =>
-      database.transaction(tx =>
-        database.put(
-          tx,
-          'setting',
-          ['name'],
-          TIERS.map(tier => ({ name: retentionSetting(kept, tier), value: String(days[tier]) })),
-        ),
-      ),
+    days: () => daysKept(db),
+    setDays: (kept, days) => setDays(database, kept, days),
     sizes: (now = Date.now()) => keptSizes(database, now),
+    devices: () => devicesIn(db),
+    choose,
+    hourlyDays: () => hourlyDays(db),
+    setHourlyDays: days =>
+      database.put(db, 'setting', ['name'], [{ name: HOURLY_SETTING, value: String(days) }]),
   }
+}
+
+/** Where samples will be kept for longer, what went already is still missing: a reader must know. */
+function setDays(database: Database, kept: RetentionClass, days: DaysKept): Promise<void> {
+  return database.transaction(async tx => {
+    const before = (await daysKept(tx))[kept]
+    const edges = await readEdges(tx, kept)
+    for (const tier of ['raw', 'r15m'] as const) {
+      if (days[tier] <= before[tier]) continue
+      const from = `${tier}_from` as const
+      await tx
+        .updateTable('stream')
+        .set({ [from]: edges[tier] })
+        .where('retention', '=', kept)
+        .where(from, '<', edges[tier])
+        .execute()
+    }
+    const values = TIERS.map(tier => ({
+      name: retentionSetting(kept, tier),
+      value: String(days[tier]),
+    }))
+    await database.put(tx, 'setting', ['name'], values)
+  })
+}
+
+async function devicesIn(db: Db): Promise<Record<RetentionClass, number>> {
+  const rows = await db
+    .selectFrom('stream')
+    .innerJoin('device', 'device.uid', 'stream.device_uid')
+    .select(({ fn }) => ['stream.retention', fn.count('device.uid').distinct().as('count')])
+    .where('device.live_id', 'is not', null)
+    .groupBy('stream.retention')
+    .execute()
+  const counts = { short: 0, default: 0, long: 0 }
+  for (const { retention, count } of rows) counts[retentionClass(retention)] += Number(count)
+  return counts
 }
 
 /** Unix ms before which each class keeps nothing. Raw samples stay until they are rolled up. */
@@ -107,7 +148,8 @@ export async function tendRetention(
   if (database.dialect === 'sqlite') return { dropped: 0, failures: [] }
   const failures: string[] = []
   let dropped = 0
-  for (const { edge, ...table } of partitioned(edges)) {
+  const hourly = await hourlyEdge(database.db, now)
+  for (const { edge, ...table } of partitioned(edges, hourly)) {
     try {
       dropped += (await tendPartitions(database, table, edge, now)).dropped
     } catch (error) {
@@ -120,6 +162,7 @@ export async function tendRetention(
 
 function partitioned(
   edges: ReadonlyMap<RetentionClass, Edges>,
+  hourly: number,
 ): (Partitioned & { edge: number })[] {
   const tables = [...edges].flatMap(([kept, of]) =>
     TIERS.map(tier => ({
@@ -128,11 +171,12 @@ function partitioned(
     })),
   )
   const daily = { table: 'daily_value', period: 'month' as const, unit: dayMs }
-  return [...tables, { ...daily, edge: dailyEdge(edges) }]
+  const hours = { table: 'hourly_value', period: 'month' as const, unit: hourMs }
+  return [...tables, { ...daily, edge: dailyEdge(edges) }, { ...hours, edge: hourly }]
 }
 
 /** Daily values are kept as long as the hours of the class that keeps them longest. */
-export const dailyEdge = (edges: ReadonlyMap<RetentionClass, Edges>): number =>
+const dailyEdge = (edges: ReadonlyMap<RetentionClass, Edges>): number =>
   Math.min(...[...edges.values()].map(({ r1h }) => r1h))
 
 /**
@@ -193,19 +237,16 @@ async function trimTexts(db: Db, streamId: number, edge: number): Promise<number
   return gone
 }
 
-/** SQLite: the oldest day of daily values. @returns how many rows went */
-export async function trimDaily(db: Db, edge: number): Promise<number> {
-  const row = await db
-    .selectFrom('daily_value')
-    .select('day')
-    .where('day', '<', Math.floor(edge / dayMs))
-    .orderBy('day')
-    .limit(1)
-    .executeTakeFirst()
-  if (!row) return 0
-  const { numDeletedRows } = await db
-    .deleteFrom('daily_value')
-    .where('day', '=', row.day)
-    .executeTakeFirst()
-  return Number(numDeletedRows)
+/** Unix ms before which no hourly values are kept. */
+const hourlyEdge = async (db: Db, now: number): Promise<number> =>
+  floorTo(now - (await hourlyDays(db)) * dayMs, dayMs)
+
+/** SQLite: plain rows that are too old. @returns how many went */
+export async function trimPlainRows(
+  db: Db,
+  edges: ReadonlyMap<RetentionClass, Edges>,
+  now: number,
+): Promise<number> {
+  const days = await trimPlain(db, 'daily_value', 'day', dailyEdge(edges) / dayMs)
+  return days + (await trimPlain(db, 'hourly_value', 'hour', (await hourlyEdge(db, now)) / hourMs))
 }

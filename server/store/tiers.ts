@@ -1,8 +1,9 @@
 // How long samples are kept and how coarse they become: three classes of retention, each with a table
 // of blocks and two of roll-ups.
 
-export const RETENTION_CLASSES = ['short', 'default', 'long'] as const
-export type RetentionClass = (typeof RETENTION_CLASSES)[number]
+import { RETENTION_CLASSES, type RetentionClass } from '../model/retention.ts'
+
+export { RETENTION_CLASSES, type RetentionClass }
 
 /** From fine to coarse. */
 export const TIERS = ['raw', 'r15m', 'r1h'] as const

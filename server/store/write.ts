@@ -2,6 +2,7 @@
 // stored already is not stored again.
 
 import type { AcceptedCollection } from '../model/accepted.ts'
+import type { RetentionPolicy } from '../model/retention.ts'
 import type { Damage } from './blocks.ts'
 import {
   ABSENT,
@@ -25,7 +26,6 @@ import type { NewestCache } from './newest.ts'
 import { insertPolls, pollKey, readPolls } from './polls.ts'
 import { type Prepared, prepareBatch } from './prepare.ts'
 import { type TextCache, TextWriter } from './texts.ts'
-import type { RetentionClass } from './tiers.ts'
 
 /** Polls that are encoded before they are handed over. */
 const rowsPerStatement = 256
@@ -35,12 +35,12 @@ export interface WriteCaches {
   texts: TextCache
   newest: NewestCache
   edges: RawEdges
+  policy: RetentionPolicy
 }
 
 /** A poll as it will be after the batch. */
 interface Pending {
   streamId: number
-  kept: RetentionClass
   ts: number
   /** Null: nothing is known of it yet. */
   poll: Poll | null
@@ -123,9 +123,9 @@ function blankPending(
   const pending = new Map<string, Pending>()
   for (const { deviceUid, at, parts } of kept) {
     const isLate = at < (compacted.get(deviceUid) ?? 0)
-    for (const { streamId, kept } of parts) {
+    for (const { streamId } of parts) {
       const fresh = { poll: null, isBorrowed: false, inBlock: null, inDatabase: false }
-      const one = { streamId, kept, ts: at, ...fresh, isLate, changed: false }
+      const one = { streamId, ts: at, ...fresh, isLate, changed: false }
       pending.set(pollKey(streamId, at), one)
     }
   }

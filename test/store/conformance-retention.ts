@@ -19,6 +19,7 @@ export function retentionCases(t: Test, newPlace: NewPlace): void {
   ageCases(t, newPlace)
   classCases(t, newPlace)
   plainCases(t, newPlace)
+  hourlyCases(t, newPlace)
   olderFormCases(t, newPlace)
 }
 
@@ -164,6 +165,43 @@ function plainCases(t: Test, newPlace: NewPlace): void {
     })
     t.ok(Math.abs(Number(days[0]?.value_avg) - 48.67) < 0.02, `${days[0]?.value_avg}`)
     t.match(days[1], { value_count: 60, value_min: 40, value_max: 99 })
+  })
+}
+
+function hourlyCases(t: Test, newPlace: NewPlace): void {
+  t.test('hourly rows where a setting says so, for as long as it says', async t => {
+    const { place, store, uid } = await opened(t, newPlace)
+    const write = async (day: number) => {
+      await store.samples.write(
+        minutes(day * 1440, (day + 1) * 1440).map((at, index) =>
+          collected(uid, at, ['a', 'b'], { in: [index, index >= 720 ? 2 : { gap: 'timeout' }] }),
+        ),
+      )
+      await tend(store, T0 + (day + 2) * DAY)
+    }
+    t.equal(await store.retention.hourlyDays(), 0)
+    await write(0)
+    t.equal(await count(place, 'hourly_values'), 0, 'daily alone where nobody asked')
+    await store.retention.setHourlyDays(10)
+    await write(1)
+    const hours = await place.raw(
+      `select device, row_key, hour_utc, value_min, value_max, value_avg, value_count, value_last
+        from hourly_values order by row_key, hour_utc`,
+    )
+    t.equal(hours.length, 24 + 12)
+    t.match(hours[23], {
+      ...{ device: 'sw', row_key: 'a', value_min: 1380, value_max: 1439 },
+      ...{ value_avg: 1409.5, value_count: 60, value_last: 1439 },
+    })
+    t.match(hours[24], { row_key: 'b', value_min: 2, value_max: 2, value_count: 60 })
+    t.match(new Date(String(hours[23]?.hour_utc)).getUTCHours(), 23)
+    t.equal(await count(place, 'daily_values'), 4)
+    // MySQL drops whole months.
+    await tend(store, T0 + 60 * DAY)
+    t.equal(await count(place, 'hourly_value'), 0)
+    t.equal(await count(place, 'daily_value'), 4)
+    await store.settings.put('hourly_values.days', 'for ever')
+    t.equal(await store.retention.hourlyDays(), 0, 'nonsense is as if it were not there')
   })
 }
 
