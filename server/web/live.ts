@@ -10,12 +10,16 @@ import type { Handler, WebContext } from './context.ts'
 import { type ClientCounts, createClient, type LiveClient } from './live-client.ts'
 import { createDeviceFeed, type DeviceFeed, type Watcher } from './live-device.ts'
 import { createPageFeed, type PageFeed, type PageSource } from './live-pages.ts'
+import { containersData } from './pages/containers.ts'
 import { devicesData } from './pages/devices.ts'
 import { overviewData } from './pages/overview.ts'
 import { windowOf } from './window.ts'
 
 /** Streams at once; the next one is refused and the browser asks again later. */
 const STREAMS_MAX = 500
+
+const LIVE_PAGES = ['overview', 'devices', 'containers'] as const
+type LivePage = (typeof LIVE_PAGES)[number]
 
 export interface LiveStreams {
   handler: Handler
@@ -26,7 +30,7 @@ export interface LiveStreams {
 const checkQuery = checker(
   Type.Object({
     device: Type.Optional(Type.String({ maxLength: 63 })),
-    page: Type.Optional(Type.Enum(['overview', 'devices'] as const)),
+    page: Type.Optional(Type.Enum(LIVE_PAGES)),
     shape: Type.Optional(Type.String({ maxLength: 40 })),
     part: Type.Optional(Type.Literal('row')),
   }),
@@ -100,10 +104,23 @@ function createFeeds(web: WebContext, eta: Eta) {
   const devices = new Map<string, DeviceFeed>()
   const pages = new Map<string, PageFeed>()
 
-  const sourceOf = (page: 'overview' | 'devices', query: Texts): PageSource =>
-    page === 'overview'
-      ? { view: 'overview/_body', target: '#overview', data: () => overviewData(web) }
-      : { view: 'devices/_table', target: '#devices', data: () => devicesData(web, query) }
+  const sources: Record<LivePage, (query: Texts) => PageSource> = {
+    overview: () => ({
+      view: 'overview/_body',
+      target: '#overview',
+      data: () => overviewData(web),
+    }),
+    devices: query => ({
+      view: 'devices/_table',
+      target: '#devices',
+      data: () => devicesData(web, query),
+    }),
+    containers: query => ({
+      view: 'containers/_table',
+      target: '#containers',
+      data: () => containersData(web, query),
+    }),
+  }
 
   return {
     async device(id: string, uid: number, watcher: Watcher): Promise<void> {
@@ -118,9 +135,9 @@ function createFeeds(web: WebContext, eta: Eta) {
       })
       await feed.add(watcher)
     },
-    async page(page: 'overview' | 'devices', query: Texts, client: LiveClient): Promise<void> {
+    async page(page: LivePage, query: Texts, client: LiveClient): Promise<void> {
       const key = `${page} ${JSON.stringify(query)}`
-      const feed = pages.get(key) ?? createPageFeed(web, eta, sourceOf(page, query))
+      const feed = pages.get(key) ?? createPageFeed(web, eta, sources[page](query))
       pages.set(key, feed)
       client.onClose(() => {
         feed.remove(client)
