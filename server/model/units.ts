@@ -29,6 +29,9 @@ export const UNITS = [
   'Ohm',
   'deg',
   'm/s',
+  'W/m2',
+  'l/m2',
+  '[ppm]',
 ] as const
 export type Unit = (typeof UNITS)[number] | `{${string}}` | `{${string}}/s`
 
@@ -39,6 +42,9 @@ const SHOWN: Record<string, string> = {
   Cel: '°C',
   'dB[mW]': 'dBm',
   deg: '°',
+  'W/m2': 'W/m²',
+  'l/m2': 'l/m²',
+  '[ppm]': 'ppm',
 }
 const DECIMAL = ['', 'k', 'M', 'G', 'T', 'P']
 const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi']
