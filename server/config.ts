@@ -24,6 +24,7 @@ export interface Config {
   redisUrl: string | null
   mqttUrl: string | null
   mqttListen: ListenAddress
+  agentMqttUrl: string | null
   site: string
   secretKey: string | null
   secretKeyFile: string | null
@@ -177,6 +178,13 @@ export const SETTINGS: readonly Setting<keyof Config>[] = [
     fallback: '127.0.0.1:1883',
     read: listen,
     meaning: 'where the embedded broker listens; port 0: any free one',
+  }),
+  setting({
+    name: 'POLLUX_AGENT_MQTT_URL',
+    key: 'agentMqttUrl',
+    fallback: '',
+    read: urlOf(['mqtt://', 'mqtts://', 'ws://', 'wss://']),
+    meaning: 'the broker as agents on other hosts reach it; none: under the name of this server',
   }),
   setting({
     name: 'POLLUX_SITE',

@@ -2,6 +2,7 @@
 // wrong usage). The commands themselves are in cli/.
 
 import { Command, CommanderError } from 'commander'
+import { agentCommand } from './cli/agent.ts'
 import { devicesCommand } from './cli/devices.ts'
 import { fleetCommand } from './cli/fleet.ts'
 import { mqttCommand } from './cli/mqtt.ts'
@@ -23,6 +24,7 @@ for (const command of [
   serveCommand(),
   demoCommand(),
   migrateCommand(),
+  agentCommand(),
   userCommand(),
   tokenCommand(),
   devicesCommand(),

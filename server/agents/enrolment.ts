@@ -246,7 +246,7 @@ const WHY = {
 
 function refused(why: keyof typeof WHY, text: string = WHY[why]): AppError {
   return new AppError('E_ENROL_TOKEN', `the token is refused: ${text}`, {
-    hint: 'an administrator makes a new one on the page Settings, Agents',
+    hint: 'an administrator makes a new one on the page Agents',
   })
 }
 

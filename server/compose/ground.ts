@@ -17,11 +17,13 @@ import { brokerAccounts, signInWith } from './accounts.ts'
 import type { Base, Connect } from './base.ts'
 
 /** Opens what the rest stands on; what fails is named together, so that one start shows it all. */
-export async function openGround({
-  config,
-  log,
-  life,
-}: Base): Promise<{ store: Store; connect: Connect; accounts: Accounts }> {
+export async function openGround({ config, log, life }: Base): Promise<{
+  store: Store
+  connect: Connect
+  accounts: Accounts
+  /** Where the embedded broker listens. */
+  brokerPort: number | null
+}> {
   await makeDataDir(config.dataDir)
   const principals = createPrincipals()
   const signIn = signInWith(principals)
@@ -53,7 +55,7 @@ export async function openGround({
     store: store.value,
     ...{ broker: embedded, principals, signIn },
   })
-  return { store: store.value, connect, accounts }
+  return { store: store.value, connect, accounts, brokerPort: embedded?.port ?? null }
 }
 
 async function makeDataDir(dir: string): Promise<void> {

@@ -3,14 +3,14 @@
 
 import os from 'node:os'
 import { type Agent, type AgentTopics, createAgent } from '../../agent/agent.ts'
+import { hostFacts } from '../../agent/facts.ts'
 import type { Sender } from '../bus/contract.ts'
 import type { Directory } from '../devices/directory.ts'
 import type { Logger } from '../log.ts'
 import type { Receipt } from '../model/collection.ts'
-import type { DeviceConfig, DeviceIdentity } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
-import { chooseProfiles } from '../profiles/choose.ts'
+import { agentIdentity } from './agent-identity.ts'
 import { THIS_MACHINE } from './first-start.ts'
 
 export interface LocalAgentOptions {
@@ -44,7 +44,8 @@ export function superviseLocalAgent(options: LocalAgentOptions): () => Promise<v
     running = { agent, everyMs, version }
     const at = Date.now()
     onReceipt(THIS_MACHINE, { stage: 'loaded', at, version, nextPollAt: at })
-    const identity = await identify(device.config, catalogue())
+    const facts = { name: os.hostname(), ...hostFacts() }
+    const identity = await agentIdentity(device.config, catalogue(), facts)
     onReceipt(THIS_MACHINE, { stage: 'identified', at, version, identity })
   }
   const soon = () => {
@@ -58,25 +59,5 @@ export function superviseLocalAgent(options: LocalAgentOptions): () => Promise<v
     unfollow()
     await last
     await running?.agent.close()
-  }
-}
-
-async function identify(config: DeviceConfig, catalogue: Catalogue): Promise<DeviceIdentity> {
-  const { profiles, because } = await chooseProfiles(catalogue, config.profiles, {
-    source: 'agent',
-    sysObjectID: '',
-    sysDescr: '',
-    exists: async () => new Set(),
-  })
-  return {
-    at: Date.now(),
-    profiles,
-    chosenBecause: because,
-    facts: {
-      name: os.hostname(),
-      os: os.version(),
-      version: os.release(),
-      hardware: `${os.availableParallelism()} × ${os.cpus()[0]?.model.trim() || os.machine()}`,
-    },
   }
 }

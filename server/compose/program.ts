@@ -19,8 +19,10 @@ import { VERSION } from '../version.ts'
 import { createWeb } from '../web/app.ts'
 import type { WebContext } from '../web/context.ts'
 import { createRetention } from '../web/retention.ts'
+import { startAgents } from './agents.ts'
 import type { Base } from './base.ts'
 import { planCache, startCatalogue } from './catalogues.ts'
+import { containerLogs } from './container-logs.ts'
 import { announcer, checkOf, identityKeeper, startDeviceFiles } from './devices.ts'
 import { auditWithEvents, startOurEvents, trimEvents } from './events.ts'
 import { firstAdmin, firstDevice } from './first-start.ts'
@@ -28,6 +30,7 @@ import { openGround, reachable } from './ground.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { observeMaintenance, runMaintenance } from './maintenance.ts'
 import { startLocalAgent, startPolling } from './polling.ts'
+import { retentionPolicy } from './retention.ts'
 import { connected, startIngest, startLive } from './samples.ts'
 import { startSensors } from './sensors.ts'
 import { healthOf, observe, statusSections } from './telemetry.ts'
@@ -61,7 +64,7 @@ export async function startProgram(
 
 async function startParts(base: Base): Promise<Program> {
   const { config, log, life } = base
-  const { store, connect } = await openGround(base)
+  const { store, connect, accounts, brokerPort } = await openGround(base)
   const audit = createAudit(store.audit)
   const admin = await firstAdmin(store, audit, config.adminPassword)
   const catalogues = await startCatalogue(base)
@@ -70,6 +73,7 @@ async function startParts(base: Base): Promise<Program> {
     log.warn({ err: error }, 'devices were not re-read'),
   )
   life.started('directory', () => directory.close())
+  store.retention.choose(retentionPolicy(directory, () => catalogues.watch.catalogue))
   const bus = connect({
     username: 'server',
     publish: [`pollux/${config.site}/#`],
@@ -130,6 +134,16 @@ async function startParts(base: Base): Promise<Program> {
     auth,
     people: createPeople({ users: store.users, audit }),
     devices,
+    agents: startAgents({
+      ...base,
+      store,
+      accounts,
+      audit,
+      devices,
+      directory,
+      catalogues,
+      brokerPort,
+    }),
     store,
     live,
     catalogue: () => catalogues.watch.catalogue,
@@ -141,8 +155,10 @@ async function startParts(base: Base): Promise<Program> {
     retention: createRetention({ store: store.retention, audit, log }),
     health: () => healthOf(status),
     polling: polling.poller.device,
+    containerLogs: containerLogs(config, vault, audit),
     metrics: () => registry.metrics(),
     secure: config.tlsCert !== null || config.publicUrl?.startsWith('https://') === true,
+    publicUrl: config.publicUrl,
     log,
     version: VERSION,
   })

@@ -10,11 +10,14 @@ export const PERMISSIONS = [
   'devices.read',
   'devices.poll',
   'devices.write',
+  'containers.logs',
   'profiles.read',
   'profiles.write',
   'users.write',
   'tokens.write',
   'audit.read',
+  'agents.read',
+  'agents.write',
   'settings.read',
   'settings.write',
 ] as const
@@ -24,12 +27,13 @@ const READ = ['public', 'self', 'devices.read', 'profiles.read'] as const satisf
 
 const GRANTS: Record<Role, ReadonlySet<Permission>> = {
   viewer: new Set<Permission>(READ),
-  technician: new Set<Permission>([...READ, 'devices.poll', 'settings.read']),
+  technician: new Set<Permission>([...READ, 'devices.poll', 'agents.read', 'settings.read']),
   engineer: new Set<Permission>([
     ...READ,
     'devices.poll',
     'devices.write',
     'profiles.write',
+    'agents.read',
     'settings.read',
   ]),
   admin: new Set<Permission>(PERMISSIONS),

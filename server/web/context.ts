@@ -1,6 +1,7 @@
 // What every page and API call may use: the services of the layers below, and nothing else.
 
 import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
+import type { Enrolment } from '../agents/enrolment.ts'
 import type { Auth } from '../auth/contract.ts'
 import type { People } from '../auth/people.ts'
 import type { Devices } from '../devices/contract.ts'
@@ -11,6 +12,7 @@ import type { DevicePolling } from '../poll/contract.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import type { Plan } from '../profiles/face.ts'
 import type { Store } from '../store/contract.ts'
+import type { ContainerLogs } from './container-log.ts'
 import type { Retention } from './retention.ts'
 
 /** A titled list of name, value and meaning; each part of the program adds its own to Settings. */
@@ -25,10 +27,20 @@ export interface HealthCheck {
   text: string
 }
 
+export interface WebAgents {
+  enrolment: Enrolment
+  /**
+   * The broker as an agent reaches it that reached us at this host.
+   * @throws AppError E_AGENT_BROKER where it cannot
+   */
+  mqttUrl(host: string, isHere: boolean): string
+}
+
 export interface WebContext {
   auth: Auth
   people: People
   devices: Devices
+  agents: WebAgents
   store: Store
   live: Live
   catalogue(): Catalogue
@@ -39,10 +51,14 @@ export interface WebContext {
   health(): Promise<HealthCheck[]>
   /** How reading a device does, where this process polls it; null: it does not poll that one. */
   polling?(device: string): DevicePolling | null
+  /** How the log of a container is reached; absent: this process does not show any. */
+  containerLogs?: ContainerLogs
   /** Prometheus text. */
   metrics(): Promise<string>
   /** Cookies are `Secure` and pages are served over TLS (here or by a proxy). */
   secure: boolean
+  /** Where people reach the pages, as an admin said. */
+  publicUrl: string | null
   log: Logger
   version: string
 }

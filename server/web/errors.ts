@@ -8,10 +8,12 @@ import { isHtmx, page } from './render.ts'
 
 const STATUS: Record<string, number> = {
   E_SIGN_IN: 401,
+  E_ENROL_TOKEN: 401,
   E_FORBIDDEN: 403,
   E_FORGED: 403,
   E_NOT_FOUND: 404,
   E_DEVICE_UNKNOWN: 404,
+  E_AGENT_UNKNOWN: 404,
   E_DEVICE_EXISTS: 409,
   E_DEVICE_CHANGED: 409,
   E_DEVICE_FROM_FILE: 409,
@@ -22,6 +24,8 @@ const STATUS: Record<string, number> = {
   E_TOKEN_UNKNOWN: 404,
   E_TOKEN_EXISTS: 409,
   E_NOT_POLLED: 409,
+  E_AGENT_BROKER: 409,
+  E_AGENT_TOKENS: 409,
   E_PRECONDITION: 412,
   E_MEDIA_TYPE: 415,
   E_STORE_UNAVAILABLE: 503,

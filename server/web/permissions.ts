@@ -13,6 +13,8 @@ export const PERMISSION_TEXT: Readonly<Record<Permission, string>> = {
   'users.write': 'manage users',
   'tokens.write': 'make and revoke API tokens',
   'audit.read': 'read the audit log',
+  'agents.read': 'see the agents of hosts',
+  'agents.write': 'let hosts enrol, and revoke their agents',
   'settings.read': 'see settings and the state of the parts',
   'settings.write': 'change settings',
 }

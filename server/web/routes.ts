@@ -1,5 +1,6 @@
 // Every route of Pollux on one screen: method, path, what it needs, who answers.
 
+import { agentCalls } from './api/agents.ts'
 import { deviceCalls } from './api/devices.ts'
 import { healthCall } from './api/health.ts'
 import { openApiCall } from './api/openapi.ts'
@@ -8,7 +9,9 @@ import { sampleCalls } from './api/samples.ts'
 import type { Handler, Route, WebContext } from './context.ts'
 import type { LiveStreams } from './live.ts'
 import { accountPage, changePassword } from './pages/account.ts'
+import { agentsPage, createAgentToken, revokeAgent, withdrawAgentToken } from './pages/agents.ts'
 import { auditCsv, auditPage } from './pages/audit.ts'
+import { logPage } from './pages/container-log.ts'
 import { containersPage } from './pages/containers.ts'
 import { chartData, devicePage, receiptsFragment } from './pages/device.ts'
 import {
@@ -25,11 +28,12 @@ import {
 } from './pages/device-form.ts'
 import { devicesPage } from './pages/devices.ts'
 import { bulkDevices } from './pages/devices-bulk.ts'
+import { exportCsv, exportJson, importList, importPage } from './pages/devices-import.ts'
 import { healthText, metricsText, readyText } from './pages/health.ts'
 import { login, loginPage, logout } from './pages/login.ts'
 import { overviewPage } from './pages/overview.ts'
 import { profilePage, profilesPage } from './pages/profiles.ts'
-import { changeRetention } from './pages/retention.ts'
+import { changeHourlyRows, changeRetention } from './pages/retention.ts'
 import { rowPage } from './pages/row.ts'
 import { settingsPage } from './pages/settings.ts'
 import { createToken, revokeToken, tokensPage } from './pages/tokens.ts'
@@ -74,7 +78,13 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     permission,
     handler,
   })
-  const calls = [...deviceCalls(web), ...sampleCalls(web), profilesCall(web), healthCall(web)]
+  const calls = [
+    ...deviceCalls(web),
+    ...agentCalls(web),
+    ...sampleCalls(web),
+    profilesCall(web),
+    healthCall(web),
+  ]
   return [
     page('/login', 'public', loginPage()),
     { ...action('/login', 'public', login(web)), perMinuteMax: SIGN_INS_PER_MINUTE_MAX },
@@ -89,10 +99,22 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     action('/devices/test', 'devices.write', testDevice(web)),
     action('/devices', 'devices.write', createDevice(web)),
     action('/devices/bulk', 'devices.write', bulkDevices(web)),
+    page('/devices/import', 'devices.write', importPage()),
+    action('/devices/import', 'devices.write', importList(web)),
+    text('/devices/export.json', 'devices.write', exportJson(web)),
+    text('/devices/export.csv', 'devices.write', exportCsv(web)),
     page('/devices/:id', 'devices.read', devicePage(web)),
     fragment('/devices/:id/receipts', 'devices.read', receiptsFragment(web)),
     fragment('/devices/:id/charts/:group/:chart', 'devices.read', chartData(web)),
     page('/devices/:id/rows/:group/:row', 'devices.read', rowPage(web)),
+    page('/devices/:id/rows/docker_container/:row/log', 'containers.logs', logPage(web)),
+    {
+      method: 'GET',
+      path: '/devices/:id/rows/docker_container/:row/log/stream',
+      kind: 'stream',
+      permission: 'containers.logs',
+      handler: streams.log,
+    },
     page('/devices/:id/edit', 'devices.write', editPage(web)),
     action('/devices/:id', 'devices.write', updateDevice(web)),
     action('/devices/:id/pause', 'devices.write', pauseDevice(web)),
@@ -112,6 +134,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     page('/profiles/:id', 'profiles.read', profilePage(web)),
     page('/settings', 'settings.read', settingsPage(web)),
     action('/settings/retention', 'settings.write', changeRetention(web)),
+    action('/settings/hourly-rows', 'settings.write', changeHourlyRows(web)),
 
     page('/users', 'users.write', usersPage(web)),
     action('/users', 'users.write', createUser(web)),
@@ -122,6 +145,10 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     page('/tokens', 'tokens.write', tokensPage(web)),
     action('/tokens', 'tokens.write', createToken(web)),
     action('/tokens/:name/revoke', 'tokens.write', revokeToken(web)),
+    page('/agents', 'agents.read', agentsPage(web)),
+    action('/agents/tokens', 'agents.write', createAgentToken(web)),
+    action('/agents/withdraw', 'agents.write', withdrawAgentToken(web)),
+    action('/agents/revoke', 'agents.write', revokeAgent(web)),
     page('/audit', 'audit.read', auditPage(web)),
     text('/audit.csv', 'audit.read', auditCsv(web)),
 

@@ -84,6 +84,8 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
  */
 export function assertNotForged(request: FastifyRequest, viewer: Viewer | null): void {
   if (SAFE.has(request.method) || viewer?.via === 'token') return
+  // A browser never sends this by itself, and there is no session that somebody else could use.
+  if (viewer === null && request.headers.authorization?.startsWith('Bearer ')) return
   if (!isSameOrigin(request)) throw forged('the request did not come from this site')
   if (viewer && !isSame(sentToken(request), viewer.csrf))
     throw forged('the page was too old, or the request forged')

@@ -1,0 +1,112 @@
+// What `pollux agent` does: find out who this host is, enrol where it is nobody yet, and measure until
+// it is told to stop.
+
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { enrol } from '../../agent/enrol.ts'
+import { hostFacts } from '../../agent/facts.ts'
+import {
+  assertWritable,
+  type Identity,
+  readIdentity,
+  tokenHash,
+  writeIdentity,
+} from '../../agent/identity.ts'
+import { runAgent } from '../../agent/run.ts'
+import { createLog, type Logger } from '../log.ts'
+import { EVERY_MS_MIN } from '../model/device.ts'
+import { parseDuration } from '../model/duration.ts'
+import { AppError, messageOf } from '../model/errors.ts'
+import { lockFolder } from '../store/lock.ts'
+import { VERSION } from '../version.ts'
+import type { AgentCommandOptions } from './agent.ts'
+
+/** Ends by a signal, or throws. */
+export async function runAgentCommand(options: AgentCommandOptions): Promise<void> {
+  const log = createLog(options.verbose ? 'debug' : 'info')
+  const everyMs = parseDuration(options.every)
+  if (everyMs < EVERY_MS_MIN)
+    throw new AppError('E_AGENT_EVERY', 'an agent measures once a second at most', {
+      hint: 'write --every as 10s',
+    })
+  const dir = path.resolve(options.data)
+  await assertWritable(dir)
+  const lock = lockFolder(dir, log)
+  const stop = new AbortController()
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) process.exit(1)
+    log.info({ signal }, 'stopping')
+    stop.abort()
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+  try {
+    await trust(options.ca)
+    const identity = await identityOf(options, dir, log, stop.signal)
+    await work(identity, dir, everyMs, log, stop.signal)
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+  } finally {
+    process.off('SIGTERM', onSignal)
+    process.off('SIGINT', onSignal)
+    lock.release()
+  }
+}
+
+async function work(
+  { answer }: Identity,
+  dir: string,
+  everyMs: number,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const running = await runAgent({ identity: answer, dir, everyMs, log })
+  log.info({ device: answer.device, site: answer.site, every: everyMs / 1000 }, 'measuring')
+  const { promise: stopped, resolve } = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => resolve())
+  if (signal.aborted) resolve()
+  try {
+    await Promise.race([stopped, running.ended])
+  } finally {
+    await running.close()
+    log.info({ ...running.sender.ledger }, 'stopped')
+  }
+}
+
+/** What this host is already, or becomes by a token that it did not use before. */
+async function identityOf(
+  { server, token, name, every }: AgentCommandOptions,
+  dir: string,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Identity> {
+  const known = await readIdentity(dir)
+  if (known && (token === undefined || known.token === tokenHash(token))) return known
+  if (server === undefined || token === undefined) {
+    throw new AppError('E_AGENT_NOT_ENROLLED', `this host did not enrol yet (looked in ${dir})`, {
+      hint: 'give --server and a --token of the page Agents',
+    })
+  }
+  const facts = { ...hostFacts() }
+  const request = { name: name.slice(0, 100), every, version: VERSION, facts }
+  const answer = await enrol({ server, token, request, log, signal })
+  const identity: Identity = { v: 1, server, token: tokenHash(token), answer }
+  await writeIdentity(dir, identity)
+  log.info({ device: answer.device }, 'enrolled')
+  return identity
+}
+
+/** For every connection of this process, to the server and to the broker. */
+async function trust(file: string | undefined): Promise<void> {
+  if (file === undefined) return
+  try {
+    const pem = await readFile(file, 'utf8')
+    setDefaultCACertificates([...getCACertificates('default'), pem])
+  } catch (cause) {
+    throw new AppError('E_AGENT_CA', `${file} is not a certificate: ${messageOf(cause)}`, {
+      cause,
+      hint: 'give a file in PEM form with --ca',
+    })
+  }
+}
