@@ -51,12 +51,11 @@ export function createReader(
     for (const filter of [message.doc.topic ?? '#'].flat()) topics.add(filter, message)
   }
   const getters = paths.map(compilePath)
-  const own = getters.map((_, i) => !/^(topic:|@$)/.test(paths[i] ?? ''))
 
   function rowOf(item: Item, message: Compiled, now: number): ReadRow | null {
     const values = getters.map(get => rawOf(get(item)))
-    // What the topic says alone is no news.
-    if (!values.some(({ type }, i) => own[i] && type !== 'none')) return null
+    if (!values.some(({ type }, i) => type !== 'none' && isNews(paths[i] ?? '', message)))
+      return null
     const index = isTable ? indexOf(item, message) : ''
     if (index.length > identityMax) return null
     return { index, values, at: message.at ? timeOf(message.at(item), now) : null }
@@ -81,6 +80,12 @@ export function createReader(
       return isOfForm ? rows : 'format'
     },
   }
+}
+
+/** What the topic, or the whole beside a member, says tells of no row alone. */
+function isNews(path: string, { members }: Compiled): boolean {
+  if (path === '@' || path.startsWith('topic:')) return false
+  return members === null || !path.startsWith('$')
 }
 
 function compile(doc: MessageDoc): Compiled {
