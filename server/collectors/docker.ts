@@ -3,16 +3,20 @@
 
 import { type Engine, type EngineOptions, openEngine } from '../docker/engine.ts'
 import { dockerGapReason } from '../docker/errors.ts'
-import { readEngine } from '../docker/read.ts'
+import { type Made, oneRow, readEngine } from '../docker/read.ts'
 import type { VersionAnswer } from '../docker/schema.ts'
+import { streamValues } from '../docker/stats.ts'
+import { recreations } from '../docker/told.ts'
 import type { DeviceIdentity } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
 import { AppError, messageOf } from '../model/errors.ts'
+import type { EventBody } from '../model/event.ts'
+import type { GapReason } from '../model/gap.ts'
 import type { Reading } from '../model/raw.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import { chooseProfiles } from '../profiles/choose.ts'
 import { createEvaluator } from '../profiles/evaluator.ts'
-import type { Evaluated, Evaluator } from '../profiles/face.ts'
+import type { Evaluator, FetchRequest } from '../profiles/face.ts'
 import { compilePlan } from '../profiles/plan.ts'
 import {
   type CheckReport,
@@ -22,13 +26,16 @@ import {
   type FailedBody,
   type Surroundings,
   type Target,
+  type Tell,
   UNKNOWN_GROUP,
 } from './collector.ts'
+import { DISK_PREFIX, DiskUse } from './docker-disk.ts'
+import { Follower } from './docker-follow.ts'
 
 export const dockerCollector: Collector = {
   kind: 'docker',
   check,
-  open: (target, surroundings) => new DockerReader(target, surroundings),
+  open: (target, surroundings, tell = () => {}) => new DockerReader(target, surroundings, tell),
 }
 
 async function check(
@@ -89,7 +96,10 @@ function choose(catalogue: Catalogue, target: Target) {
 }
 
 /** @throws AppError E_DOCKER_ADDRESS where the config names no address */
-function engineOptions({ config, secrets }: Target, { addresses }: Surroundings): EngineOptions {
+export function engineOptions(
+  { config, secrets }: Pick<Target, 'config' | 'secrets'>,
+  { addresses }: Pick<Surroundings, 'addresses'>,
+): EngineOptions {
   if (config.address === undefined) {
     throw new AppError('E_DOCKER_ADDRESS', 'the device has no address', {
       hint: 'write unix:///var/run/docker.sock or tcp://host:2376',
@@ -114,24 +124,34 @@ function engineOptions({ config, secrets }: Target, { addresses }: Surroundings)
   }
 }
 
-/** Group → whether it is a table. */
-type Due = ReadonlyMap<string, boolean>
+interface Due {
+  /** Group → whether it is a table. */
+  groups: ReadonlyMap<string, boolean>
+  /** The group that shows the use of the disk, where it is due. */
+  disk: string | null
+}
 
 class DockerReader implements DeviceReader {
   readonly #target: Target
   readonly #everyMs: number
+  readonly #tell: Tell
+  readonly #disk = new DiskUse()
+  /** What stood behind each name when it was last read: so a remaking is seen. */
+  readonly #made = new Map<string, Made>()
   #surroundings: Surroundings
   /** What the evaluator at work was made of. */
   #planned: Catalogue | null = null
   #engine: Engine | null = null
+  #follower: Follower | null = null
   #version: VersionAnswer | null = null
   #evaluator: Evaluator | null = null
   #identified = false
   #closed = false
 
-  constructor(target: Target, surroundings: Surroundings) {
+  constructor(target: Target, surroundings: Surroundings, tell: Tell) {
     this.#target = target
     this.#surroundings = surroundings
+    this.#tell = tell
     this.#everyMs = parseDuration(target.config.every)
     // What was chosen before is enough to name the groups of a first read that fails.
     const { catalogue } = surroundings
@@ -141,6 +161,15 @@ class DockerReader implements DeviceReader {
 
   async collect(at: number, signal: AbortSignal): Promise<Collected> {
     const started = performance.now()
+    this.#follower?.readBegins()
+    try {
+      return await this.#collect(at, started, signal)
+    } finally {
+      this.#follower?.readEnded(elapsedMs(started))
+    }
+  }
+
+  async #collect(at: number, started: number, signal: AbortSignal): Promise<Collected> {
     let evaluator = this.#evaluator
     let due = this.#due(at)
     try {
@@ -150,18 +179,13 @@ class DockerReader implements DeviceReader {
         evaluator = this.#evaluator
         due = this.#due(at)
       }
-      const { collections, rows } = await this.#evaluate(engine, due, started, signal)
-      return { collections, rows, identity }
+      const evaluated = await this.#evaluate(engine, due, started, signal)
+      return { ...evaluated, identity }
     } catch (error) {
       this.#forgetEngine()
-      const body: FailedBody = {
-        at: Date.now(),
-        took: elapsedMs(started),
-        ok: false,
-        reason: dockerGapReason(error),
-        error: messageOf(error),
-      }
-      const groups = evaluator?.plan.groups.length ? [...due.keys()] : [UNKNOWN_GROUP]
+      const reason = dockerGapReason(error)
+      const body = failed(reason, messageOf(error), elapsedMs(started))
+      const groups = evaluator?.plan.groups.length ? [...due.groups.keys()] : [UNKNOWN_GROUP]
       return { collections: groups.map(group => ({ group, body })), rows: [], identity: null }
     }
   }
@@ -174,6 +198,8 @@ class DockerReader implements DeviceReader {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#follower?.close()
+    this.#disk.close()
     this.#forgetEngine()
   }
 
@@ -217,10 +243,12 @@ class DockerReader implements DeviceReader {
     const evaluator = this.#evaluator
     const requests = evaluator?.due(at, this.#everyMs) ?? []
     const always = evaluator?.plan.groups.filter(group => group.everyMs === null) ?? []
-    return new Map([
-      ...requests.map(({ group, table }) => [group, table] as const),
+    const isDisk = ({ sources }: FetchRequest) => sources.some(one => one.startsWith(DISK_PREFIX))
+    const groups = new Map([
+      ...requests.filter(one => !isDisk(one)).map(({ group, table }) => [group, table] as const),
       ...always.map(({ id, table }) => [id, table] as const),
     ])
+    return { groups, disk: requests.find(isDisk)?.group ?? null }
   }
 
   async #evaluate(
@@ -228,31 +256,62 @@ class DockerReader implements DeviceReader {
     due: Due,
     started: number,
     signal: AbortSignal,
-  ): Promise<Evaluated> {
+  ): Promise<Omit<Collected, 'identity'>> {
     if (!this.#evaluator || this.#evaluator.plan.groups.length === 0) {
       throw new AppError('E_DOCKER_PROFILE', 'no profile says what to read of this engine', {
         hint: 'the device\'s "profiles" should hold "auto" or "docker"',
       })
     }
-    if (due.size === 0) return { collections: [], rows: [] }
-    const reading = await this.#read(engine, due, signal)
-    return this.#evaluator.evaluate(reading, elapsedMs(started))
+    if (due.groups.size === 0) return { collections: [], rows: [] }
+    const read = await this.#read(engine, due, signal)
+    const disk = due.disk === null ? null : this.#disk.take(engine)
+    if (due.disk !== null && disk?.ok) read.groups.set(due.disk, disk.reading)
+    const took = elapsedMs(started)
+    const { collections, rows } = this.#evaluator.evaluate(read, took)
+    const lost =
+      due.disk !== null && disk?.ok === false
+        ? [{ group: due.disk, body: failed(disk.reason, disk.error, took) }]
+        : []
+    return { collections: [...collections, ...lost], rows, events: read.events }
   }
 
-  async #read(engine: Engine, due: Due, signal: AbortSignal): Promise<Reading> {
+  async #read(
+    engine: Engine,
+    due: Due,
+    signal: AbortSignal,
+  ): Promise<Reading & { events: EventBody[] }> {
     this.#version ??= await engine.version(signal)
-    const withContainers = [...due.values()].includes(true)
+    const withContainers = [...due.groups.values()].includes(true)
     const read = await readEngine(engine, this.#version, withContainers, signal)
-    const groups = [...due].map(([group, table]) => {
-      return [group, (table ? read.containers : null) ?? read.scalars] as const
+    this.#follow().clockAheadMs = read.clockAheadMs
+    const stream = streamValues(this.#follow().connected)
+    const scalars = oneRow(new Map([...read.scalars, ...stream]))
+    const groups = [...due.groups].map(([group, table]) => {
+      return [group, (table ? read.containers : null) ?? scalars] as const
     })
+    const at = Date.now()
     return {
-      at: Date.now(),
+      at,
       monotonicMs: performance.now(),
       upTicks: null,
       groups: new Map(groups),
+      events: recreations(this.#made, read.made, at),
     }
   }
+
+  /** From the first read that went well. */
+  #follow(): Follower {
+    this.#follower ??= new Follower({
+      open: () => openEngine(engineOptions(this.#target, this.#surroundings)),
+      tell: this.#tell,
+    })
+    if (this.#closed) this.#follower.close()
+    return this.#follower
+  }
+}
+
+function failed(reason: GapReason, error: string, took: number): FailedBody {
+  return { at: Date.now(), took, ok: false, reason, error }
 }
 
 function elapsedMs(started: number): number {

@@ -7,8 +7,10 @@ import type { AddressPolicy } from '../addresses.ts'
 import { AppError } from '../model/errors.ts'
 import { parser } from '../validate.ts'
 import { parseEngineAddress } from './address.ts'
+import { type ContainerEvent, eventsOf } from './events.ts'
 import {
   containersMax,
+  DiskAnswer,
   InfoAnswer,
   InspectAnswer,
   ListAnswer,
@@ -16,6 +18,7 @@ import {
   StatsAnswer,
   VersionAnswer,
 } from './schema.ts'
+import { KEPT_LABELS } from './stats.ts'
 import {
   createTransport,
   type Endpoint,
@@ -28,6 +31,8 @@ import {
  * waits for its own collector (1 s; without one-shot two of its rounds).
  */
 const statsWaitMs = 3000
+/** Time that an engine may take to count what lies on its disk: it walks over all of it. */
+const diskWaitMs = 120_000
 
 export interface EngineOptions {
   /** `unix:///path` or `tcp://host:port`. */
@@ -44,6 +49,8 @@ export interface EngineOptions {
 export interface EngineCounters extends TransportCounters {
   /** Containers beyond `containersMax` that were not read. */
   dropped: number
+  /** Lines of the stream of events that were none, or too long. */
+  badLines: number
 }
 
 /**
@@ -60,6 +67,14 @@ export interface Engine {
   inspect(id: string, signal?: AbortSignal): Promise<InspectAnswer>
   /** One reading without waiting for a second one, where the engine can (API 1.41). */
   stats(id: string, oneShot: boolean, signal?: AbortSignal): Promise<StatsAnswer>
+  /** Bytes on the engine's disk. Dear: the engine walks over all of it, for seconds or minutes. */
+  disk(signal?: AbortSignal): Promise<DiskAnswer>
+  /**
+   * What happens to containers from now on, or after `since` as far as the engine remembers (the
+   * last 256 events). It resolves when the engine has begun the stream, which ends by the signal, by
+   * the engine or by an error of the connection.
+   */
+  events(since: string | null, signal: AbortSignal): Promise<AsyncIterable<ContainerEvent>>
   /** The socket's path, or host and port. */
   readonly name: string
   readonly counters: Readonly<EngineCounters>
@@ -73,6 +88,7 @@ const versionAnswer = decode(VersionAnswer, "the engine's answer to /version")
 const infoAnswer = decode(InfoAnswer, "the engine's answer to /info")
 const listAnswer = decode(ListAnswer, "the engine's list of containers")
 const inspectAnswer = decode(InspectAnswer, "the engine's answer about a container")
+const diskAnswer = decode(DiskAnswer, "the engine's answer to /system/df")
 const statsAnswer = decode(StatsAnswer, "the engine's statistics of a container")
 
 /**
@@ -83,17 +99,22 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const endpoint = await endpointOf(options)
   const calls = connect(endpoint, options.timeoutMs)
   const statsCalls = connect(endpoint, options.timeoutMs + statsWaitMs)
+  const diskCalls = connect(endpoint, diskWaitMs)
+  const all = [calls, statsCalls, diskCalls]
+  const lines = { dropped: 0 }
   let dropped = 0
 
   return {
     name: calls.transport.name,
     get counters() {
-      const [a, b] = [calls.transport.counters, statsCalls.transport.counters]
+      const total = (name: keyof TransportCounters) =>
+        all.reduce((sum, { transport }) => sum + transport.counters[name], 0)
       return {
-        requests: a.requests + b.requests,
-        bytes: a.bytes + b.bytes,
-        errors: a.errors + b.errors,
+        requests: total('requests'),
+        bytes: total('bytes'),
+        errors: total('errors'),
         dropped,
+        badLines: lines.dropped,
       }
     },
     async ping(signal) {
@@ -107,12 +128,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     version: async signal => versionAnswer(await calls.docker.version(within(signal))),
     info: async signal => infoAnswer(await calls.docker.info(within(signal))),
     async containers(signal) {
-      const all = listAnswer(await calls.docker.listContainers({ all: true, ...within(signal) }))
-      dropped += Math.max(0, all.length - containersMax)
-      return all.slice(0, containersMax)
+      const listed = listAnswer(await calls.docker.listContainers({ all: true, ...within(signal) }))
+      dropped += Math.max(0, listed.length - containersMax)
+      return listed.slice(0, containersMax).map(kept)
     },
     inspect: async (id, signal) =>
-      inspectAnswer(await calls.docker.getContainer(id).inspect(within(signal))),
+      withoutConfig(inspectAnswer(await calls.docker.getContainer(id).inspect(within(signal)))),
     async stats(id, oneShot, signal) {
       const query = { stream: false as const, ...(oneShot && { 'one-shot': true }) }
       const answer: unknown = await statsCalls.docker
@@ -120,11 +141,44 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         .stats({ ...query, ...within(signal) })
       return statsAnswer(answer)
     },
+    disk: async signal => diskAnswer(await diskCalls.docker.df(within(signal))),
+    async events(since, signal) {
+      const filters = JSON.stringify({ type: ['container'] })
+      const query = { filters, ...(since !== null && { since }), abortSignal: signal }
+      return eventsOf(await calls.docker.getEvents(query), lines)
+    },
     close() {
-      calls.transport.close()
-      statsCalls.transport.close()
+      for (const { transport } of all) transport.close()
     },
   }
+}
+
+/** Of what an engine says of a container, only what is used: Env and Cmd may hold secrets. */
+function withoutConfig({ RestartCount, State }: InspectAnswer): InspectAnswer {
+  const { Status, ExitCode = null, OOMKilled = null, StartedAt = null } = State
+  const Health = State.Health ? { Status: State.Health.Status ?? null } : null
+  return {
+    RestartCount: RestartCount ?? null,
+    State: { Status, ExitCode, OOMKilled, StartedAt, Health },
+  }
+}
+
+/** Labels may hold anything, so that only Compose's are kept; `Command` is not kept either. */
+function kept({
+  Id,
+  Names = null,
+  Image = null,
+  ImageID = null,
+  Created = null,
+  State = null,
+  Labels,
+}: ListedContainer): ListedContainer {
+  const labels: Record<string, string> = {}
+  for (const name of KEPT_LABELS) {
+    const value = Labels?.[name]
+    if (value !== undefined) labels[name] = value
+  }
+  return { Id, Names, Image, ImageID, Created, State, Labels: labels }
 }
 
 /** Whether this API version (`1.41`) knows `one-shot`; older engines wait for two readings. */
@@ -150,6 +204,8 @@ interface Abortable {
   ping(options: Within): Promise<unknown>
   version(options: Within): Promise<unknown>
   info(options: Within): Promise<unknown>
+  df(options: Within): Promise<unknown>
+  getEvents(options: Within & { filters: string; since?: string }): Promise<AsyncIterable<Buffer>>
 }
 
 interface Within {

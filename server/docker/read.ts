@@ -8,6 +8,8 @@ import type { Engine } from './engine.ts'
 import { knowsOneShot } from './engine.ts'
 import type { ListedContainer, VersionAnswer } from './schema.ts'
 import {
+  containerName,
+  countedValues,
   engineValues,
   inspectedValues,
   isEmptyStats,
@@ -15,6 +17,7 @@ import {
   shortId,
   statsValues,
   timeMs,
+  withoutInterim,
 } from './stats.ts'
 
 /**
@@ -29,9 +32,21 @@ const COUNTED = new Set(['running', 'paused'])
 type Values = Map<string, RawValue>
 
 export interface EngineReading {
-  scalars: GroupReading
+  /** Of the engine itself. */
+  scalars: Values
   /** By short id; null where containers were not wanted. */
   containers: GroupReading | null
+  /** What stands behind each name. */
+  made: Map<string, Made>
+  /** How far the engine's clock is before ours, ms. */
+  clockAheadMs: number
+}
+
+/** A container as it was made, which is another one when it is made again. */
+export interface Made {
+  id: string
+  image: string
+  digest: string
 }
 
 /**
@@ -49,22 +64,39 @@ export async function readEngine(
     engine.info(signal),
     withContainers ? engine.containers(signal) : null,
   ])
-  const scalars = {
-    table: tableOfRows(new Map([['', engineValues(info, version)]])),
-    partial: false,
+  const systemMs = timeMs(info.SystemTime)
+  const clockAheadMs = systemMs === null ? 0 : systemMs - Date.now()
+  const facts = engineValues(info, version)
+  if (listed === null) {
+    return { scalars: facts, containers: null, made: new Map(), clockAheadMs }
   }
-  if (listed === null) return { scalars, containers: null }
 
-  const nowMs = timeMs(info.SystemTime) ?? Date.now()
-  const oneShot = knowsOneShot(version.ApiVersion)
+  const turn = { nowMs: systemMs ?? Date.now(), oneShot: knowsOneShot(version.ApiVersion), signal }
   const rows = new Map<string, Values>()
+  const made = new Map<string, Made>()
   let isPartial = false
-  await eachBounded(listed, async container => {
-    const { values, partial } = await readContainer(engine, container, { nowMs, oneShot, signal })
+  await eachBounded(withoutInterim(listed), async container => {
+    const { values, partial } = await readContainer(engine, container, turn)
     if (partial) isPartial = true
-    if (values) rows.set(shortId(container), values)
+    if (!values) return
+    rows.set(shortId(container), values)
+    made.set(containerName(container), madeOf(container))
   })
-  return { scalars, containers: { table: tableOfRows(rows), partial: isPartial } }
+  return {
+    scalars: new Map([...facts, ...countedValues(rows.values())]),
+    containers: { table: tableOfRows(rows), partial: isPartial },
+    made,
+    clockAheadMs,
+  }
+}
+
+/** Values of the engine itself, as a reading. */
+export function oneRow(values: Values): GroupReading {
+  return { table: tableOfRows(new Map([['', values]])), partial: false }
+}
+
+function madeOf({ Id, Image, ImageID }: ListedContainer): Made {
+  return { id: Id, image: Image ?? '', digest: ImageID ?? '' }
 }
 
 function tableOfRows(rows: ReadonlyMap<string, Values>): RawTable {
@@ -97,7 +129,7 @@ async function readContainer(
   ])
   if (inspected === 'gone') return { values: null, partial: false }
   const values = new Map([
-    ...listedValues(listed),
+    ...listedValues(listed, turn.nowMs),
     ...(inspected === 'failed' ? [] : inspectedValues(inspected, turn.nowMs)),
     ...(stats === null || stats === 'gone' || stats === 'failed' || isEmptyStats(stats)
       ? []

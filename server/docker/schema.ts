@@ -38,6 +38,7 @@ export const InfoAnswer = Type.Object({
   Architecture: Maybe(Type.String()),
   ServerVersion: Maybe(Type.String()),
   CgroupVersion: Maybe(Type.String()),
+  Warnings: Maybe(Type.Array(Type.String())),
 })
 export type InfoAnswer = Static<typeof InfoAnswer>
 
@@ -46,13 +47,16 @@ export const ListedContainer = Type.Object({
   Id: Type.String({ pattern: '^[0-9a-f]{12,64}$' }),
   Names: Maybe(Type.Array(Type.String())),
   Image: Maybe(Type.String()),
+  ImageID: Maybe(Type.String()),
+  /** Unix s. */
+  Created: Maybe(Type.Number()),
   State: Maybe(Type.String()),
   Labels: Maybe(Labels),
 })
 export type ListedContainer = Static<typeof ListedContainer>
 export const ListAnswer = Type.Array(ListedContainer)
 
-/** GET /containers/ID/json: environment and arguments, which may hold secrets, are not touched. */
+/** GET /containers/ID/json. The answer also holds environment and arguments: engine.ts drops them. */
 export const InspectAnswer = Type.Object({
   RestartCount: Maybe(Count),
   State: Type.Object({
@@ -89,3 +93,35 @@ export const StatsAnswer = Type.Object({
   blkio_stats: Maybe(Type.Object({ io_service_bytes_recursive: Maybe(Type.Array(BlockEntry)) })),
 })
 export type StatsAnswer = Static<typeof StatsAnswer>
+
+const Sized = Type.Object({ Size: Maybe(Type.Number()) })
+
+/** GET /system/df: sizes in bytes; a volume whose size is not known has -1. */
+export const DiskAnswer = Type.Object({
+  LayersSize: Maybe(Type.Number()),
+  Images: Maybe(Type.Array(Sized)),
+  Containers: Maybe(Type.Array(Type.Object({ SizeRw: Maybe(Type.Number()) }))),
+  Volumes: Maybe(
+    Type.Array(Type.Object({ UsageData: Maybe(Type.Object({ Size: Maybe(Type.Number()) })) })),
+  ),
+  BuildCache: Maybe(
+    Type.Array(Type.Object({ Size: Maybe(Type.Number()), Shared: Maybe(Type.Boolean()) })),
+  ),
+})
+export type DiskAnswer = Static<typeof DiskAnswer>
+
+/** One line of GET /events. Attributes are the container's labels too; few of them are looked at. */
+export const EventLine = Type.Object({
+  Type: Maybe(Type.String()),
+  Action: Maybe(Type.String()),
+  Actor: Maybe(
+    Type.Object({
+      ID: Maybe(Type.String()),
+      Attributes: Maybe(Type.Record(Type.String(), Type.String())),
+    }),
+  ),
+  /** Unix s, and the same in ns: beyond 2^53, so that it is only good to about 0.2 us. */
+  time: Maybe(Count),
+  timeNano: Maybe(Count),
+})
+export type EventLine = Static<typeof EventLine>

@@ -2,7 +2,9 @@
 // (the profile's rate engine makes rates of them); nothing is computed that a profile can compute.
 
 import type { RawValue } from '../model/raw.ts'
+import { cleanText } from '../model/text.ts'
 import type {
+  DiskAnswer,
   InfoAnswer,
   InspectAnswer,
   ListedContainer,
@@ -10,8 +12,8 @@ import type {
   VersionAnswer,
 } from './schema.ts'
 
-/** Characters of a name, image or label. */
-const textMax = 512
+/** Characters of the engine's warnings that are kept, all together. */
+const warningsMax = 1000
 
 type Values = Map<string, RawValue>
 
@@ -30,6 +32,15 @@ export const ENGINE_PATHS = [
   'engine.os',
   'engine.kernel',
   'engine.arch',
+  'engine.warnings',
+  'engine.warning',
+  'engine.restarting',
+  'engine.unhealthy',
+  'engine.stream',
+  'disk.images',
+  'disk.containers',
+  'disk.volumes',
+  'disk.build_cache',
 ] as const
 
 /** Every path of a container that a profile may read in `tables`. */
@@ -37,8 +48,11 @@ export const CONTAINER_PATHS = [
   'id',
   'name',
   'image',
+  'digest',
+  'age',
   'compose.project',
   'compose.service',
+  'compose.number',
   'state',
   'health',
   'exit_code',
@@ -77,13 +91,51 @@ export function engineValues(info: InfoAnswer, version: VersionAnswer): Values {
     'engine.os': text(info.OperatingSystem),
     'engine.kernel': text(info.KernelVersion),
     'engine.arch': text(info.Architecture),
+    'engine.warnings': number(info.Warnings?.length ?? 0),
+    'engine.warning': text(info.Warnings?.join('; '), warningsMax),
   })
 }
 
-/** The name that people use; a linked container has more names, of which this one has no slash. */
+/**
+ * Bytes on the engine's disk by what takes them. Layers that images share count once; a volume
+ * whose size the engine does not know, and build cache that is a part of an image, do not count.
+ */
+export function diskValues(disk: DiskAnswer): Values {
+  const total = (sizes: readonly (number | null | undefined)[] | null | undefined) =>
+    number(sizes ? sum(sizes.map(size => Math.max(0, size ?? 0))) : null)
+  return values({
+    'disk.images': number(disk.LayersSize),
+    'disk.containers': total(disk.Containers?.map(one => one.SizeRw)),
+    'disk.volumes': total(disk.Volumes?.map(one => one.UsageData?.Size)),
+    'disk.build_cache': total(disk.BuildCache?.filter(one => !one.Shared).map(one => one.Size)),
+  })
+}
+
+/** What Compose puts before a name while it makes a container again. */
+const COMPOSE_INTERIM = /^[0-9a-f]{12}_(?=.)/
+
+/**
+ * The name that people use, which is the identity of a container over its remaking. A linked one has
+ * more names, of which this one has no slash; one that Compose is just remaking has its later name.
+ */
 export function containerName(listed: ListedContainer): string {
+  const name = plainName(listed)
+  const isCompose = listed.Labels?.[COMPOSE_PROJECT] !== undefined
+  return cleanText(isCompose ? name.replace(COMPOSE_INTERIM, '') : name) || shortId(listed)
+}
+
+function plainName(listed: ListedContainer): string {
   const names = (listed.Names ?? []).map(name => name.replace(/^\//, ''))
-  return names.find(name => name !== '' && !name.includes('/')) ?? names[0] ?? shortId(listed)
+  return names.find(name => name !== '' && !name.includes('/')) ?? names[0] ?? ''
+}
+
+/** One container to a name: of two, Compose is just replacing one; the finished one stays. */
+export function withoutInterim(all: readonly ListedContainer[]): ListedContainer[] {
+  const finished = new Set(all.map(plainName))
+  return all.filter(one => {
+    const name = containerName(one)
+    return name === plainName(one) || !finished.has(name)
+  })
 }
 
 /** Twelve hexadecimal digits, as the docker command shows them. */
@@ -91,17 +143,52 @@ export function shortId(listed: ListedContainer): string {
   return listed.Id.slice(0, 12)
 }
 
-/** What the list says: identity, labels of Compose and state. */
-export function listedValues(listed: ListedContainer): Values {
+const COMPOSE_PROJECT = 'com.docker.compose.project'
+const COMPOSE_SERVICE = 'com.docker.compose.service'
+const COMPOSE_NUMBER = 'com.docker.compose.container-number'
+/** The only labels that are kept: others may hold anything. */
+export const KEPT_LABELS = [COMPOSE_PROJECT, COMPOSE_SERVICE, COMPOSE_NUMBER] as const
+
+/**
+ * What the list says: identity, labels of Compose, state, and age in s by the engine's clock
+ * (`nowMs`). The digest is that of the image's config, which changes whenever the image does.
+ */
+export function listedValues(listed: ListedContainer, nowMs: number): Values {
   const labels = listed.Labels ?? {}
+  const { Created: created } = listed
   return values({
     id: text(shortId(listed)),
     name: text(containerName(listed)),
     image: text(listed.Image),
-    'compose.project': text(labels['com.docker.compose.project']),
-    'compose.service': text(labels['com.docker.compose.service']),
+    digest: text(listed.ImageID),
+    age: number(created ? Math.max(0, nowMs / 1000 - created) : null),
+    'compose.project': text(labels[COMPOSE_PROJECT]),
+    'compose.service': text(labels[COMPOSE_SERVICE]),
+    'compose.number': text(labels[COMPOSE_NUMBER]),
     state: text(listed.State),
   })
+}
+
+/** How many containers of a read are in a state that the engine itself does not count. */
+export function countedValues(rows: Iterable<Values>): Values {
+  const count = { restarting: 0, unhealthy: 0 }
+  for (const row of rows) {
+    if (textOf(row, 'state') === 'restarting') count.restarting++
+    if (textOf(row, 'health') === 'unhealthy') count.unhealthy++
+  }
+  return values({
+    'engine.restarting': number(count.restarting),
+    'engine.unhealthy': number(count.unhealthy),
+  })
+}
+
+export function streamValues(isConnected: boolean): Values {
+  return values({ 'engine.stream': number(isConnected ? 1 : 0) })
+}
+
+function textOf(row: Values, path: string): string | null {
+  const value = row.get(path)
+  return value?.type === 'text' ? value.value : null
 }
 
 /**
@@ -206,8 +293,9 @@ function counter(value: number | null | undefined): RawValue {
     : { type: 'counter64', value: BigInt(Math.round(value)) }
 }
 
-function text(value: string | null | undefined): RawValue {
-  return value ? { type: 'text', value: value.slice(0, textMax) } : { type: 'none' }
+function text(value: string | null | undefined, max?: number): RawValue {
+  const clean = cleanText(value ?? '', max)
+  return clean ? { type: 'text', value: clean } : { type: 'none' }
 }
 
 function values(entries: Record<string, RawValue>): Values {

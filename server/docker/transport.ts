@@ -1,5 +1,5 @@
 // The wire under dockerode: GET over a unix socket, TCP or TLS, with a time limit and a size limit
-// on each call. It stands in for dockerode's own docker-modem, which keeps answers of any size,
+// on each call; of a stream, on its beginning. It stands in for dockerode's own docker-modem, which keeps answers of any size,
 // follows redirects (to addresses that nobody checked) and reads DOCKER_HOST from the environment.
 
 import http from 'node:http'
@@ -12,6 +12,8 @@ import { connectionError, statusError, timeoutError } from './errors.ts'
 export const answerBytesMax = 16 * 1024 * 1024
 /** Connections to one engine at a time; more calls wait for a free one. */
 const socketsMax = 250
+/** A stream may be silent for days: TCP itself looks this often whether the engine is still there. */
+const keepAliveMs = 30_000
 
 export type Endpoint =
   | { socketPath: string }
@@ -35,6 +37,8 @@ export interface DialOptions {
   method?: string
   options?: Record<string, unknown>
   abortSignal?: AbortSignal
+  /** The answer is given as it comes. */
+  isStream?: boolean
 }
 
 export type DialCallback = (error: Error | null, answer: unknown) => void
@@ -64,22 +68,30 @@ export function createTransport(endpoint: Endpoint, timeoutMs: number): Transpor
       throw new AppError('E_DOCKER_ERROR', `${dial.method} is never sent to an engine`)
     }
     counters.requests++
-    const limit = AbortSignal.timeout(timeoutMs)
-    const signal = dial.abortSignal ? AbortSignal.any([limit, dial.abortSignal]) : limit
+    const limit = new AbortController()
+    const timer = setTimeout(() => limit.abort(), timeoutMs)
+    const signal = dial.abortSignal
+      ? AbortSignal.any([limit.signal, dial.abortSignal])
+      : limit.signal
     try {
-      const { status, body } = await request(tls !== null, {
-        ...base,
-        path: pathOf(dial),
-        signal,
-      })
+      const answer = await request(tls !== null, { ...base, path: pathOf(dial), signal })
+      if (dial.isStream && answer.statusCode === 200) {
+        answer.socket.setKeepAlive(true, keepAliveMs)
+        return answer
+      }
+      const body = await readAnswer(answer)
       counters.bytes += body.length
-      if (status !== 200) throw statusError(status, body.toString('utf8'), name)
+      if (answer.statusCode !== 200) {
+        throw statusError(answer.statusCode ?? 0, body.toString('utf8'), name)
+      }
       return parseBody(body, name)
     } catch (error) {
       counters.errors++
       if (dial.abortSignal?.aborted) throw aborted(dial.abortSignal, name)
-      if (limit.aborted) throw timeoutError(name, timeoutMs)
+      if (limit.signal.aborted) throw timeoutError(name, timeoutMs)
       throw connectionError(error, name)
+    } finally {
+      clearTimeout(timer)
     }
   }
 
@@ -122,20 +134,10 @@ function pathOf(dial: DialOptions): string {
   return query.size > 0 ? dial.path + query.toString() : dial.path.slice(0, -1)
 }
 
-interface Answer {
-  status: number
-  body: Buffer
-}
-
-/** One request; never follows a redirect, and gives up on an answer that is too big. */
-function request(secure: boolean, options: https.RequestOptions): Promise<Answer> {
+/** One request; never follows a redirect. Resolves with the head of the answer. */
+function request(secure: boolean, options: https.RequestOptions): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const call = (secure ? https : http).request(options, answer => {
-      readAnswer(answer).then(resolve, error => {
-        reject(error)
-        call.destroy()
-      })
-    })
+    const call = (secure ? https : http).request(options, resolve)
     call.on('error', error => {
       // The engine may close a kept connection in the moment that we use it again.
       if (call.reusedSocket && 'code' in error && error.code === 'ECONNRESET') {
@@ -146,26 +148,26 @@ function request(secure: boolean, options: https.RequestOptions): Promise<Answer
   })
 }
 
-function readAnswer(answer: http.IncomingMessage): Promise<Answer> {
+/** The whole body; gives up on one that is too big. */
+function readAnswer(answer: http.IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
     answer.on('data', (chunk: Buffer) => {
       size += chunk.length
-      if (size <= answerBytesMax) chunks.push(chunk)
-      else {
-        chunks.length = 0
-        reject(
-          new AppError('E_DOCKER_TOO_BIG', `an answer is over ${answerBytesMax} bytes`, {
-            hint: 'is this really a Docker engine?',
-          }),
-        )
+      if (size <= answerBytesMax) {
+        chunks.push(chunk)
+        return
       }
+      chunks.length = 0
+      const error = new AppError('E_DOCKER_TOO_BIG', `an answer is over ${answerBytesMax} bytes`, {
+        hint: 'is this really a Docker engine?',
+      })
+      reject(error)
+      answer.destroy()
     })
     answer.on('error', reject)
-    answer.once('end', () =>
-      resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks) }),
-    )
+    answer.once('end', () => resolve(Buffer.concat(chunks)))
   })
 }
 

@@ -191,7 +191,7 @@ t.test('the environment of the docker command means nothing', async t => {
   t.teardown(() => engine.close())
   await engine.ping()
   t.equal(reached, 0)
-  t.same(engine.counters, { requests: 1, bytes: 2, errors: 0, dropped: 0 })
+  t.same(engine.counters, { requests: 1, bytes: 2, errors: 0, dropped: 0, badLines: 0 })
 })
 
 t.test('a list beyond the bound is cut and counted', async t => {

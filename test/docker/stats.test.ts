@@ -1,16 +1,20 @@
 // Goal: Docker's statistics become the right raw numbers, for cgroup v1 and v2, sparse and absurd.
 
 import t from 'tap'
-import { StatsAnswer } from '../../server/docker/schema.ts'
+import { type DiskAnswer, StatsAnswer } from '../../server/docker/schema.ts'
 import {
   CONTAINER_PATHS,
   containerName,
+  countedValues,
+  diskValues,
   ENGINE_PATHS,
   engineValues,
   inspectedValues,
   isEmptyStats,
   listedValues,
   statsValues,
+  streamValues,
+  withoutInterim,
 } from '../../server/docker/stats.ts'
 import { checker } from '../../server/validate.ts'
 
@@ -145,7 +149,7 @@ t.test('names, labels and states', async t => {
   }
   t.equal(containerName(listed), 'shop-web-1', 'not the alias of a link')
   t.equal(containerName({ Id: 'b'.repeat(64) }), 'b'.repeat(12))
-  t.same(listedValues(listed).get('compose.service'), { type: 'text', value: 'web' })
+  t.same(listedValues(listed, 0).get('compose.service'), { type: 'text', value: 'web' })
 
   const now = Date.UTC(2026, 0, 1, 0, 1, 0)
   const running = inspectedValues(
@@ -186,12 +190,68 @@ t.test('the lists of paths are complete', async t => {
     ContainersStopped: 0,
     Images: 1,
   }
-  const engine = engineValues(info, { Version: '27.0.0', ApiVersion: '1.46' })
+  const engine = new Map([
+    ...engineValues(info, { Version: '27.0.0', ApiVersion: '1.46' }),
+    ...countedValues([]),
+    ...streamValues(true),
+    ...diskValues({}),
+  ])
   t.same([...engine.keys()].sort(), [...ENGINE_PATHS].sort())
   const container = new Set([
-    ...listedValues({ Id: 'c'.repeat(64) }).keys(),
+    ...listedValues({ Id: 'c'.repeat(64) }, 0).keys(),
     ...inspectedValues({ State: { Status: 'exited' } }, 0).keys(),
     ...statsValues(parsed(CGROUP2)).keys(),
   ])
   t.same([...container].sort(), [...CONTAINER_PATHS].sort())
+})
+
+t.test('one container to a name while Compose replaces it', async t => {
+  const Labels = { 'com.docker.compose.project': 'shop' }
+  const one = (id: string, name: string, labels: Record<string, string> = Labels) => ({
+    Id: id.repeat(64),
+    Names: [`/${name}`],
+    Labels: labels,
+  })
+  const old = one('a', 'shop-web-1')
+  const made = one('b', `${'a'.repeat(12)}_shop-web-1`)
+  t.same(withoutInterim([old, made]), [old], 'the new one is not there yet')
+  t.same(withoutInterim([made]), [made], 'the old one is gone')
+  t.equal(containerName(made), 'shop-web-1', 'it goes by its later name')
+  const own = one('c', `${'a'.repeat(12)}_mine`, {})
+  t.equal(containerName(own), `${'a'.repeat(12)}_mine`, 'of others a name is what it is')
+  t.equal(withoutInterim([own, one('d', 'mine', {})]).length, 2)
+})
+
+t.test('texts of an engine are cleaned', async t => {
+  const hostile = {
+    Id: 'e'.repeat(64),
+    Names: ['/\u001b[31mred\u202e<script>alert(1)</script>'],
+    Image: 'a\nb\u0000c',
+    Labels: { 'com.docker.compose.project': `\u2066${'x'.repeat(5000)}` },
+  }
+  for (const raw of listedValues(hostile, 0).values()) {
+    if (raw.type !== 'text') continue
+    t.notMatch(raw.value, /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u)
+    t.ok(raw.value.length <= 512)
+  }
+  t.match(containerName(hostile), '<script>', 'markup stays text: pages escape it')
+})
+
+t.test('disk use: shared layers once, unknown volumes not at all', async t => {
+  const disk: DiskAnswer = {
+    LayersSize: 1000,
+    Images: [{ Size: 900 }, { Size: 900 }],
+    Containers: [{ SizeRw: 5 }, {}, { SizeRw: null }],
+    Volumes: [{ UsageData: { Size: 70 } }, { UsageData: { Size: -1 } }, {}],
+    BuildCache: [
+      { Size: 3, Shared: false },
+      { Size: 100, Shared: true },
+    ],
+  }
+  const values = diskValues(disk)
+  t.same(values.get('disk.images'), { type: 'number', value: 1000 })
+  t.same(values.get('disk.containers'), { type: 'number', value: 5 })
+  t.same(values.get('disk.volumes'), { type: 'number', value: 70 })
+  t.same(values.get('disk.build_cache'), { type: 'number', value: 3 })
+  t.same(diskValues({}).get('disk.volumes'), { type: 'none' }, 'what was not told is not zero')
 })
