@@ -6,10 +6,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { AppError } from '../model/errors.ts'
 import { checker } from '../validate.ts'
+import { actorOf } from './actor.ts'
+import { createLogStreams } from './container-log.ts'
 import type { Handler, WebContext } from './context.ts'
+import { eventListData } from './event-list.ts'
 import { type ClientCounts, createClient, type LiveClient } from './live-client.ts'
 import { createDeviceFeed, type DeviceFeed, type Watcher } from './live-device.ts'
 import { createPageFeed, type PageFeed, type PageSource } from './live-pages.ts'
+import { logTarget } from './pages/container-log.ts'
 import { containersData } from './pages/containers.ts'
 import { devicesData } from './pages/devices.ts'
 import { overviewData } from './pages/overview.ts'
@@ -18,11 +22,13 @@ import { windowOf } from './window.ts'
 /** Streams at once; the next one is refused and the browser asks again later. */
 const STREAMS_MAX = 500
 
-const LIVE_PAGES = ['overview', 'devices', 'containers'] as const
+const LIVE_PAGES = ['overview', 'devices', 'containers', 'events'] as const
 type LivePage = (typeof LIVE_PAGES)[number]
 
 export interface LiveStreams {
   handler: Handler
+  /** The log of one container. */
+  log: Handler
   /** Ends all streams; more than once does no harm. */
   close(): void
 }
@@ -42,6 +48,7 @@ export function createLiveStreams(web: WebContext, eta: Eta): LiveStreams {
   const clients = new Set<LiveClient>()
   const counts: ClientCounts = { droppedSlow: 0 }
   const feeds = createFeeds(web, eta)
+  const logs = createLogStreams(web, eta)
   let isClosed = false
 
   const open = (request: FastifyRequest, reply: FastifyReply): LiveClient => {
@@ -90,6 +97,11 @@ export function createLiveStreams(web: WebContext, eta: Eta): LiveStreams {
         feeds.page(page ?? 'overview', texts.ok ? texts.value : {}, client),
       )
     },
+    async log(request, reply) {
+      const target = await logTarget(web, request)
+      const by = actorOf(request)
+      return begin(request, reply, client => logs.follow(target, client, by))
+    },
     close() {
       isClosed = true
       for (const client of [...clients]) client.close()
@@ -119,6 +131,13 @@ function createFeeds(web: WebContext, eta: Eta) {
       view: 'containers/_table',
       target: '#containers',
       data: () => containersData(web, query),
+    }),
+    // `device` in the address of a stream is a page of that device.
+    events: ({ of: device, ...query }) => ({
+      view: 'events/_list',
+      target: '#events',
+      data: () => eventListData(web, { ...query, ...(device && { device }) }),
+      changes: soon => [web.events.onChange(soon)],
     }),
   }
 
