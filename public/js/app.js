@@ -92,6 +92,13 @@ function onKey(event) {
   act()
 }
 
+/** A chosen file goes into the field that is sent: the server takes the same text either way. */
+async function readFileInto(input) {
+  const field = document.getElementById(input.dataset.fileInto)
+  const [file] = input.files
+  if (field && file) field.value = await file.text()
+}
+
 /** A picture that no longer moves must not look as if it did. */
 function setLive(isLive) {
   document.documentElement.dataset.live = isLive ? 'on' : 'lost'
@@ -112,6 +119,7 @@ document.addEventListener('click', event => {
   if (event.target.closest?.('[data-opens-keys]')) keysSheet()?.showModal()
 })
 document.addEventListener('change', event => {
+  if (event.target.matches?.('[data-file-into]')) void readFileInto(event.target)
   if (event.target.matches?.('[data-check-all]')) chooseAll(event.target.checked)
   const form = event.target.closest?.('[data-device-form]')
   if (form) fitForm(form)
