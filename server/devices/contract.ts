@@ -2,7 +2,7 @@
 
 import type { CheckReport } from '../collectors/collector.ts'
 import type { DeviceStatus, Receipt } from '../model/collection.ts'
-import type { Device, DeviceSource } from '../model/device.ts'
+import type { Device, DeviceConfig, DeviceSource } from '../model/device.ts'
 import type { Actor } from '../model/user.ts'
 
 export interface Devices {
@@ -17,6 +17,12 @@ export interface Devices {
   update(id: string, document: unknown, expectedVersion: number, by: Actor): Promise<Device>
   /** @throws AppError E_DEVICE_UNKNOWN, E_DEVICE_FROM_FILE */
   remove(id: string, options: { history: boolean }, by: Actor): Promise<void>
+  /**
+   * What would be stored of a new or changed document; nothing is. `hasNewSecret`: it brings a text
+   * that is not stored yet.
+   * @throws AppError E_DEVICE_INVALID (with `errors`), E_DEVICE_FROM_FILE
+   */
+  preview(document: unknown): Promise<{ config: DeviceConfig; hasNewSecret: boolean }>
   /** "Test": the document need not be stored; a secret left out is taken from the stored device of its id. */
   check(document: unknown, signal: AbortSignal): Promise<CheckReport>
   /**

@@ -40,11 +40,7 @@ export function createDevices(options: DevicesOptions): Devices {
   }
   const editable = async (id: string, by: Actor): Promise<Device> => {
     const device = await known(id)
-    if (device.source === 'file' && by !== FILES_ACTOR) {
-      throw new AppError('E_DEVICE_FROM_FILE', `"${id}" comes from a file`, {
-        hint: 'change its file in the devices folder instead',
-      })
-    }
+    if (device.source === 'file' && by !== FILES_ACTOR) throw fromFile(id)
     return device
   }
   const prepare = async (document: unknown) => {
@@ -107,6 +103,15 @@ export function createDevices(options: DevicesOptions): Devices {
       })
     },
 
+    async preview(document) {
+      const { config, sealed } = await prepare(document)
+      const stored = await store.get(config.id)
+      if (stored?.source === 'file') throw fromFile(config.id)
+      if (stored && stored.config.kind !== config.kind)
+        throw invalid([{ path: 'kind', message: 'never changes: add a new device instead' }])
+      return { config, hasNewSecret: !(await vault.holds(sealed)) }
+    },
+
     async check(document, signal) {
       const config = deviceConfig(document)
       const target: Target = { config, version: 0, secrets: {}, identity: null }
@@ -141,6 +146,12 @@ export function exists(id: string): AppError {
   return new AppError('E_DEVICE_EXISTS', `there is already a device "${id}"`, {
     errors: [{ path: 'id', message: 'is taken by another device' }],
     hint: 'choose another id, or edit that device',
+  })
+}
+
+function fromFile(id: string): AppError {
+  return new AppError('E_DEVICE_FROM_FILE', `"${id}" comes from a file`, {
+    hint: 'change its file in the devices folder instead',
   })
 }
 

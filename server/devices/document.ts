@@ -14,7 +14,14 @@ const check = checker(DeviceConfig)
 
 const POLLED: ReadonlySet<DeviceKind> = new Set(['snmp', 'docker'])
 /** Words that stand where an id would in the addresses of pages. */
-const RESERVED_IDS: ReadonlySet<string> = new Set(['new', 'test'])
+const RESERVED_IDS: ReadonlySet<string> = new Set([
+  'new',
+  'test',
+  'bulk',
+  'import',
+  'export.json',
+  'export.csv',
+])
 /** Kinds that this version can serve. */
 const SERVED: ReadonlySet<DeviceKind> = new Set(['snmp', 'docker', 'agent', 'mqtt'])
 
