@@ -16,8 +16,8 @@ import type { Teardown } from '../parts/find.ts'
 /** netSnmpPlaypen of NET-SNMP-MIB: kept free for experiments. */
 const NUMBER_OID = '1.3.6.1.4.1.8072.9999.9999.1.0'
 
-/** From an answer to the gap of the read that it came too late for, ms. */
-const lateMsMax = 3000
+/** Between an answer and the gap of the read that it came too late for, ms. */
+const lateMsMax = 5000
 
 export const LEDGER_PROFILE = {
   title: 'Ledger',
@@ -169,11 +169,12 @@ export async function audit(databaseUrl: string, ledger: Ledger): Promise<Audit>
   }
 }
 
-/** A machine with other work answers after the read has given up; one gap explains one answer. */
+/**
+ * A machine with other work answers after the read has given up, and even after its gap was told: the
+ * request lay in the agent's socket. One gap explains one answer.
+ */
 function isLate({ device, at }: Answer, gaps: Stored[]): boolean {
-  const found = gaps.findIndex(
-    gap => gap.device === device && gap.at >= at && gap.at < at + lateMsMax,
-  )
+  const found = gaps.findIndex(gap => gap.device === device && Math.abs(gap.at - at) < lateMsMax)
   if (found >= 0) gaps.splice(found, 1)
   return found >= 0
 }
