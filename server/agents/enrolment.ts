@@ -17,7 +17,8 @@ import { freeId } from './id.ts'
 /** Tokens that wait to be used, at a time. */
 const openTokensMax = 100
 /** How long a token may wait to be used, ms. */
-export const tokenMsMax = 30 * 86_400_000
+const tokenMsMin = 60_000
+const tokenMsMax = 30 * 86_400_000
 /** Used and expired tokens are remembered so long, to say what became of them, ms. */
 const rememberMs = 30 * 86_400_000
 /** Devices of one host's name that are tried before it is refused. */
@@ -144,7 +145,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
 
   return {
     async makeToken({ note = '', expiresInMs, device = null }, by) {
-      if (expiresInMs < 60_000 || expiresInMs > tokenMsMax) {
+      if (!(expiresInMs >= tokenMsMin && expiresInMs <= tokenMsMax)) {
         throw new AppError('E_AGENT_TOKEN_AGE', 'a token waits for one minute to 30 days', {
           errors: [{ path: 'expires', message: 'must be 1m to 30d' }],
         })

@@ -21,6 +21,7 @@ export const EnrolRequest = Type.Object(
     /** What the device's page tells of the host: os, version, hardware. */
     facts: Type.Record(Type.String({ pattern: '^[a-z]{1,32}$' }), Type.String({ maxLength: 200 }), {
       maxProperties: 20,
+      additionalProperties: false,
     }),
   },
   { additionalProperties: false },
