@@ -146,8 +146,17 @@ export function shortId(listed: ListedContainer): string {
 const COMPOSE_PROJECT = 'com.docker.compose.project'
 const COMPOSE_SERVICE = 'com.docker.compose.service'
 const COMPOSE_NUMBER = 'com.docker.compose.container-number'
+/** Our own fleets are projects too. */
+const FLEET = 'pollux.fleet'
+const FLEET_SERVICE = 'pollux.fleet.service'
 /** The only labels that are kept: others may hold anything. */
-export const KEPT_LABELS = [COMPOSE_PROJECT, COMPOSE_SERVICE, COMPOSE_NUMBER] as const
+export const KEPT_LABELS = [
+  COMPOSE_PROJECT,
+  COMPOSE_SERVICE,
+  COMPOSE_NUMBER,
+  FLEET,
+  FLEET_SERVICE,
+] as const
 
 /**
  * What the list says: identity, labels of Compose, state, and age in s by the engine's clock
@@ -162,8 +171,8 @@ export function listedValues(listed: ListedContainer, nowMs: number): Values {
     image: text(listed.Image),
     digest: text(listed.ImageID),
     age: number(created ? Math.max(0, nowMs / 1000 - created) : null),
-    'compose.project': text(labels[COMPOSE_PROJECT]),
-    'compose.service': text(labels[COMPOSE_SERVICE]),
+    'compose.project': text(labels[COMPOSE_PROJECT] ?? labels[FLEET]),
+    'compose.service': text(labels[COMPOSE_SERVICE] ?? labels[FLEET_SERVICE]),
     'compose.number': text(labels[COMPOSE_NUMBER]),
     state: text(listed.State),
   })
