@@ -252,7 +252,11 @@ t.test('openapi.json: every call, and each answers as it says', async t => {
   const described = Object.entries(paths).flatMap(([path, calls]) =>
     Object.keys(calls).map(method => `${method.toUpperCase()} ${path}`),
   )
-  const table = routes({} as WebContext, { handler: async () => '', close: () => undefined })
+  const table = routes({} as WebContext, {
+    handler: async () => '',
+    log: async () => '',
+    close: () => undefined,
+  })
   const served = table
     .filter(({ kind, path }) => kind === 'api' && path !== '/api/v1/openapi.json')
     .map(({ method, path }) => `${String(method)} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)

@@ -61,7 +61,14 @@ async function brokenServer(failure: () => never, secure = false) {
   }
   const app = await createWeb({ web, tls: null, trustProxy: [] })
   t.teardown(() => app.close())
-  return { app, table: routes(web, { handler: async () => '', close: () => undefined }) }
+  return {
+    app,
+    table: routes(web, {
+      handler: async () => '',
+      log: async () => '',
+      close: () => undefined,
+    }),
+  }
 }
 
 const GOOD_FORM: Partial<Device['config']> & Record<string, string> = {

@@ -9,7 +9,11 @@ import { type Answer, as, ask, FORM, people } from './people.ts'
 import { startTestProgram } from './program.ts'
 
 const SECRET_NAME = 'hidden-device-name'
-const TABLE: Route[] = routes({} as WebContext, { handler: async () => '', close: () => undefined })
+const TABLE: Route[] = routes({} as WebContext, {
+  handler: async () => '',
+  log: async () => '',
+  close: () => undefined,
+})
 /** Ends the session that walks, so it is walked on its own. */
 const WALKED = TABLE.filter(route => route.path !== '/logout')
 
