@@ -6,7 +6,10 @@ import type { LogLine } from '../docker/logs.ts'
 import type { Device } from '../model/device.ts'
 import { messageOf } from '../model/errors.ts'
 import type { Actor } from '../model/user.ts'
+import { rowPath } from './charts.ts'
+import { CONTAINER_GROUP } from './containers.ts'
 import type { WebContext } from './context.ts'
+import type { DeviceView } from './device-data.ts'
 import type { LiveClient } from './live-client.ts'
 import { partial } from './live-device.ts'
 import { renderFragment } from './render.ts'
@@ -42,6 +45,18 @@ export interface LogTarget {
   container: string
   /** For people. */
   name: string
+}
+
+/** Where the log of a row is; empty: it has none. */
+export function logHref(
+  web: WebContext,
+  { device, id }: Pick<DeviceView, 'device' | 'id'>,
+  group: string,
+  row: string,
+): string {
+  const isThere =
+    web.containerLogs !== undefined && device.config.kind === 'docker' && group === CONTAINER_GROUP
+  return isThere ? `${rowPath(id, group, row)}/log` : ''
 }
 
 export interface ShownLine extends Pick<LogLine, 'stream' | 'isCut'> {
