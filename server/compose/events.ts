@@ -6,8 +6,9 @@ import { isDeepStrictEqual } from 'node:util'
 import type { WatchedGroup } from '../alarms/rowwatch.ts'
 import { createEventTeller, type EventTeller, type Watch } from '../alarms/teller.ts'
 import type { Audit } from '../audit.ts'
+import type { Bus } from '../bus/contract.ts'
 import { createSender, type SpoolingSender } from '../bus/sender.ts'
-import { eventTopic } from '../bus/topics.ts'
+import { eventsFilter, eventTopic, parseDeviceTopic } from '../bus/topics.ts'
 import type { Directory } from '../devices/directory.ts'
 import type { Logger } from '../log.ts'
 import { DeviceConfig } from '../model/device.ts'
@@ -18,6 +19,7 @@ import type { PageGroup, PageMetric, Plan } from '../profiles/face.ts'
 import { pageOf } from '../profiles/page.ts'
 import type { EventStore } from '../store/contract.ts'
 import { checker } from '../validate.ts'
+import { createEvents, type Events } from '../web/events.ts'
 import type { Base, Connect } from './base.ts'
 
 /** Old events are looked for this often, and deleted with a pause between two steps, ms. */
@@ -144,6 +146,22 @@ function configEvent(
   }
   const what = changed.length > 0 ? changed.join(', ') : 'a secret'
   return { ...about, name: 'changed', text: `Changed by ${who}: ${what}`.slice(0, 1000) }
+}
+
+/** Events for the pages, which hear of new ones as everybody does. */
+export async function heardEvents(parts: {
+  bus: Bus
+  site: string
+  store: EventStore
+  audit: Audit
+}): Promise<Events> {
+  const { bus, site, store, audit } = parts
+  const events = createEvents({ store, audit })
+  await bus.subscribe(eventsFilter(site), ({ topic }) => {
+    const device = parseDeviceTopic(topic)?.device
+    if (device !== undefined) events.changed(device)
+  })
+  return events
 }
 
 /** Deletes what is older than events are kept, a little at a time. */

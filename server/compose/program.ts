@@ -24,7 +24,7 @@ import type { Base } from './base.ts'
 import { planCache, startCatalogue } from './catalogues.ts'
 import { containerLogs } from './container-logs.ts'
 import { announcer, checkOf, identityKeeper, startDeviceFiles } from './devices.ts'
-import { auditWithEvents, startOurEvents, trimEvents } from './events.ts'
+import { auditWithEvents, heardEvents, startOurEvents, trimEvents } from './events.ts'
 import { firstAdmin, firstDevice } from './first-start.ts'
 import { openGround, reachable } from './ground.ts'
 import { createLifecycle } from './lifecycle.ts'
@@ -166,6 +166,7 @@ async function startParts(base: Base): Promise<Program> {
 }
 
 async function startWeb({ config, life }: Base, web: WebContext): Promise<string> {
+    events: await heardEvents({ bus, site: config.site, store: store.events, audit }),
   const tls =
     config.tlsCert !== null && config.tlsKey !== null
       ? { cert: await readFile(config.tlsCert, 'utf8'), key: await readFile(config.tlsKey, 'utf8') }

@@ -10,6 +10,7 @@ export const PERMISSIONS = [
   'devices.read',
   'devices.poll',
   'devices.write',
+  'events.comment',
   'containers.logs',
   'profiles.read',
   'profiles.write',
@@ -27,11 +28,18 @@ const READ = ['public', 'self', 'devices.read', 'profiles.read'] as const satisf
 
 const GRANTS: Record<Role, ReadonlySet<Permission>> = {
   viewer: new Set<Permission>(READ),
-  technician: new Set<Permission>([...READ, 'devices.poll', 'agents.read', 'settings.read']),
+  technician: new Set<Permission>([
+    ...READ,
+    'devices.poll',
+    'events.comment',
+    'agents.read',
+    'settings.read',
+  ]),
   engineer: new Set<Permission>([
     ...READ,
     'devices.poll',
     'devices.write',
+    'events.comment',
     'profiles.write',
     'agents.read',
     'settings.read',

@@ -13,6 +13,7 @@ import type { Catalogue } from '../profiles/catalogue.ts'
 import type { Plan } from '../profiles/face.ts'
 import type { Store } from '../store/contract.ts'
 import type { ContainerLogs } from './container-log.ts'
+import type { Events } from './events.ts'
 import type { Retention } from './retention.ts'
 
 /** A titled list of name, value and meaning; each part of the program adds its own to Settings. */
@@ -48,6 +49,7 @@ export interface WebContext {
   plan(profiles: readonly string[]): Plan
   settings(): Promise<SettingsSection[]>
   retention: Retention
+  events: Events
   health(): Promise<HealthCheck[]>
   /** How reading a device does, where this process polls it; null: it does not poll that one. */
   polling?(device: string): DevicePolling | null

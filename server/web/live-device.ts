@@ -7,6 +7,7 @@ import { AppError } from '../model/errors.ts'
 import { GAP_TEXT } from '../model/gap.ts'
 import type { Viewer, WebContext } from './context.ts'
 import { type DevicePage, devicePageData } from './device-page.ts'
+import { shortEvents } from './event-list.ts'
 import type { LiveClient } from './live-client.ts'
 import { renderFragment } from './render.ts'
 import { type TimeWindow, windowOf } from './window.ts'
@@ -15,6 +16,8 @@ const REFRESH_MS = 2000
 /** Groups of one read come close together, and their samples must be committed to be read. */
 const GATHER_MS = 300
 const STATUS_MS = 50
+/** From the word of an event until it is committed, mostly. */
+const EVENTS_MS = 1500
 /** Bytes of one `samples` event; a larger one only says that there is something to fetch. */
 const SAMPLES_BYTES_MAX = 256 * 1024
 /** Rows of a folded table that are refreshed; beyond, they are as fresh as the page. */
@@ -55,6 +58,7 @@ export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: num
   let dueAt = Number.POSITIVE_INFINITY
   let refreshedAt = 0
   let isNews = false
+  let eventsTimer: NodeJS.Timeout | null = null
   let isBusy = false
   let isClosed = false
 
@@ -118,8 +122,25 @@ export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: num
     dirty.add(collection.group)
     soon(Math.max(GATHER_MS, refreshedAt + REFRESH_MS - Date.now()))
   }
+  /** A page of one row shows other events than these. */
+  const tellEvents = async () => {
+    eventsTimer = null
+    try {
+      const html = await renderFragment(eta, NOBODY, 'events/_short', {
+        ...(await shortEvents(web, { id, uid }, null)),
+      })
+      for (const { client, shape } of watchers)
+        if (shape !== null) client.send(partial('#device-events', 'innerMorph', html))
+    } catch (error) {
+      web.log.warn({ err: error, device: id }, 'the events of a live page were not refreshed')
+    }
+  }
   const stops = [
     web.live.subscribe(uid, onSamples),
+    web.events.onChange(changed => {
+      if (changed !== id || isClosed) return
+      eventsTimer ??= setTimeout(() => void tellEvents(), EVENTS_MS)
+    }),
     web.devices.onChange(changed => {
       if (changed !== id) return
       isNews = true
@@ -143,6 +164,7 @@ export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: num
     close() {
       isClosed = true
       if (timer) clearTimeout(timer)
+      if (eventsTimer) clearTimeout(eventsTimer)
       for (const stop of stops) stop()
     },
   }

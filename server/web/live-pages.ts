@@ -15,6 +15,8 @@ export interface PageSource {
   /** `#overview`. */
   target: string
   data(): Promise<Record<string, unknown>>
+  /** Calls when something changed, until it is stopped; default: samples, and states of devices. */
+  changes?(soon: () => void): (() => void)[]
 }
 
 export interface PageFeed {
@@ -54,7 +56,10 @@ export function createPageFeed(web: WebContext, eta: Eta, source: PageSource): P
     isMissed = timer !== null
     if (!isClosed) timer ??= setTimeout(() => void flush(), REFRESH_MS)
   }
-  const stops = [web.live.subscribe('all', soon), web.devices.onChange(soon)]
+  const stops = source.changes?.(soon) ?? [
+    web.live.subscribe('all', soon),
+    web.devices.onChange(soon),
+  ]
   return {
     async add(client) {
       sent.set(client, '')

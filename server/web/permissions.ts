@@ -8,6 +8,8 @@ export const PERMISSION_TEXT: Readonly<Record<Permission, string>> = {
   'devices.read': 'see devices, their values and charts',
   'devices.poll': 'read a device now',
   'devices.write': 'add, edit, pause and delete devices',
+  'containers.logs': 'read the logs of containers',
+  'events.comment': 'write comments on devices',
   'profiles.read': 'see profiles',
   'profiles.write': 'change profiles',
   'users.write': 'manage users',

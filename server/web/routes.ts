@@ -2,6 +2,7 @@
 
 import { agentCalls } from './api/agents.ts'
 import { deviceCalls } from './api/devices.ts'
+import { eventCalls } from './api/events.ts'
 import { healthCall } from './api/health.ts'
 import { openApiCall } from './api/openapi.ts'
 import { profilesCall } from './api/profiles.ts'
@@ -29,6 +30,7 @@ import {
 import { devicesPage } from './pages/devices.ts'
 import { bulkDevices } from './pages/devices-bulk.ts'
 import { exportCsv, exportJson, importList, importPage } from './pages/devices-import.ts'
+import { changeEventDays, commentDevice, eventsPage } from './pages/events.ts'
 import { healthText, metricsText, readyText } from './pages/health.ts'
 import { login, loginPage, logout } from './pages/login.ts'
 import { overviewPage } from './pages/overview.ts'
@@ -82,6 +84,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     ...deviceCalls(web),
     ...agentCalls(web),
     ...sampleCalls(web),
+    ...eventCalls(web),
     profilesCall(web),
     healthCall(web),
   ]
@@ -120,6 +123,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     action('/devices/:id/pause', 'devices.write', pauseDevice(web)),
     action('/devices/:id/resume', 'devices.write', resumeDevice(web)),
     action('/devices/:id/poll', 'devices.poll', pollDevice(web)),
+    action('/devices/:id/comments', 'events.comment', commentDevice(web)),
     page('/devices/:id/delete', 'devices.write', deletePage(web)),
     action('/devices/:id/delete', 'devices.write', deleteDevice(web)),
     {
@@ -130,6 +134,8 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
       handler: streams.handler,
     },
 
+    page('/events', 'devices.read', eventsPage(web)),
+    action('/events/kept', 'settings.write', changeEventDays(web)),
     page('/profiles', 'profiles.read', profilesPage(web)),
     page('/profiles/:id', 'profiles.read', profilePage(web)),
     page('/settings', 'settings.read', settingsPage(web)),

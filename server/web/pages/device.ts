@@ -7,6 +7,7 @@ import { readChart } from '../chart-data.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { loadDevice } from '../device-data.ts'
 import { devicePageData, stepsOf } from '../device-page.ts'
+import { shortEvents } from '../event-list.ts'
 import { fragment, page } from '../render.ts'
 import { RANGES, windowOf, withDefaultRange } from '../window.ts'
 
@@ -29,7 +30,13 @@ export function devicePage(web: WebContext): Handler {
     const device = await web.devices.get(id)
     const window = windowOf(withDefaultRange(request.query, now - (device?.createdAt ?? 0)), now)
     const data = await devicePageData(web, id, window)
-    return page(request, reply, 'device', { title: data.header.name, ranges: RANGES, ...data })
+    const events = device ? await shortEvents(web, { id, uid: device.uid }, null) : {}
+    return page(request, reply, 'device', {
+      title: data.header.name,
+      ranges: RANGES,
+      ...data,
+      ...events,
+    })
   }
 }
 

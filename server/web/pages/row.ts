@@ -5,9 +5,11 @@ import { AppError } from '../../model/errors.ts'
 import { checker } from '../../validate.ts'
 import { isNumeric } from '../cells.ts'
 import { rowFigures } from '../charts.ts'
+import { logHref } from '../container-log.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { loadDevice } from '../device-data.ts'
 import { headerOf } from '../device-page.ts'
+import { shortEvents } from '../event-list.ts'
 import { page } from '../render.ts'
 import { metricCell } from '../tables.ts'
 import { RANGES, windowOf, withDefaultRange } from '../window.ts'
@@ -32,6 +34,8 @@ export function rowPage(web: WebContext): Handler {
         hint: 'it may have gone since; the page of the device lists all rows',
       })
     }
+    const { uid } = view.device
+    const about = { group: group.id, row: row.key }
     const name = plainText(row.name, 120)
     return page(request, reply, 'row', {
       title: `${name} · ${plainText(view.device.config.name, 100)}`,
@@ -40,6 +44,7 @@ export function rowPage(web: WebContext): Handler {
       subtitle: plainText(row.subtitle, 255),
       group: { id: group.id, title: group.title, description: group.description },
       header: headerOf(web, view),
+      logHref: logHref(web, view, group.id, row.key),
       labels: Object.entries(row.labels)
         .map(([label, text]) => ({
           title: label.replaceAll('_', ' '),
@@ -57,6 +62,7 @@ export function rowPage(web: WebContext): Handler {
       figures: rowFigures(view, group, row, window),
       ranges: RANGES,
       window,
+      ...(await shortEvents(web, { id: view.id, uid }, about)),
     })
   }
 }
