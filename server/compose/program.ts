@@ -153,6 +153,7 @@ async function startParts(base: Base): Promise<Program> {
       { title: 'Settings', rows: shownSettings(config, base.env) },
     ],
     retention: createRetention({ store: store.retention, audit, log }),
+    events: await heardEvents({ bus, site: config.site, store: store.events, audit }),
     health: () => healthOf(status),
     polling: polling.poller.device,
     containerLogs: containerLogs(config, vault, audit),
@@ -166,7 +167,6 @@ async function startParts(base: Base): Promise<Program> {
 }
 
 async function startWeb({ config, life }: Base, web: WebContext): Promise<string> {
-    events: await heardEvents({ bus, site: config.site, store: store.events, audit }),
   const tls =
     config.tlsCert !== null && config.tlsKey !== null
       ? { cert: await readFile(config.tlsCert, 'utf8'), key: await readFile(config.tlsKey, 'utf8') }
