@@ -29,8 +29,8 @@ const CRC_AT = 6
 const ZSTD = 1
 /** Compression must save this share to be worth the decompression. */
 const PAYS = 0.95
-/** Below this, the bytes of zstd's own frame eat what it saves. */
-const ZSTD_BODY_MIN = 200
+/** Bytes of texts from which on compression is tried: what is left of numbers has no pattern any more. */
+const plainTextMax = 200
 
 const out = new ByteWriter()
 const numbers = new ByteWriter()
@@ -46,11 +46,13 @@ export function encodeBlock(columns: Columns, t0: number): Uint8Array {
   const patterns = new Patterns(slots, times.length)
   patterns.write(out)
   out.varint(texts.length)
+  const textsAt = out.at
   for (const text of texts) {
     const bytes = Buffer.from(text, 'utf8')
     out.varint(bytes.length)
     out.raw(bytes)
   }
+  const textBytes = out.at - textsAt
   out.varint(slots.length)
   slots.forEach((column, slot) => {
     numbers.at = 0
@@ -58,14 +60,13 @@ export function encodeBlock(columns: Columns, t0: number): Uint8Array {
     out.varint(numbers.at)
     out.raw(numbers.written())
   })
-  return framed(out.written())
+  return framed(out.written(), textBytes >= plainTextMax)
 }
 
-function framed(plain: Uint8Array): Uint8Array {
-  const packed =
-    plain.length < ZSTD_BODY_MIN
-      ? plain
-      : zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
+function framed(plain: Uint8Array, mayPay: boolean): Uint8Array {
+  const packed = mayPay
+    ? zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
+    : plain
   const isPacked = packed.length < plain.length * PAYS
   const body = isPacked ? packed : plain
   const bytes = new Uint8Array(HEADER_BYTES + body.length)
@@ -97,8 +98,15 @@ class Patterns {
 
   constructor(slots: readonly (Column | undefined)[], count: number) {
     const known = new Map<string, number>()
+    const absent = new Uint8Array(count)
     for (const column of slots) {
-      const kinds = column?.kinds ?? new Uint8Array(count)
+      const kinds = column?.kinds ?? absent
+      // Most often it is the pattern of the slot before.
+      const before = this.of.at(-1)
+      if (before !== undefined && Buffer.compare(kinds, this.#different[before] ?? absent) === 0) {
+        this.of.push(before)
+        continue
+      }
       // As a string of bytes: the one key by which equal arrays meet in a map.
       const key = Buffer.from(kinds.buffer, kinds.byteOffset, kinds.length).toString('latin1')
       let index = known.get(key)

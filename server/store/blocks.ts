@@ -3,9 +3,8 @@
 
 import type { Logger } from '../log.ts'
 import { messageOf } from '../model/errors.ts'
-import { GAP_NUMBERS } from '../model/gap.ts'
-import { blockFormat, decodeBlock, encodeBlock, type SlotsWanted } from './block.ts'
-import { blankColumns, type Columns } from './columns.ts'
+import { blockFormat, decodeBlock, type SlotsWanted } from './block.ts'
+import type { Columns } from './columns.ts'
 import type { BlockRow, Database, Db } from './database.ts'
 import { type BlockTable, ROLL_UPS, type RollUpTier } from './tiers.ts'
 import { windowMax } from './windows.ts'
@@ -38,14 +37,18 @@ export class Damage {
     try {
       return decodeBlock(data, t0, wanted)
     } catch (error) {
-      const key = `${table} ${streamId} ${t0}`
-      if (this.#known.has(key)) return null
-      if (this.#known.size < damagedKnownMax) this.#known.add(key)
-      this.count++
-      const what = { table, streamId, t0, error: messageOf(error) }
-      this.#log.error(what, 'a stored block is damaged: it is left out')
+      this.note(table, streamId, t0, messageOf(error))
       return null
     }
+  }
+
+  /** Counts a block that cannot be read, and names it in the log the first time. */
+  note(table: BlockTable, streamId: number, t0: number, error: string): void {
+    const key = `${table} ${streamId} ${t0}`
+    if (this.#known.has(key)) return
+    if (this.#known.size < damagedKnownMax) this.#known.add(key)
+    this.count++
+    this.#log.error({ table, streamId, t0, error }, 'a stored block is damaged: it is left out')
   }
 }
 
@@ -109,30 +112,24 @@ export function newestBlocks(
     .execute()
 }
 
+/** A block as it is written: its bytes, how many times are in it, whether a part of it was lost. */
+export interface NewBlock {
+  data: Uint8Array
+  count: number
+  isLossy: boolean
+}
+
 export async function putBlock(
   database: Database,
   tx: Db,
   table: BlockTable,
   streamId: number,
   { t0, t1 }: { t0: number; t1: number },
-  columns: Columns,
-  isLossy = false,
+  { data, count, isLossy }: NewBlock,
 ): Promise<void> {
-  await database.put(
-    tx,
-    table,
-    ['stream_id', 't0'],
-    [
-      {
-        stream_id: streamId,
-        t0,
-        t1,
-        n: columns.times.length,
-        fmt: isLossy ? lossyFormat : blockFormat,
-        data: encodeBlock(columns, t0),
-      },
-    ],
-  )
+  const fmt = isLossy ? lossyFormat : blockFormat
+  const row = { stream_id: streamId, t0, t1, n: count, fmt, data }
+  await database.put(tx, table, ['stream_id', 't0'], [row])
 }
 
 /** Keeps a copy of the bytes that cannot be read; the row itself is to be written over. */
@@ -147,13 +144,6 @@ export async function setAside(
     .insertInto('block_damaged')
     .values({ table_name: table, stream_id: streamId, t0, found_at: at, data })
     .execute()
-}
-
-/** What stands in the place of samples that cannot be read: a gap at both ends of their window. */
-export function lostColumns({ t0, t1 }: { t0: number; t1: number }, slots: number): Columns {
-  const columns = blankColumns(Float64Array.of(t0, t1 - 1), slots)
-  for (const column of columns.slots) column?.kinds.fill(GAP_NUMBERS.decode)
-  return columns
 }
 
 /** Notes that a roll-up does not say what the samples say; one that is noted already stays as it is. */

@@ -86,31 +86,31 @@ const scratch = new Uint8Array(slotsMax * 10 + 16)
 const scratchView = new DataView(scratch.buffer)
 
 /** The bytes of a poll. */
-export function encodePoll(poll: Poll): Uint8Array {
+export function encodePoll({ size, kinds, values }: Poll): Uint8Array {
   scratch[0] = VERSION
-  let at = putVarint(1, poll.size)
+  let at = putVarint(1, size)
   let repeats = 0
-  for (let slot = 0; slot < poll.size; slot++) {
-    if (slot > 0 && sameCell(poll, slot, slot - 1)) {
+  let kindBefore = -1
+  let valueBefore = 0
+  for (let slot = 0; slot < size; slot++) {
+    const kind = kinds[slot] ?? ABSENT
+    const value = values[slot] ?? 0
+    if (kind === kindBefore && (kind < NUMBER || Object.is(value, valueBefore))) {
       repeats++
       continue
     }
-    at = putRepeat(at, repeats)
+    if (repeats > 0) at = putRepeat(at, repeats)
     repeats = 0
-    at = putCell(at, poll.kinds[slot] ?? ABSENT, poll.values[slot] ?? 0)
+    at = putCell(at, kind, value)
+    kindBefore = kind
+    valueBefore = value
   }
-  at = putRepeat(at, repeats)
+  if (repeats > 0) at = putRepeat(at, repeats)
   scratchView.setUint32(at, crc32(scratch.subarray(0, at)), true)
   return scratch.slice(0, at + CRC_BYTES)
 }
 
-function sameCell(poll: Poll, a: number, b: number): boolean {
-  const kind = poll.kinds[a] ?? ABSENT
-  return kind === poll.kinds[b] && (kind < NUMBER || Object.is(poll.values[a], poll.values[b]))
-}
-
 function putRepeat(at: number, repeats: number): number {
-  if (repeats === 0) return at
   scratch[at] = ITEM_REPEAT
   return putVarint(at + 1, repeats)
 }
@@ -223,9 +223,14 @@ export function slotsOf(bytes: Uint8Array): number {
 function open(bytes: Uint8Array): Cursor {
   const end = bytes.length - CRC_BYTES
   if (end < 2 || bytes[0] !== VERSION) throw new RangeError('not the bytes of a poll')
-  const stored = new DataView(bytes.buffer, bytes.byteOffset).getUint32(end, true)
-  if (crc32(bytes.subarray(0, end)) !== stored) throw new RangeError('a poll with a wrong checksum')
+  if (crc32(bytes.subarray(0, end)) !== uint32(bytes, end))
+    throw new RangeError('a poll with a wrong checksum')
   return { bytes, at: 1, end }
+}
+
+function uint32(bytes: Uint8Array, at: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]
+  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0
 }
 
 function repeatCell(into: Poll, slot: number, times: number, count: number): number {
@@ -278,9 +283,15 @@ function float(cursor: Cursor): number {
 
 function varint(cursor: Cursor): number {
   let value = 0
-  for (let shift = 1; shift <= 2 ** 49; shift *= 128) {
+  // As 32-bit integers while they fit: nearly all are that short.
+  for (let shift = 0; shift < 28; shift += 7) {
     const next = byte(cursor)
-    value += (next & 127) * shift
+    value |= (next & 127) << shift
+    if (next < 128) return value
+  }
+  for (let unit = 2 ** 28; unit <= 2 ** 49; unit *= 128) {
+    const next = byte(cursor)
+    value += (next & 127) * unit
     if (next < 128) {
       if (value > Number.MAX_SAFE_INTEGER) break
       return value

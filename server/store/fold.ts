@@ -1,11 +1,11 @@
 // Makes one roll-up that is due: the 15-minute points of a day from its blocks, or the 1-hour points of
 // a week from its days. Read, made and written over in one transaction, so doing it again is harmless.
 
+import { encodeBlock } from './block.ts'
 import {
-  type Damage,
   lossyFormat,
-  lostColumns,
   markDue,
+  type NewBlock,
   putBlock,
   readBlocks,
   readDue,
@@ -13,13 +13,15 @@ import {
   setAside,
 } from './blocks.ts'
 import type { Columns } from './columns.ts'
+import type { Compactor } from './compact.ts'
+import { lostColumns } from './condense.ts'
 import type { Database, Tx } from './database.ts'
 import { slotsPerStreamMax } from './layout.ts'
 import { putPlainRows } from './plain-rows.ts'
-import { betterOf, RollUp } from './rollup.ts'
+import { betterOf } from './rollup.ts'
 import { lockDevice, type StreamKey } from './streams.ts'
 import {
-  dayMs,
+  type BlockTable,
   floorTo,
   type RetentionClass,
   ROLL_UPS,
@@ -41,10 +43,8 @@ export interface Due extends StreamKey {
   t0: number
 }
 
-interface Step {
-  database: Database
+interface Step extends Compactor {
   tx: Tx
-  damage: Damage
   now: number
   due: Due
   kept: RetentionClass
@@ -67,21 +67,18 @@ export async function nextDue(database: Database, now: number, limit: number): P
 }
 
 /** @returns whether it was made; false: it must wait */
-export function fold(
-  { database, damage }: { database: Database; damage: Damage },
-  due: Due,
-  now: number,
-): Promise<boolean> {
+export function fold(compactor: Compactor, due: Due, now: number): Promise<boolean> {
+  const { database } = compactor
   return database.transaction(async tx => {
     const kept = await lockDevice(database, tx, due)
     if (kept === null) return false
-    const step = { database, tx, damage, now, due, kept: retentionClass(kept) }
+    const step = { ...compactor, tx, now, due, kept: retentionClass(kept) }
     if (due.tier === 'r1h' && (await waitsForDay(step))) return false
-    const made = due.tier === 'r15m' ? await dayPoints(step) : await weekPoints(step)
+    const made = await pointsOf(step)
     const { streamId, tier, t0 } = due
     const t1 = t0 + ROLL_UPS[tier].period
     const table = tableOf(tier, step.kept)
-    if (made) await putBlock(database, tx, table, streamId, { t0, t1 }, made.points, made.isLossy)
+    if (made) await putBlock(database, tx, table, streamId, { t0, t1 }, made)
     if (made && tier === 'r15m') {
       await putPlainRows(database, tx, { streamId, day: t0, now }, made.points)
       const week = floorTo(t0, weekMs)
@@ -111,65 +108,54 @@ async function waitsForDay({ tx, due: { streamId, t0 }, now }: Step): Promise<bo
   return true
 }
 
-interface Made {
+interface Made extends NewBlock {
   points: Columns
-  isLossy: boolean
 }
 
-async function dayPoints(step: Step): Promise<Made | null> {
-  const { tx, due, kept } = step
-  const table = tableOf('raw', kept)
-  const range = { from: due.t0, to: due.t0 + dayMs - 1 }
-  const { width, period } = ROLL_UPS.r15m
-  const rollUp = new RollUp(due.t0, width, period / width)
-  let isLossy = false
-  const rows = await readBlocks(tx, table, due.streamId, range, blocksPerPeriodMax)
-  for (const row of rows) {
-    const samples = await samplesOf(step, row)
-    isLossy ||= samples.isLossy
-    rollUp.addSamples(samples.columns)
-  }
+/** The points of the period, made of the blocks of the finer table; null: there are none. */
+async function pointsOf(step: Step): Promise<Made | null> {
+  const { tx, blocks, due, kept } = step
+  const { tier, t0 } = due
+  const { period } = ROLL_UPS[tier]
+  const from = tableOf(tier === 'r15m' ? 'raw' : 'r15m', kept)
+  const range = { from: t0, to: t0 + period - 1 }
+  const rows = await readBlocks(tx, from, due.streamId, range, blocksPerPeriodMax)
   if (rows.length === 0) return null
-  return keepBetter(step, { points: rollUp.result(), isLossy })
+  const { points, block, damaged } = await blocks.roll({ tier, t0, blocks: rows })
+  for (const { index, error } of damaged) {
+    const row = rows[index]
+    if (row) await noteDamaged(step, from, row, error)
+  }
+  const isLossy = damaged.length > 0 || rows.some(row => row.fmt === lossyFormat)
+  const made = { points, data: block, count: points.times.length, isLossy }
+  return isLossy ? keepBetter(step, made) : made
 }
 
 /** Samples that cannot be read are set aside; a gap says so in their place. */
-async function samplesOf(
-  { database, tx, damage, due, kept, now }: Step,
+async function noteDamaged(
+  { database, tx, damage, due, now }: Step,
+  table: BlockTable,
   row: StoredBlock,
-): Promise<{ columns: Columns; isLossy: boolean }> {
-  const table = tableOf('raw', kept)
-  const columns = damage.decode(table, due.streamId, row)
-  if (columns) return { columns, isLossy: row.fmt === lossyFormat }
-  await setAside(tx, table, due.streamId, row, now)
+  error: string,
+): Promise<void> {
+  const { streamId } = due
+  damage.note(table, streamId, row.t0, error)
+  if (due.tier !== 'r15m') return
+  await setAside(tx, table, streamId, row, now)
   const lost = lostColumns(row, slotsPerStreamMax)
-  await putBlock(database, tx, table, due.streamId, row, lost, true)
-  return { columns: lost, isLossy: true }
-}
-
-async function weekPoints(step: Step): Promise<Made | null> {
-  const { tx, damage, due, kept } = step
-  const table = tableOf('r15m', kept)
-  const range = { from: due.t0, to: due.t0 + weekMs - 1 }
-  const { width, period } = ROLL_UPS.r1h
-  const rollUp = new RollUp(due.t0, width, period / width)
-  let isLossy = false
-  const rows = await readBlocks(tx, table, due.streamId, range, blocksPerPeriodMax)
-  for (const row of rows) {
-    const points = damage.decode(table, due.streamId, row)
-    isLossy ||= points === null || row.fmt === lossyFormat
-    if (points) rollUp.addPoints(points)
-  }
-  if (rows.length === 0) return null
-  return keepBetter(step, { points: rollUp.result(), isLossy })
+  const data = encodeBlock(lost, row.t0)
+  const count = lost.times.length
+  await putBlock(database, tx, table, streamId, row, { data, count, isLossy: true })
 }
 
 /** Where samples were lost, what the roll-up said before is better than what is left of them. */
 async function keepBetter({ tx, damage, due, kept }: Step, made: Made): Promise<Made> {
-  if (!made.isLossy) return made
   const table = tableOf(due.tier, kept)
   const range = { from: due.t0, to: due.t0 }
   const [row] = await readBlocks(tx, table, due.streamId, range, 1)
   const before = row && damage.decode(table, due.streamId, row)
-  return before ? { points: betterOf(made.points, before), isLossy: true } : made
+  if (!before) return made
+  const points = betterOf(made.points, before)
+  const data = encodeBlock(points, due.t0)
+  return { points, data, count: points.times.length, isLossy: true }
 }

@@ -5,8 +5,9 @@
 import type { Logger } from '../log.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import type { RetentionPolicy } from '../model/retention.ts'
+import { BlockThread } from './block-thread.ts'
 import type { Damage } from './blocks.ts'
-import { closeGraceMs, compactOldest } from './compact.ts'
+import { type Compactor, closeGraceMs, compactOldest } from './compact.ts'
 import type { Maintenance, MaintenanceStats } from './contract.ts'
 import type { Database } from './database.ts'
 import { type Due, fold, nextDue } from './fold.ts'
@@ -41,6 +42,8 @@ export class Maintainer implements Maintenance {
   readonly #database: Database
   readonly #log: Logger
   readonly #damage: Damage
+  readonly #blocks = new BlockThread()
+  readonly #compactor: Compactor
   readonly #latest: LatestRows
   readonly #counts = {
     ...{ blocks: 0, samples: 0, rollUps: 0, tooOld: 0, dropped: 0 },
@@ -78,6 +81,7 @@ export class Maintainer implements Maintenance {
     this.#log = log
     this.#damage = damage
     this.#policy = policy
+    this.#compactor = { database, log, damage, blocks: this.#blocks }
     this.#latest = new LatestRows(database, log, damage)
   }
 
@@ -87,6 +91,11 @@ export class Maintainer implements Maintenance {
       damaged: this.#damage.count,
       waiting: this.#streams.length + this.#due.length + this.#moves.size,
     }
+  }
+
+  /** Ends the thread in which blocks are made. */
+  close(): Promise<void> {
+    return this.#blocks.close()
   }
 
   async step(now: number = Date.now()): Promise<'worked' | 'idle'> {
@@ -199,8 +208,12 @@ export class Maintainer implements Maintenance {
     }
     try {
       const edge = this.#edges.get(retentionClass(stream.retention))?.raw ?? 0
-      const parts = { database: this.#database, log: this.#log, damage: this.#damage }
-      const { samples, tooOld, dropped, nextAt } = await compactOldest(parts, stream, edge, now)
+      const { samples, tooOld, dropped, nextAt } = await compactOldest(
+        this.#compactor,
+        stream,
+        edge,
+        now,
+      )
       if (samples > 0) this.#counts.blocks++
       this.#counts.samples += samples
       this.#counts.tooOld += tooOld
@@ -216,7 +229,7 @@ export class Maintainer implements Maintenance {
 
   async #fold(due: Due, now: number): Promise<void> {
     try {
-      if (await fold({ database: this.#database, damage: this.#damage }, due, now)) {
+      if (await fold(this.#compactor, due, now)) {
         this.#counts.rollUps++
       }
     } catch (error) {

@@ -60,6 +60,7 @@ function buildStore(database: Database, log: Logger): Store {
   const damage = new Damage(log)
   const purges = resumePurges(db, log, stopped)
   let policy: RetentionPolicy = () => null
+  const maintenance = new Maintainer(database, log, damage, () => policy)
   return {
     dialect: database.dialect,
     devices: deviceStore(database, log, stopped),
@@ -74,12 +75,12 @@ function buildStore(database: Database, log: Logger): Store {
       policy = chosen
     }),
     audit: auditStore(db),
-    maintenance: new Maintainer(database, log, damage, () => policy),
+    maintenance,
     async ping() {
       await db.selectFrom('migration').select('name').limit(1).execute()
     },
     close() {
-      closing ??= purges.then(() => db.destroy())
+      closing ??= purges.then(() => Promise.all([maintenance.close(), db.destroy()])).then(() => {})
       return closing
     },
   }

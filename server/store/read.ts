@@ -18,7 +18,6 @@ import { ABSENT, NUMBER, type Poll, TEXT } from './codec.ts'
 import { type Column, type Columns, textAt } from './columns.ts'
 import type { SampleFunction, SampleQuery, SeriesPoints } from './contract.ts'
 import type { Database, Db } from './database.ts'
-import { readEdges } from './edges.ts'
 import { partsOf } from './rollup.ts'
 import { segmentsOf, tierFor } from './segments.ts'
 import { findSeries, type Wanted } from './series.ts'
@@ -125,10 +124,7 @@ function inOrder(points: RawPoint[]): RawPoint[] {
 }
 
 /** Puts what is found into the series that are asked for. */
-function collector(
-  series: readonly Collecting[],
-  { query, grid, fn, budget }: Reading,
-): Visitor {
+function collector(series: readonly Collecting[], { query, grid, fn, budget }: Reading): Visitor {
   const keep: Keep = (one, point) => {
     if (!point) return
     if (one.buckets) {
@@ -182,12 +178,7 @@ type Keep = (one: Collecting, point: RawPoint | null) => void
 type CellRange = Omit<Cells, 'texts'>
 
 /** The cells of a block between two times, both included. */
-function cellsOf(
-  { times }: Columns,
-  grid: BucketGrid | null,
-  from: number,
-  to: number,
-): CellRange {
+function cellsOf({ times }: Columns, grid: BucketGrid | null, from: number, to: number): CellRange {
   const buckets = grid ? bucketsOf(grid, times) : new Int32Array(0)
   return { times, buckets, from: firstFrom(times, from), to: firstFrom(times, to + 1) }
 }
