@@ -71,10 +71,8 @@ export function connectionError(error: unknown, where: string): AppError {
     })
   }
   if (CERTIFICATE.test(code)) {
-    return new AppError('E_DOCKER_TLS', `TLS with ${where} failed: ${cause}`, {
-      cause,
-      hint: "check the device's ca, cert and key, and that the engine listens with TLS there",
-    })
+    const { message, hint } = tlsWords(code, where, cause)
+    return new AppError('E_DOCKER_TLS', message, { cause, hint })
   }
   if (code.startsWith('HPE_')) {
     return new AppError('E_DOCKER_DECODE', `${where} does not speak HTTP: ${cause}`, {
@@ -89,6 +87,62 @@ export function connectionError(error: unknown, where: string): AppError {
       ? 'is Docker running and listening there?'
       : 'check the address of the engine',
   })
+}
+
+/** What is wrong with a certificate, by the first code that fits. */
+const TLS_WORDS: readonly { code: RegExp; what: string; hint: string }[] = [
+  {
+    code: /^CERT_HAS_EXPIRED/,
+    what: "the engine's certificate has expired",
+    hint: 'give the engine a new one; if it has one, look at the clock of this machine',
+  },
+  {
+    code: /^CERT_NOT_YET_VALID/,
+    what: "the engine's certificate is not valid yet",
+    hint: 'look at the clocks of both machines',
+  },
+  {
+    code: /^(ERR_TLS_CERT_ALTNAME_INVALID|HOSTNAME_MISMATCH)/,
+    what: "the engine's certificate is for another name",
+    hint: 'write the address as the certificate names it, or make one that has this name or address as subjectAltName',
+  },
+  {
+    code: /^[A-Z_]*(SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF)|CERT_SIGNATURE_FAILURE|INVALID_CA|CERT_UNTRUSTED)/,
+    what: 'the device\'s "ca" did not sign the engine\'s certificate',
+    hint: 'give the device as "ca" the authority that signed it',
+  },
+  {
+    code: /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/,
+    what: 'the engine wants a certificate of us',
+    hint: 'give the device its "cert" and "key"',
+  },
+  {
+    code: /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED|DECRYPT_ERROR)/,
+    what: 'the engine refuses our certificate',
+    hint: 'give the device a "cert" and "key" that the authority of the engine signed, and that have not expired',
+  },
+  {
+    code: /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/,
+    what: 'there is no TLS at this port',
+    hint: 'the port with TLS is usually 2376; 2375 is the one without',
+  },
+  {
+    code: /^ERR_(OSSL|SSL_KEY|CRYPTO|X509)|KEY_VALUES_MISMATCH|NO_START_LINE/,
+    what: 'one of the texts ca, cert and key cannot be read, or cert and key are not of one pair',
+    hint: 'paste the whole PEM texts, from -----BEGIN to END-----',
+  },
+]
+
+function tlsWords(code: string, where: string, cause: string): { message: string; hint: string } {
+  // Some failures are EPROTO, and only OpenSSL's text tells them apart.
+  const told = `${code} ${cause}`.toUpperCase().replaceAll(' ', '_')
+  const known = TLS_WORDS.find(words => words.code.test(told))
+  return {
+    message: `TLS with ${where} failed: ${known ? `${known.what} (${cause.trim()})` : cause}`,
+    hint:
+      known?.hint ??
+      "check the device's ca, cert and key, and that the engine listens with TLS there",
+  }
 }
 
 /** The engine did not answer a call within its time limit. */

@@ -1,20 +1,17 @@
-// Goal: over a real engine, our numbers are those of the docker command, and a missing right or a
-// wrong certificate is said as such. Method: a private dockerd, busybox under steady load.
+// Goal: over a real engine, our numbers are those of the docker command, and a missing right is said
+// as such. Method: a private dockerd, busybox under steady load.
 
 import { execFile } from 'node:child_process'
-import { chmod, readFile, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { chmod, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { createServer } from 'node:tls'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { addressPolicy } from '../../server/addresses.ts'
 import { type Engine, type EngineOptions, openEngine } from '../../server/docker/engine.ts'
 import { readEngine } from '../../server/docker/read.ts'
-import type { TlsTexts } from '../../server/docker/transport.ts'
 import type { RawValue } from '../../server/model/raw.ts'
 import { type Dockerd, startDockerd } from '../parts/dockerd.ts'
-import { program, tempDir, until } from '../parts/find.ts'
+import { tempDir, until } from '../parts/find.ts'
 import { valuesOf } from '../profiles/kit.ts'
 
 const run = promisify(execFile)
@@ -199,40 +196,6 @@ t.test('a real engine', async t => {
     const { stdout } = await run(process.execPath, [script])
     t.match(stdout, /^E_DOCKER_PERMISSION auth .*group "docker"/)
   })
-
-  t.test('TLS in both directions', async t => {
-    const keys = await certificates(t)
-    const proxy = createServer(
-      { cert: keys.server.cert, key: keys.server.key, ca: keys.ca, requestCert: true },
-      socket => {
-        const upstream = connect(dockerd.socketPath)
-        socket.on('error', () => upstream.destroy()).pipe(upstream)
-        upstream.on('error', () => socket.destroy()).pipe(socket)
-      },
-    )
-    proxy.on('tlsClientError', () => {})
-    await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve))
-    t.teardown(() => proxy.close())
-    const bound = proxy.address()
-    if (bound === null || typeof bound === 'string') throw new Error('no port')
-    const ping = async (host: string, tls?: TlsTexts) => {
-      const options = { timeoutMs: 5000, ...(tls && { tls }) }
-      const over = await open(t, `tcp://${host}:${bound.port}`, options)
-      await over.ping()
-      return (await over.version()).Version
-    }
-    const good = { ca: keys.ca, ...keys.client }
-    t.ok(await ping('127.0.0.1', good), 'by address')
-    t.ok(await ping('localhost', good), 'by name: the certificate is checked against the name')
-    await t.rejects(ping('127.0.0.1', { ca: keys.ca }), { code: 'E_DOCKER_TLS' }, 'no client cert')
-    await t.rejects(ping('127.0.0.1', keys.client), { code: 'E_DOCKER_TLS' }, 'unknown authority')
-    await t.rejects(ping('127.0.0.2', good), { code: 'E_DOCKER_UNREACHABLE' }, 'nobody there')
-    await t.rejects(
-      ping('127.0.0.1', { ...good, key: 'not a key' }),
-      { code: 'E_DOCKER_TLS' },
-      'a broken key',
-    )
-  })
 })
 
 /** `1.5MiB`, `2.1MB`: as the docker command writes sizes. */
@@ -247,57 +210,4 @@ function bytes(text = ''): number {
     GiB: 1024 ** 3,
   }
   return Number(number) * (units[unit] ?? Number.NaN)
-}
-
-/** An authority, a server certificate for localhost and 127.0.0.1, and a client certificate. */
-async function certificates(t: Test) {
-  const dir = await tempDir(t)
-  const openssl = await program('openssl', 'openssl')
-  const file = (name: string) => path.join(dir, name)
-  const make = (...args: string[]) => run(openssl, args, { cwd: dir })
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  await make(
-    'req',
-    '-x509',
-    ...curve,
-    '-days',
-    '2',
-    '-subj',
-    '/CN=ca',
-    '-keyout',
-    'ca.key',
-    '-out',
-    'ca.pem',
-  )
-  await writeFile(file('san'), 'subjectAltName=DNS:localhost,IP:127.0.0.1')
-  for (const name of ['server', 'client']) {
-    await make(
-      'req',
-      ...curve,
-      '-subj',
-      `/CN=${name}`,
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.csr`,
-    )
-    const signed = [
-      '-CA',
-      'ca.pem',
-      '-CAkey',
-      'ca.key',
-      '-CAcreateserial',
-      '-days',
-      '2',
-      '-extfile',
-      'san',
-    ]
-    await make('x509', '-req', '-in', `${name}.csr`, ...signed, '-out', `${name}.pem`)
-  }
-  const text = (name: string) => readFile(file(name), 'utf8')
-  const pair = async (name: string) => ({
-    cert: await text(`${name}.pem`),
-    key: await text(`${name}.key`),
-  })
-  return { ca: await text('ca.pem'), server: await pair('server'), client: await pair('client') }
 }
