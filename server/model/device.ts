@@ -3,6 +3,7 @@
 
 import Type, { type Static } from 'typebox'
 import { DURATION_PATTERN } from './duration.ts'
+import { RETENTION_CLASSES } from './retention.ts'
 
 export const DEVICE_KINDS = ['snmp', 'docker', 'agent', 'mqtt', 'check'] as const
 export type DeviceKind = (typeof DEVICE_KINDS)[number]
@@ -103,6 +104,8 @@ export const DeviceConfig = Type.Object(
     ),
     alarms: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
     tuning: Type.Optional(TuningPins),
+    /** For how long its samples are kept; absent: as its profiles say. */
+    retention: Type.Optional(Type.Enum(RETENTION_CLASSES)),
     enabled: Type.Boolean(),
   },
   { additionalProperties: false },

@@ -5,6 +5,7 @@
 
 import Type, { type Static, type TSchema } from 'typebox'
 import { DURATION_PATTERN } from './duration.ts'
+import { RETENTION_CLASSES } from './retention.ts'
 import { UNITS } from './units.ts'
 
 export const PROFILE_ID_PATTERN = '^_?[a-z0-9][a-z0-9._-]{0,62}$'
@@ -148,6 +149,12 @@ const Paths = Type.Union([Path, Type.Array(Path, { minItems: 1, maxItems: 8 })])
 const Duration = define(
   'duration',
   Type.String({ pattern: DURATION_PATTERN, description: 'a duration: 30s, 5m, 1h or 1d' }),
+)
+const Retention = define(
+  'retention',
+  Type.Enum(RETENTION_CLASSES, {
+    description: 'a class of retention: short, default or long',
+  }),
 )
 const Expression = define('expression', Type.String({ minLength: 1, maxLength: 500 }))
 const Regex = define('regex', Type.String({ minLength: 1, maxLength: 200 }))
@@ -350,6 +357,7 @@ const groupProperties = {
   section: Type.Optional(Type.Enum(SECTIONS)),
   order: Type.Optional(Type.Integer()),
   every: Type.Optional(Duration),
+  retention: Type.Optional(Retention),
   hidden: Type.Optional(Type.Boolean()),
   refreshOn: Type.Optional(Type.Array(Oid, { maxItems: 8 })),
   replaces: Type.Optional(Names),
@@ -434,6 +442,7 @@ export const ProfileDoc = Type.Object(
     match: Type.Optional(Type.Array(Match, { maxItems: 100 })),
     priority: Type.Optional(Type.Integer({ minimum: -100, maximum: 100 })),
     every: Type.Optional(Duration),
+    retention: Type.Optional(Retention),
     snmp: Type.Optional(
       Type.Object(
         {

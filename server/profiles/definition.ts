@@ -12,6 +12,7 @@ import type {
   Section,
 } from '../model/profile.ts'
 import type { RawValue } from '../model/raw.ts'
+import type { RetentionClass } from '../model/retention.ts'
 import type { Cells } from './cells.ts'
 import type { Expression } from './expression.ts'
 import type { PageMetric } from './face.ts'
@@ -111,6 +112,8 @@ export interface Group {
   order: number
   hidden: boolean
   everyMs: number | null
+  /** For how long its samples are kept; null: nothing is said of it. */
+  retention: RetentionClass | null
   refreshOn: readonly string[]
   replaces: readonly string[]
   replacedBy: readonly string[]

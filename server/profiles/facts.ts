@@ -157,6 +157,7 @@ const EMPTY_GROUP: Group = {
   order: 0,
   hidden: true,
   everyMs: null,
+  retention: null,
   refreshOn: [],
   replaces: [],
   replacedBy: [],

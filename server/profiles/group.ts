@@ -129,6 +129,7 @@ function shownAs(
     order: doc.order ?? 100,
     hidden: doc.hidden ?? false,
     everyMs: every === undefined ? null : parseDuration(every),
+    retention: doc.retention ?? context.doc.retention ?? null,
     refreshOn: doc.refreshOn ?? [],
     replaces: doc.replaces ?? [],
     replacedBy: doc.replacedBy ?? [],

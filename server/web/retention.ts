@@ -1,13 +1,15 @@
-// What is kept, for how long and what it costs, and the one change an admin may make: the days of the
-// class `default`. Sizes are counted beside the pages, which wait for them only a moment.
+// What is kept, for how long and what it costs, and what an admin may change of it: the days of each
+// class, and of hourly rows for SQL. Sizes are counted beside the pages, which wait for them only a moment.
 
 import type { Audit } from '../audit.ts'
 import type { Logger } from '../log.ts'
 import type { FieldError } from '../model/errors.ts'
+import { RETENTION_CLASSES, type RetentionClass } from '../model/retention.ts'
 import type { Actor } from '../model/user.ts'
 import type { DaysKept, KeptSize, RetentionStore } from '../store/contract.ts'
+import { hourlyDaysMax } from '../store/plain-rows.ts'
 import { daysMax } from '../store/retention.ts'
-import { dayMs, RETENTION_CLASSES, type RetentionClass, TIERS, type Tier } from '../store/tiers.ts'
+import { dayMs, TIERS, type Tier } from '../store/tiers.ts'
 
 /** Days that every sample may be kept. */
 const rawDaysMax = 3650
@@ -34,19 +36,29 @@ export interface KeptRow {
   oldestAt: number | null
 }
 
+export interface KeptClass {
+  kept: RetentionClass
+  /** Devices that have samples in it. */
+  devices: number
+  rows: KeptRow[]
+}
+
 export interface RetentionReport {
-  /** `default` always, the others where they have streams. */
-  classes: { kept: RetentionClass; rows: KeptRow[] }[]
-  days: DaysKept
+  classes: KeptClass[]
+  /** Days of hourly rows for SQL; 0: none. */
+  hourlyDays: number
   /** False: sizes are still being counted, all are 0. */
   isCounted: boolean
 }
 
 export interface Retention {
   report(): Promise<RetentionReport>
-  days(): Promise<DaysKept>
-  /** Changes the class `default`; `days` were checked by `readDays`. */
-  change(days: DaysKept, by: Actor): Promise<void>
+  days(kept: RetentionClass): Promise<DaysKept>
+  /** `days` were checked by `readDays`. */
+  change(kept: RetentionClass, days: DaysKept, by: Actor): Promise<void>
+  hourlyDays(): Promise<number>
+  /** `days` were checked by `readHourlyDays`. */
+  changeHourly(days: number, by: Actor): Promise<void>
 }
 
 export function createRetention(options: {
@@ -75,18 +87,33 @@ export function createRetention(options: {
     }
     return counted?.sizes ?? null
   }
-  const days = async () => (await store.days()).default
+  const days = async (kept: RetentionClass) => (await store.days())[kept]
 
   return {
     days,
     async report() {
-      const [kept, found] = await Promise.all([store.days(), sizes()])
-      return { ...reportOf(kept, found ?? [], now()), isCounted: found !== null }
+      const [kept, found, devices, hourlyDays] = await Promise.all([
+        store.days(),
+        sizes(),
+        store.devices(),
+        store.hourlyDays(),
+      ])
+      const classes = classesOf(kept, found ?? [], devices, now())
+      return { classes, hourlyDays, isCounted: found !== null }
     },
-    async change(after, by) {
-      const before = await days()
-      await store.setDays('default', after)
-      await audit.record(by, 'retention.change', 'retention:default', { before, after })
+    async change(kept, after, by) {
+      const before = await days(kept)
+      await store.setDays(kept, after)
+      await audit.record(by, 'retention.change', `retention:${kept}`, { before, after })
+    },
+    hourlyDays: () => store.hourlyDays(),
+    async changeHourly(after, by) {
+      const before = await store.hourlyDays()
+      await store.setHourlyDays(after)
+      await audit.record(by, 'retention.change', 'retention:hourly-rows', {
+        before: { days: before },
+        after: { days: after },
+      })
     },
   }
 }
@@ -95,14 +122,12 @@ function moment(): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, waitMs).unref())
 }
 
-function reportOf(
+function classesOf(
   days: Record<RetentionClass, DaysKept>,
   sizes: readonly KeptSize[],
+  devices: Record<RetentionClass, number>,
   now: number,
-): Omit<RetentionReport, 'isCounted'> {
-  const shown = RETENTION_CLASSES.filter(
-    kept => kept === 'default' || sizes.some(size => size.kept === kept),
-  )
+): KeptClass[] {
   const rowOf = (kept: RetentionClass, tier: Tier): KeptRow => {
     const size = sizes.find(one => one.kept === kept && one.tier === tier)
     return {
@@ -114,10 +139,11 @@ function reportOf(
       oldestAt: size?.oldestAt ?? null,
     }
   }
-  return {
-    classes: shown.map(kept => ({ kept, rows: TIERS.map(tier => rowOf(kept, tier)) })),
-    days: days.default,
-  }
+  return RETENTION_CLASSES.map(kept => ({
+    kept,
+    devices: devices[kept],
+    rows: TIERS.map(tier => rowOf(kept, tier)),
+  }))
 }
 
 /** What is written until then and is still kept, and what of today's is. */
@@ -147,6 +173,26 @@ export function readDays(
     else least = days[tier]
   }
   return errors.length > 0 ? { ok: false, errors } : { ok: true, days }
+}
+
+/** The days of hourly rows of a posted form, or what is wrong with them. */
+export function readHourlyDays(
+  values: Record<string, string>,
+): { ok: true; days: number } | { ok: false; errors: FieldError[] } {
+  const text = values.hourly?.trim() ?? ''
+  const days = /^\d{1,6}$/.test(text) ? Number(text) : -1
+  if (days >= 0 && days <= hourlyDaysMax) return { ok: true, days }
+  const message = `must be a whole number of days, 0 (none) to ${hourlyDaysMax}`
+  return { ok: false, errors: [{ path: 'hourly', message }] }
+}
+
+/** What a change of hourly rows drops; empty: nothing. */
+export function droppedHours(before: number, after: number, now: number): string[] {
+  if (after >= before) return []
+  const edge = new Date(now - after * dayMs).toISOString().slice(0, 10)
+  return [
+    `Hourly rows of before ${edge} (UTC): kept for ${before} days until now, then for ${after}.`,
+  ]
 }
 
 /** What a change drops, a sentence for each resolution that is kept shorter; empty: nothing. */

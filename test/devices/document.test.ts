@@ -45,6 +45,13 @@ t.test('tuning: pins of an SNMP device, within bounds', async t => {
   t.match(wrong(docker), { tuning: 'is for SNMP devices' })
 })
 
+t.test('a class of retention', async t => {
+  t.notOk('retention' in deviceConfig(good))
+  t.equal(deviceConfig({ ...good, retention: 'long' }).retention, 'long')
+  for (const retention of ['forever', '', null, 30])
+    t.ok(wrong({ ...good, retention }).retention, JSON.stringify(retention))
+})
+
 t.test('intervals: too short, none, and in parsecs', async t => {
   t.match(wrong({ ...good, every: '0s' }).every, /not a duration.*10s, 5m/)
   t.match(wrong({ ...good, every: '5 parsecs' }).every, /"5 parsecs" is not a duration/)

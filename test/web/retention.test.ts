@@ -8,6 +8,7 @@ import { openStore } from '../../server/store/open.ts'
 import { bytesInAYear, droppedBy, readDays } from '../../server/web/retention.ts'
 import { silentLog } from '../parts/broker.ts'
 import { startChromium } from '../parts/chromium.ts'
+import { config } from '../store/samples.ts'
 import { as, ask, FORM, people } from './people.ts'
 import { startTestProgram } from './program.ts'
 
@@ -20,13 +21,11 @@ const test = await startTestProgram(t)
 const { url } = test
 const everybody = await people(test)
 const file = path.join(test.dataDir, 'pollux.db')
-fill(file)
 
 /** Streams of the class `short`, one block a day for four days: sizes that are known. */
-function fill(at: string): void {
+function fill(at: string, uid: number): void {
   const database = new DatabaseSync(at, { timeout: 5000 })
   const today = Math.floor(Date.now() / DAY) * DAY
-  const uid = Number(database.prepare('select min(uid) as uid from device').get()?.uid)
   database.exec('begin immediate')
   for (let stream = 1; stream <= STREAMS; stream++) {
     const id = 1_000_000 + stream * 7
@@ -48,6 +47,8 @@ function fill(at: string): void {
 
 const store = await openStore({ url: `sqlite:${file}`, log: silentLog })
 t.teardown(() => store.close())
+const filled = { ...config('filled'), enabled: false, retention: 'short' as const }
+fill(file, (await store.devices.create(filled, 'api', 1)).uid)
 
 const change = (days: Record<string, string | number>, person = everybody.admin) =>
   ask(url, '/settings/retention', {
@@ -101,8 +102,12 @@ t.test('days that are refused', async t => {
     t.same(read.ok ? [] : read.errors.map(error => error.path), fields, JSON.stringify(values))
     const answer = await change(values)
     t.equal(answer.status, 422)
-    for (const field of fields) t.match(answer.body, `id="${field}-error"`)
+    for (const field of fields) t.match(answer.body, `id="default-${field}-error"`)
   }
+  const strange = await change({ kept: '<i>eternal', raw: 1, r15m: 1, r1h: 1 })
+  t.equal(strange.status, 422)
+  t.match(strange.body, 'is no class of retention')
+  t.notMatch(strange.body, '<i>eternal')
   const shown = await change({ raw: '"><b>', r15m: '9', r1h: '9' })
   t.notMatch(shown.body, '"><b>', 'what was typed comes back as text')
   t.same(await days(), { raw: 30, r15m: 365, r1h: 1825 }, 'nothing has changed')
@@ -118,7 +123,8 @@ t.test('each role sees what it may', async t => {
     t.equal(status, 200)
     t.match(body, 'What is kept')
     t.match(body, 'data-kept="short-raw"')
-    t.notMatch(body, 'data-kept="long-raw"')
+    t.match(body, 'data-kept="long-raw"')
+    t.match(body, /data-devices="short">1 device has/)
     t.notMatch(body, 'action="/settings/retention"', role)
     t.equal((await change({ raw: 60, r15m: 400, r1h: 2000 }, everybody[role])).status, 403)
   }
@@ -156,6 +162,43 @@ t.test('longer at once, shorter only after what goes was shown', async t => {
   ])
 })
 
+t.test('each class has days of its own', async t => {
+  const before = await store.retention.days()
+  t.equal((await change({ kept: 'long', raw: 100, r15m: 800, r1h: 4000 })).status, 303)
+  const shorter = await change({ kept: 'short', raw: 3, r15m: 90, r1h: 365 })
+  t.match(shorter.body, 'name="kept" value="short"')
+  const shown = '7 90 365'
+  t.equal((await change({ kept: 'short', raw: 3, r15m: 90, r1h: 365, shown })).status, 303)
+  t.same(await store.retention.days(), {
+    default: before.default,
+    short: { raw: 3, r15m: 90, r1h: 365 },
+    long: { raw: 100, r15m: 800, r1h: 4000 },
+  })
+  t.match(await changes(), [{ thing: 'retention:short' }, { thing: 'retention:long' }])
+})
+
+t.test('hourly rows for SQL', async t => {
+  const hourly = (days: string | number, more = {}, person = everybody.admin) =>
+    ask(url, '/settings/hourly-rows', {
+      ...as(url, person, { method: 'POST', headers: FORM }),
+      body: new URLSearchParams({ hourly: String(days), ...more }).toString(),
+    })
+  for (const wrong of ['', '-1', '367', '1.5', 'all', '<b>']) {
+    const { status, body } = await hourly(wrong)
+    t.equal(status, 422, wrong)
+    t.match(body, 'id="hourly-hourly-error"')
+  }
+  t.equal((await hourly(9, {}, everybody.engineer)).status, 403)
+  t.equal(await store.retention.hourlyDays(), 0)
+  t.equal((await hourly(30)).status, 303)
+  t.equal(await store.retention.hourlyDays(), 30)
+  t.match((await hourly(0)).body, 'Hourly rows of before')
+  t.equal(await store.retention.hourlyDays(), 30, 'not before it was shown')
+  t.equal((await hourly(0, { shown: '30' })).status, 303)
+  t.equal(await store.retention.hourlyDays(), 0)
+  t.match(await changes(), [{ thing: 'retention:hourly-rows', after: { days: 0 } }])
+})
+
 const browser = await startChromium(t)
 for (const width of [1360, 390]) {
   for (const colorScheme of ['light', 'dark'] as const) {
@@ -179,8 +222,10 @@ for (const width of [1360, 390]) {
       await page.goto(`${url}/settings`)
       await shot('settings')
       const before = await days()
-      await page.getByLabel('Every sample, days').fill(String(before.raw - 1))
-      await page.getByRole('button', { name: 'Change days' }).click()
+      const form = page.locator('form[data-days=default]')
+      await page.getByText('Change the days of default').click()
+      await form.getByLabel('Every sample, days').fill(String(before.raw - 1))
+      await form.getByRole('button', { name: 'Change days' }).click()
       await page.getByText('This will be dropped').waitFor()
       await shot('confirm')
       await page.getByRole('button', { name: 'Drop it and save' }).click()

@@ -60,6 +60,7 @@ export function valuesOf({ config, version }: Device): Values {
     timeout: config.timeout,
     retries: String(config.retries),
     location: plainText(config.location),
+    retention: config.retention ?? '',
     tags: (config.tags ?? []).map(tag => plainText(tag)).join(' '),
     enabled: config.enabled ? 'on' : '',
     'tuning.repetitions': String(config.tuning?.repetitions ?? ''),
@@ -99,6 +100,7 @@ export function documentOf(values: Values, stored: Device | null): Record<string
     profiles: words(text('profiles')),
     location: text('location') || undefined,
     tags: words(text('tags')),
+    retention: text('retention') || undefined,
     enabled: text('enabled') !== '',
   }
   if (kind === 'snmp') {
@@ -205,6 +207,7 @@ const LABELS: Record<string, string> = {
   'tuning.timeout': 'Answers are awaited',
   'tuning.kindness': 'When it is slowed down by polling',
   profiles: 'Profiles',
+  retention: 'Samples are kept',
   location: 'Location',
   tags: 'Tags',
 }

@@ -6,6 +6,7 @@ import type { CheckReport } from '../../collectors/collector.ts'
 import type { Device } from '../../model/device.ts'
 import { AUTH_PROTOCOLS, PRIV_PROTOCOLS } from '../../model/device.ts'
 import { AppError } from '../../model/errors.ts'
+import { RETENTION_CLASSES } from '../../model/retention.ts'
 import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { problemOf } from '../errors.ts'
@@ -231,6 +232,7 @@ function showForm(
     test,
     fromFile: stored?.source === 'file',
     known: [...web.catalogue().profiles.values()].map(({ id, title }) => ({ id, title })),
+    retentionClasses: RETENTION_CLASSES,
     authProtocols: AUTH_PROTOCOLS,
     privProtocols: PRIV_PROTOCOLS,
   })

@@ -5,8 +5,10 @@ import type { FieldError } from '../../model/errors.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { page } from '../render.ts'
 
-/** What was typed into the form of days, and what is wrong with it. */
+/** What was typed into one of the forms of days, and what is wrong with it. */
 interface Typed {
+  /** The class whose form it is, or `hourly`. */
+  kept: string
   values: Record<string, string>
   errors: FieldError[]
 }
@@ -25,8 +27,7 @@ export async function showSettings(
   return page(request, reply, 'settings', {
     title: 'Settings',
     kept,
-    values: typed?.values ?? kept.days,
-    errors: typed?.errors ?? [],
+    typed: typed ?? { kept: '', values: {}, errors: [] },
     sections: await web.settings(),
     health: await web.health(),
     version: web.version,
