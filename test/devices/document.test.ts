@@ -79,7 +79,17 @@ t.test('what each kind needs', async t => {
     address: /unix:\/\/\//,
   })
   t.match(wrong({ ...good, id: 'new' }), { id: /address of a page/ })
-  t.match(wrong({ id: 'a', kind: 'mqtt' }), { kind: /not served/ })
+  t.match(wrong({ id: 'a', kind: 'check' }), { kind: /not served/ })
+  t.match(wrong({ id: 'a', kind: 'mqtt' }), { topics: /missing/ })
+  t.match(wrong({ id: 'a', kind: 'mqtt', topics: ['tele/+', 'a/#/b', 'a+/b'] }), {
+    'topics.1': /wildcard/,
+    'topics.2': /wildcard/,
+  })
+  t.match(wrong({ id: 'a', kind: 'mqtt', topics: ['pollux/main/#', '$SYS/#'] }), {
+    'topics.0': /own/,
+    'topics.1': /own/,
+  })
+  t.match(wrong({ ...good, topics: ['a'] }), { topics: /MQTT/ })
   t.match(wrong({ id: 'a', kind: 'toaster' }), { kind: /must be one of/ })
   t.match(
     wrong({

@@ -64,7 +64,7 @@ export async function testDevice(
     now: START,
     note: (reason, { topic }) => setAside.push({ reason, topic }),
   })
-  return {
+  const device: TestDevice = {
     now: START,
     setAside,
     say(topic, payload, retained = false) {
@@ -73,19 +73,20 @@ export async function testDevice(
         levels: topic.split('/'),
         payload: new Payload(Buffer.from(payload)),
         retained,
-        at: this.now,
+        at: device.now,
       })
     },
     flush() {
-      return mapped.flush(this.now)
+      return mapped.flush(device.now)
     },
     values() {
-      return flat(mapped.flush(this.now).collections)
+      return flat(mapped.flush(device.now).collections)
     },
     silences(deafUntil = 0) {
-      return mapped.silences(this.now, deafUntil)
+      return mapped.silences(device.now, deafUntil)
     },
   }
+  return device
 }
 
 /** Values by `group.metric row`; a gap as `!reason`; a failed collection as `group !reason`. */
