@@ -7,6 +7,12 @@ import { until } from '../parts/find.ts'
 import { chartOf } from './chart.ts'
 import { startTestProgram } from './program.ts'
 
+t.setTimeout(120_000)
+
+const { url, program, network, signIn } = await startTestProgram(t, { network: true, every: '1s' })
+const { cookie } = await signIn()
+const chart = (path: string) => chartOf(url, cookie, path)
+
 t.test('ranges of time', async t => {
   const now = 1_800_000_000_000
   t.match(windowOf({}, now), { range: '1h', from: now - 3_600_000, to: now, query: 'range=1h' })
@@ -37,12 +43,6 @@ t.test('small lines are broken where there is nothing', async t => {
   t.same(sparkline([], 0, 1, 1), { lines: [], max: null })
   t.same(sparkline([point(0, null)], 0, 1, 1).lines, [], 'gaps alone')
 })
-
-t.setTimeout(120_000)
-
-const { url, program, network, signIn } = await startTestProgram(t, { network: true, every: '1s' })
-const { cookie } = await signIn()
-const chart = (path: string) => chartOf(url, cookie, path)
 
 t.test('traffic of an interface', async t => {
   const path = '/devices/acc-sw-21/charts/interface/traffic?row=Gi1%2F0%2F1&range=15m'
