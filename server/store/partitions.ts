@@ -28,6 +28,29 @@ export interface Partitioned {
   unit: number
 }
 
+/**
+ * Runs `work` where no other process is at it: of two that made the same partition one would fail. The
+ * server frees the lock when this process dies.
+ * @returns null: another process is at it
+ */
+export function aloneWithPartitions<T>(
+  { db }: Database,
+  work: () => Promise<T>,
+): Promise<T | null> {
+  return db.connection().execute(async on => {
+    const name = sql`concat('pollux.partitions.', sha1(database()))`
+    const { rows } = await sql<{ got: number | null }>`select get_lock(${name}, 0) as got`.execute(
+      on,
+    )
+    if (rows[0]?.got !== 1) return null
+    try {
+      return await work()
+    } finally {
+      await sql`select release_lock(${name})`.execute(on)
+    }
+  })
+}
+
 /** The beginning of the period after the one of a time, Unix ms. */
 export function nextPeriod(at: number, period: Period): number {
   const date = new Date(at)

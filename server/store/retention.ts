@@ -6,7 +6,7 @@ import type { RetentionPolicy } from '../model/retention.ts'
 import type { DaysKept, RetentionStore } from './contract.ts'
 import type { Database, Db } from './database.ts'
 import { readEdges, writeEdges } from './edges.ts'
-import { type Partitioned, tendPartitions } from './partitions.ts'
+import { aloneWithPartitions, type Partitioned, tendPartitions } from './partitions.ts'
 import { HOURLY_SETTING, hourlyDays, trimPlain } from './plain-rows.ts'
 import type { Edges } from './segments.ts'
 import { keptSizes } from './sizes.ts'
@@ -145,11 +145,21 @@ export async function tendRetention(
   now: number,
 ): Promise<{ dropped: number; failures: string[] }> {
   await writeEdges(database, edges)
-  if (database.dialect === 'sqlite') return { dropped: 0, failures: [] }
+  const nothing = { dropped: 0, failures: [] }
+  if (database.dialect === 'sqlite') return nothing
+  const hourly = await hourlyEdge(database.db, now)
+  const tables = partitioned(edges, hourly)
+  return (await aloneWithPartitions(database, () => tendTables(database, tables, now))) ?? nothing
+}
+
+async function tendTables(
+  database: Database,
+  tables: readonly (Partitioned & { edge: number })[],
+  now: number,
+): Promise<{ dropped: number; failures: string[] }> {
   const failures: string[] = []
   let dropped = 0
-  const hourly = await hourlyEdge(database.db, now)
-  for (const { edge, ...table } of partitioned(edges, hourly)) {
+  for (const { edge, ...table } of tables) {
     try {
       dropped += (await tendPartitions(database, table, edge, now)).dropped
     } catch (error) {
