@@ -83,10 +83,34 @@ export function mergePoll(into: Poll, from: Poll): boolean {
 
 /** Scratch space for one encoding: the largest item has 10 bytes (a tag and a varint of 53 bits). */
 const scratch = new Uint8Array(slotsMax * 10 + 16)
+/** About what a hundred polls take. */
+const pieceBytes = 32 * 1024
 const scratchView = new DataView(scratch.buffer)
 
 /** The bytes of a poll. */
-export function encodePoll({ size, kinds, values }: Poll): Uint8Array {
+export const encodePoll = (poll: Poll): Uint8Array => scratch.slice(0, writePoll(poll))
+
+/** Bytes of polls side by side in larger pieces: memory for each alone costs more than to fill it. */
+export class PollEncoder {
+  #piece = new Uint8Array(0)
+  #at = 0
+
+  /** The bytes of a poll; nothing else will be written there. */
+  encode(poll: Poll): Uint8Array {
+    const length = writePoll(poll)
+    if (this.#at + length > this.#piece.length) {
+      this.#piece = new Uint8Array(Math.max(length, pieceBytes))
+      this.#at = 0
+    }
+    const bytes = this.#piece.subarray(this.#at, this.#at + length)
+    bytes.set(scratch.subarray(0, length))
+    this.#at += length
+    return bytes
+  }
+}
+
+/** Writes a poll to `scratch`. @returns how many bytes */
+function writePoll({ size, kinds, values }: Poll): number {
   scratch[0] = VERSION
   let at = putVarint(1, size)
   let repeats = 0
@@ -107,7 +131,7 @@ export function encodePoll({ size, kinds, values }: Poll): Uint8Array {
   }
   if (repeats > 0) at = putRepeat(at, repeats)
   scratchView.setUint32(at, crc32(scratch.subarray(0, at)), true)
-  return scratch.slice(0, at + CRC_BYTES)
+  return at + CRC_BYTES
 }
 
 function putRepeat(at: number, repeats: number): number {

@@ -64,13 +64,19 @@ export class GroupLayout {
 /** A text that is not well-formed Unicode would come back from the database as another one. */
 export const wellFormed = (text: string) => (text.isWellFormed() ? text : text.toWellFormed())
 
+export interface Places {
+  /** By row: stream index · slotsPerStreamMax + slot; -1 where the series has no place yet. */
+  places: Int32Array
+  isComplete: boolean
+}
+
 /** A device sends the same rows again and again: where they lie is looked up once. */
 export class Placement {
   readonly rows: readonly string[] | null
   /** Rows as they are stored. */
   readonly keys: readonly (string | null)[]
   readonly #places: ReadonlyMap<string, ReadonlyMap<string | null, number>>
-  readonly #byMetric = new Map<string, Int32Array>()
+  readonly #byMetric = new Map<string, Places>()
 
   constructor(
     rows: readonly string[] | null,
@@ -81,14 +87,14 @@ export class Placement {
     this.#places = places
   }
 
-  /** By row: stream index · slotsPerStreamMax + slot; -1 where the series has no place yet. */
-  of(metric: string): Int32Array {
+  of(metric: string): Places {
     const known = this.#byMetric.get(metric)
     if (known) return known
     const rows = this.#places.get(metric)
     const places = Int32Array.from(this.keys, key => rows?.get(key) ?? -1)
-    this.#byMetric.set(metric, places)
-    return places
+    const found = { places, isComplete: !places.includes(-1) }
+    this.#byMetric.set(metric, found)
+    return found
   }
 }
 

@@ -19,6 +19,7 @@ import { Maintainer } from './maintenance.ts'
 import { migrate } from './migrate.ts'
 import { auditStore, secretStore, settingStore } from './named.ts'
 import { NewestCache } from './newest.ts'
+import { PollPool } from './poll-pool.ts'
 import { resumePurges } from './purge.ts'
 import { readSamples } from './read.ts'
 import { retentionStore } from './retention.ts'
@@ -99,6 +100,7 @@ function sampleStore(
     newest: new NewestCache(),
     edges: new RawEdges(),
     policy,
+    polls: new PollPool(),
   }
   let connects = database.connects()
   return {

@@ -6,7 +6,7 @@ import type { AcceptedCollection } from '../model/accepted.ts'
 import type { Value } from '../model/collection.ts'
 import { GAP_NUMBERS, type GapReason } from '../model/gap.ts'
 import type { RetentionPolicy } from '../model/retention.ts'
-import { emptyPoll, NUMBER, type Poll, setCell, TEXT } from './codec.ts'
+import { NUMBER, type Poll, setCell, TEXT } from './codec.ts'
 import type { Database } from './database.ts'
 import type { RawEdges } from './edges.ts'
 import {
@@ -15,10 +15,10 @@ import {
   type LayoutCache,
   loadLayouts,
   type SeriesName,
-  type StreamLayout,
   slotsPerStreamMax,
   wellFormed,
 } from './layout.ts'
+import type { PollPool } from './poll-pool.ts'
 import { registerSeries } from './register.ts'
 
 /** Collections that are prepared before the event loop has its turn: some ms of work. */
@@ -38,10 +38,18 @@ export interface Prepared {
   parts: StreamPart[]
 }
 
+export interface PrepareCaches {
+  layouts: LayoutCache
+  edges: RawEdges
+  policy: RetentionPolicy
+  /** Whoever has stored what was prepared gives the polls back. */
+  polls: PollPool
+}
+
 /** One of each collection, in their order; series that are new have a place afterwards. */
 export async function prepareBatch(
   database: Database,
-  { layouts, edges, policy }: { layouts: LayoutCache; edges: RawEdges; policy: RetentionPolicy },
+  { layouts, edges, policy, polls }: PrepareCaches,
   batch: readonly AcceptedCollection[],
 ): Promise<(Prepared | { refused: string })[]> {
   await edges.load(database.db)
@@ -75,7 +83,7 @@ export async function prepareBatch(
       layouts.set(key, registered.layout)
       known.set(key, registered.layout)
     }
-    prepared.push(prepare(collection, known.get(key)))
+    prepared.push(prepare(collection, known.get(key), polls))
   }
   return prepared
 }
@@ -88,8 +96,8 @@ function missingSeries(
   if (failed !== null) return missing
   const placement = (layout ?? new GroupLayout([])).placement(rows)
   for (const metric of metrics.keys()) {
-    const places = placement.of(metric)
-    if (!places.includes(-1)) continue
+    const { places, isComplete } = placement.of(metric)
+    if (isComplete) continue
     placement.keys.forEach((row, index) => {
       if (places[index] === -1) missing.push({ metric, row })
     })
@@ -97,7 +105,11 @@ function missingSeries(
   return missing
 }
 
-function prepare(collection: AcceptedCollection, layout: GroupLayout | undefined): Prepared {
+function prepare(
+  collection: AcceptedCollection,
+  layout: GroupLayout | undefined,
+  polls: PollPool,
+): Prepared {
   const { deviceUid, at } = collection
   if (!layout) return { deviceUid, at, parts: [] }
   return {
@@ -105,14 +117,14 @@ function prepare(collection: AcceptedCollection, layout: GroupLayout | undefined
     at,
     parts:
       collection.failed === null
-        ? goodParts(collection, layout)
-        : failedParts(layout, collection.failed),
+        ? goodParts(collection, layout, polls)
+        : failedParts(layout, collection.failed, polls),
   }
 }
 
-function failedParts(layout: GroupLayout, reason: GapReason): StreamPart[] {
+function failedParts(layout: GroupLayout, reason: GapReason, polls: PollPool): StreamPart[] {
   return layout.streams.map(({ id, series }) => {
-    const poll = emptyPoll(slotsPerStreamMax)
+    const poll = polls.take()
     series.forEach((_, slot) => {
       setCell(poll, slot, GAP_NUMBERS[reason])
     })
@@ -120,35 +132,60 @@ function failedParts(layout: GroupLayout, reason: GapReason): StreamPart[] {
   })
 }
 
-function goodParts({ rows, metrics, gaps }: AcceptedCollection, layout: GroupLayout): StreamPart[] {
+function goodParts(
+  { rows, metrics, gaps }: AcceptedCollection,
+  layout: GroupLayout,
+  polls: PollPool,
+): StreamPart[] {
   const parts: (StreamPart | undefined)[] = []
   const placement = layout.placement(rows)
+  const partOf = (stream: number): StreamPart => {
+    const known = parts[stream]
+    if (known) return known
+    const streamId = layout.streams[stream]?.id ?? 0
+    const part = { streamId, poll: polls.take(), texts: new Map<number, string>() }
+    parts[stream] = part
+    return part
+  }
   for (const [metric, values] of metrics) {
-    const places = placement.of(metric)
-    const reasons = gaps.get(metric)
-    for (let index = 0; index < values.length; index++) {
-      const place = places[index] ?? -1
-      if (place < 0) continue
-      const stream = (place / slotsPerStreamMax) | 0
-      const part = parts[stream] ?? emptyPart(layout.streams[stream])
-      parts[stream] = part
-      const slot = place - stream * slotsPerStreamMax
-      putValue(part, slot, values[index] ?? null, reasons?.[index] ?? null)
-    }
+    putColumn(placement.of(metric).places, values, gaps.get(metric), partOf)
   }
   return parts.filter(part => part !== undefined)
 }
 
-function emptyPart(stream: StreamLayout | undefined): StreamPart {
-  const streamId = stream?.id ?? 0
-  return { streamId, poll: emptyPoll(slotsPerStreamMax), texts: new Map() }
+/** Every value that is stored passes here. */
+function putColumn(
+  places: Int32Array,
+  values: readonly Value[],
+  reasons: readonly (GapReason | null)[] | undefined,
+  partOf: (stream: number) => StreamPart,
+): void {
+  let stream = -1
+  let part: StreamPart | null = null
+  for (let index = 0; index < values.length; index++) {
+    const place = places[index] ?? -1
+    if (place < 0) continue
+    const its = (place / slotsPerStreamMax) | 0
+    if (part === null || its !== stream) {
+      stream = its
+      part = partOf(its)
+    }
+    const slot = place - its * slotsPerStreamMax
+    const value = values[index] ?? null
+    if (typeof value !== 'number' || !Number.isFinite(value)) {
+      putOther(part, slot, value, reasons?.[index] ?? null)
+      continue
+    }
+    const { poll } = part
+    poll.kinds[slot] = NUMBER
+    poll.values[slot] = value
+    if (slot >= poll.size) poll.size = slot + 1
+  }
 }
 
 /** Accept lets no null without a reason and no infinite number pass; if one comes, it is `decode`. */
-function putValue(part: StreamPart, slot: number, value: Value, gap: GapReason | null): void {
-  if (typeof value === 'number' && Number.isFinite(value)) {
-    setCell(part.poll, slot, NUMBER, value)
-  } else if (typeof value === 'string') {
+function putOther(part: StreamPart, slot: number, value: Value, gap: GapReason | null): void {
+  if (typeof value === 'string') {
     setCell(part.poll, slot, TEXT)
     part.texts.set(slot, wellFormed(value))
   } else {

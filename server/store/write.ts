@@ -13,6 +13,7 @@ import {
   mergePoll,
   NUMBER,
   type Poll,
+  PollEncoder,
   setCell,
   TEXT,
 } from './codec.ts'
@@ -23,6 +24,7 @@ import type { RawEdges } from './edges.ts'
 import { storedKinds } from './late.ts'
 import { type LayoutCache, slotsPerStreamMax } from './layout.ts'
 import type { NewestCache } from './newest.ts'
+import type { PollPool } from './poll-pool.ts'
 import { insertPolls, pollKey, readPolls } from './polls.ts'
 import { type Prepared, prepareBatch } from './prepare.ts'
 import { type TextCache, TextWriter } from './texts.ts'
@@ -36,6 +38,7 @@ export interface WriteCaches {
   newest: NewestCache
   edges: RawEdges
   policy: RetentionPolicy
+  polls: PollPool
 }
 
 /** A poll as it will be after the batch. */
@@ -70,8 +73,11 @@ export async function writeBatch(
   })
   caches.texts.merge(texts.learned)
   for (const one of prepared) {
-    if (!('refused' in one))
-      for (const { streamId } of one.parts) caches.newest.note(streamId, one.at)
+    if ('refused' in one) continue
+    for (const { streamId, poll } of one.parts) {
+      caches.newest.note(streamId, one.at)
+      caches.polls.giveBack(poll)
+    }
   }
   return outcomes
 }
@@ -216,10 +222,11 @@ async function writePolls(tx: Tx, pending: readonly Pending[]): Promise<void> {
     .filter(one => one.changed)
     .sort((a, b) => a.streamId - b.streamId || a.ts - b.ts)
   const fresh = changed.filter(one => !one.inDatabase)
+  const encoder = new PollEncoder()
   for (let from = 0; from < fresh.length; from += rowsPerStatement) {
     const rows = fresh
       .slice(from, from + rowsPerStatement)
-      .map(one => ({ stream_id: one.streamId, ts: one.ts, data: encodePoll(newCells(one)) }))
+      .map(one => ({ stream_id: one.streamId, ts: one.ts, data: encoder.encode(newCells(one)) }))
     // A plain INSERT: if another process stored a part of the same poll meanwhile, the transaction
     // runs again and merges; ON DUPLICATE KEY UPDATE ts=ts would lose ours and call it stored.
     await insertPolls(tx, rows)
