@@ -11,6 +11,7 @@ const PROGRAMS: Record<string, string> = {
   ingest: 'ingest/main.ts',
   failures: 'ingest/failures.ts',
   evaluate: 'evaluate.ts',
+  docker: 'docker.ts',
 }
 
 const USAGE = `npm run bench -- WHAT [options]
@@ -19,6 +20,7 @@ const USAGE = `npm run bench -- WHAT [options]
   ingest    from an MQTT message to a committed row: [sqlite|mariadb] [collections]
   failures  broker, database, ingest or disk gone under load: sent, stored, lost [--quick]
   evaluate  from a raw read to the JSON of its collections
+  docker    CPU of an engine and of its reader: one-shot against streams: [containers ...]
 `
 
 async function main([what, ...args]: string[]): Promise<number> {
