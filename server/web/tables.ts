@@ -7,6 +7,7 @@ import type { PageGroup, PageMetric } from '../profiles/face.ts'
 import type { SeriesPoints, Store } from '../store/contract.ts'
 import { type Cell, isNumeric, numberText, shortCell, stateOf } from './cells.ts'
 import { metricsOf, rowPath } from './charts.ts'
+import { CONTAINER_GROUP } from './containers.ts'
 import { type DeviceView, type GroupValues, intervalOf } from './device-data.ts'
 import { type Sparkline, sparkline } from './sparkline.ts'
 import { plainText } from './words.ts'
@@ -53,6 +54,8 @@ export interface TableView {
   rest: TableRow[]
   /** Rows beyond the bound. */
   left: number
+  /** Where these rows can be searched, sorted and grouped; empty: nowhere else. */
+  listHref: string
 }
 
 interface Source {
@@ -101,7 +104,12 @@ export async function tableOf(
     shown: shown.map(rowOf),
     rest: rows.slice(ROWS_SHOWN_MAX).map(rowOf),
     left: values.rows.length - rows.length,
+    listHref: listHref(view.id, group.id),
   }
+}
+
+function listHref(device: string, group: string): string {
+  return group === CONTAINER_GROUP ? `/containers?engine=${encodeURIComponent(device)}` : ''
 }
 
 /** States of a chart, then headline charts with their ceilings, other charts, and what is in none. */
