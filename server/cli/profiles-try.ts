@@ -24,6 +24,7 @@ import {
   requireDevice,
 } from './profiles-device.ts'
 import { loadProfiles } from './profiles-sources.ts'
+import { addMqttOptions, type MqttTryOptions, tryMessages } from './profiles-try-mqtt.ts'
 
 /** Bytes of one recording. */
 const recordingBytesMax = 256 * 1024 * 1024
@@ -47,7 +48,7 @@ export interface Tried {
   cost: { pdus: number; varbinds: number }
 }
 
-interface TryOptions extends DeviceOptions {
+interface TryOptions extends DeviceOptions, MqttTryOptions {
   walk?: string[]
   profile?: string[]
   json?: boolean
@@ -56,15 +57,19 @@ interface TryOptions extends DeviceOptions {
 export function addTryCommand(parent: Command): void {
   const command = parent
     .command('try')
-    .description('what the profiles read from recordings or from a device; stores nothing')
+    .description(
+      'what the profiles read from recordings, a device or live messages; stores nothing',
+    )
     .option('--walk <path...>', 'recordings (.snmprec), or folders of them')
     .option('--profile <id...>', 'these profiles, as in a device config, instead of auto')
     .option('--json', 'one line of JSON for each recording or device')
-  addDeviceOptions(command).action(async (options: TryOptions) => {
-    const { walk = [], device } = options
-    if (walk.length === 0 && device === undefined) {
-      command.error('error: give --walk FILE|FOLDER or --device ADDRESS')
+  addDeviceOptions(addMqttOptions(command)).action(async (options: TryOptions) => {
+    const { walk = [], device, mqtt } = options
+    if (walk.length === 0 && device === undefined && mqtt === undefined) {
+      command.error('error: give --walk FILE|FOLDER, --device ADDRESS or --mqtt URL')
     }
+    if (mqtt !== undefined && !options.topic?.length) command.error('error: give --topic FILTER')
+    if (mqtt !== undefined) return tryMessages(options)
     if (device !== undefined) requireDevice(command, options)
     // A reader that has enough (`| head`) closes the pipe: nobody is left to read on for.
     process.stdout.once('error', () => process.exit())
