@@ -8,9 +8,12 @@ import { createServer as createTlsServer } from 'node:tls'
 import { Aedes, type Client } from 'aedes'
 import type { Logger } from '../log.ts'
 import { AppError, messageOf } from '../model/errors.ts'
+import type { SetAside } from '../model/setaside.ts'
 import { createFrameGuard, type FrameGuard } from './frames.ts'
+import { guardReads, type Intake } from './intake.ts'
 import type { Principal } from './principals.ts'
 import { createRetainedBound } from './retained.ts'
+import { createSignInThrottle } from './throttle.ts'
 
 /** Connections at a time. */
 const clientsMax = 2000
@@ -41,6 +44,8 @@ export interface BrokerOptions {
   authenticate: (username: string, password: string) => Principal | null | Promise<Principal | null>
   authorize: (principal: Principal, action: 'publish' | 'subscribe', topic: string) => boolean
   log: Logger
+  /** Hears of what is refused, for people to look at. */
+  setAside?: SetAside
   tls?: { cert: string; key: string }
   clientsMax?: number
   packetBytesMax?: number
@@ -53,6 +58,8 @@ export interface BrokerStats {
   oversize: number
   /** Connections above the limit. */
   rejected: number
+  /** Times that a client sent faster than it may, and was read more slowly. */
+  held: number
   /** Retained messages that were delivered but not kept. */
   notRetained: number
 }
@@ -70,7 +77,9 @@ export interface Broker {
 
 /** What the broker remembers of a connection. */
 interface Session {
+  address: string
   guard: FrameGuard
+  intake: Intake
   principal: Principal | null
   denied: number
 }
@@ -79,11 +88,12 @@ interface Session {
  * Listens and serves. @throws AppError E_PORT_IN_USE, E_BROKER_LISTEN
  */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
-  const { log } = options
-  const stats: BrokerStats = { denied: 0, oversize: 0, rejected: 0, notRetained: 0 }
+  const { log, setAside } = options
+  const stats: BrokerStats = { denied: 0, oversize: 0, rejected: 0, held: 0, notRetained: 0 }
   const sessions = new WeakMap<Client, Session>()
   const sockets = new Map<Socket, Client | null>()
-  const guards = new WeakMap<object, FrameGuard>()
+  const opened = new WeakMap<object, Omit<Session, 'principal' | 'denied'>>()
+  const throttle = createSignInThrottle()
   const mayKeep = createRetainedBound(() => stats.notRetained++)
   let closing: Promise<void> | null = null
 
@@ -95,9 +105,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     maxTopicLevels: topicLevelsMax,
     maxClientsIdLength: 512,
     preConnect(client, packet, done) {
-      const guard = guards.get(client.conn)
-      if (!guard) return done(new Error('unknown connection'), false)
-      sessions.set(client, { guard, principal: null, denied: 0 })
+      const connection = opened.get(client.conn)
+      if (!connection) return done(new Error('unknown connection'), false)
+      sessions.set(client, { ...connection, principal: null, denied: 0 })
       // Client ids are each user's own, so that nobody can take over somebody else's connection.
       packet.clientId = `${packet.username ?? ''}:${packet.clientId || Math.random()}`
       // No sessions: their queues would have no bound.
@@ -120,7 +130,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         !packet.topic.startsWith('$') &&
         options.authorize(session.principal, 'publish', packet.topic)
       if (!allowed) {
-        deny(session, 'publish', packet.topic)
+        deny(session, 'publish', packet.topic, packet.payload)
         if (++session.denied > deniedMax) return done(new Error('too many forbidden publishes'))
         // As Mosquitto does: acknowledged and gone. A cut would only make the client send it again.
         packet.topic = DENIED_TOPIC
@@ -146,24 +156,39 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   async function signIn(client: Client, username: string | undefined, password?: Buffer) {
     const session = sessions.get(client)
-    if (!session || !username || !password) {
-      stats.denied++
-      log.warn('an anonymous MQTT client was refused')
-      return false
+    if (!session) return false
+    if (!username || !password) return refuseSignIn(session, '', 'without user and password')
+    const asked = options.authenticate(username, password.toString('utf8'))
+    // Not awaited where it is known at once: a revocation in between must find this connection.
+    session.principal = asked instanceof Promise ? await asked : asked
+    const { principal } = session
+    if (!principal) return refuseSignIn(session, username, 'unknown user or wrong password')
+    session.guard.bytesMax = principal.packetBytesMax ?? options.packetBytesMax ?? packetBytesMax
+    const { messagesPerSecondMax, bytesPerSecondMax } = principal
+    if (messagesPerSecondMax && bytesPerSecondMax) {
+      session.intake.limit({ messagesPerSecondMax, bytesPerSecondMax })
     }
-    session.principal = await options.authenticate(username, password.toString('utf8'))
-    if (!session.principal) {
-      stats.denied++
-      log.warn({ username: username.slice(0, 128) }, 'an MQTT client was refused: wrong password')
-      return false
-    }
-    session.guard.bytesMax =
-      session.principal.packetBytesMax ?? options.packetBytesMax ?? packetBytesMax
     return true
   }
 
-  function deny(session: Session, action: string, topic: string): void {
+  /** Slowly, so that trying passwords costs the one who tries. */
+  async function refuseSignIn({ address }: Session, username: string, why: string) {
     stats.denied++
+    const sender = username.slice(0, 128)
+    setAside?.note('sign-in', { sender, detail: `${why}, from ${address}` })
+    const isFirst = await throttle.wait(address)
+    log[isFirst ? 'warn' : 'debug']({ username: sender, address }, `an MQTT client came ${why}`)
+    return false
+  }
+
+  function deny(session: Session, action: string, topic: string, payload?: string | Buffer): void {
+    stats.denied++
+    setAside?.note('not-allowed', {
+      topic,
+      sender: session.principal?.username ?? null,
+      ...(payload && { payload: Buffer.from(payload) }),
+      detail: `may not ${action} there`,
+    })
     // One line for the first of a connection: a flood must not flood the log too.
     const level = session.denied === 0 ? 'warn' : 'debug'
     log[level](
@@ -180,15 +205,22 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     socket.setNoDelay(true)
     socket.setKeepAlive(true, 60_000)
     const guard = createFrameGuard(connectBytesMax)
-    guards.set(socket, guard)
-    guardReads(socket, guard, () => {
-      stats.oversize++
-      log.warn(
-        { address: socket.remoteAddress, bytesMax: guard.bytesMax },
-        'an MQTT client was cut: its packet is too large',
-      )
+    const address = socket.remoteAddress ?? ''
+    const intake = guardReads(socket, guard, {
+      onBroken: () => tooLarge(socket, guard.bytesMax, address),
+      onHeld: () => stats.held++,
     })
+    opened.set(socket, { address, guard, intake })
     sockets.set(socket, broker.handle(socket))
+  }
+
+  function tooLarge(socket: Socket, bytesMax: number, address: string): void {
+    stats.oversize++
+    const client = sockets.get(socket)
+    const username = (client && sessions.get(client)?.principal?.username) ?? null
+    const detail = `a packet above ${bytesMax} bytes, from ${address}`
+    setAside?.note('packet', { sender: username, detail })
+    log.warn({ username, address, bytesMax }, 'an MQTT client was cut: its packet is too large')
   }
 
   const events: EventEmitter = broker
@@ -240,18 +272,6 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       closing ??= shutDown()
       return closing
     },
-  }
-}
-
-/** aedes reads with `read()`: what that gives is looked at before it is parsed. */
-function guardReads(socket: Socket, guard: FrameGuard, onBroken: () => void): void {
-  const read = socket.read.bind(socket)
-  socket.read = size => {
-    const chunk: Buffer | null = read(size)
-    if (chunk === null || guard.push(chunk)) return chunk
-    if (!socket.destroyed) onBroken()
-    socket.destroy()
-    return null
   }
 }
 

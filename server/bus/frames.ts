@@ -7,6 +7,8 @@ const lengthBytesMax = 4
 export interface FrameGuard {
   /** The largest packet, header included, that passes; may be raised after authentication. */
   bytesMax: number
+  /** Packets that began so far. */
+  readonly packets: number
   /** True while all packets so far were small enough; once false, cut the connection. */
   push(chunk: Uint8Array): boolean
 }
@@ -18,6 +20,7 @@ export function createFrameGuard(bytesMax: number): FrameGuard {
   let length = 0
   let inHeader = false
   let broken = false
+  let packets = 0
 
   /** Takes one byte of the length field; false when the field or the packet is too large. */
   function takeLength(byte: number, limit: number): boolean {
@@ -31,6 +34,9 @@ export function createFrameGuard(bytesMax: number): FrameGuard {
 
   return {
     bytesMax,
+    get packets() {
+      return packets
+    },
     push(chunk) {
       let at = 0
       while (!broken && at < chunk.length) {
@@ -40,6 +46,7 @@ export function createFrameGuard(bytesMax: number): FrameGuard {
           at += skipped
         } else if (!inHeader) {
           inHeader = true
+          packets++
           lengthBytes = 0
           length = 0
           at++

@@ -17,7 +17,7 @@ import { brokerAccounts, signInWith } from './accounts.ts'
 import type { Base, Connect } from './base.ts'
 
 /** Opens what the rest stands on; what fails is named together, so that one start shows it all. */
-export async function openGround({ config, log, life }: Base): Promise<{
+export async function openGround({ config, log, life, refusals }: Base): Promise<{
   store: Store
   connect: Connect
   accounts: Accounts
@@ -31,7 +31,13 @@ export async function openGround({ config, log, life }: Base): Promise<{
     holdDataDir(config.dataDir, log),
     openStore({ url: config.databaseUrl, log }),
     config.mqttUrl === null
-      ? startBroker({ ...config.mqttListen, authenticate: signIn.authenticate, authorize, log })
+      ? startBroker({
+          ...config.mqttListen,
+          authenticate: signIn.authenticate,
+          authorize,
+          log,
+          setAside: refusals,
+        })
       : null,
     assertPortFree(config.host, config.port),
   ])

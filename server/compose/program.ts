@@ -14,6 +14,7 @@ import { createNews } from '../devices/news.ts'
 import { createVault } from '../devices/vault.ts'
 import type { Logger } from '../log.ts'
 import { createRegistry } from '../metrics.ts'
+import { createSetAside } from '../model/setaside.ts'
 import { createSecrets, loadMasterKey } from '../secrets.ts'
 import { VERSION } from '../version.ts'
 import { createWeb } from '../web/app.ts'
@@ -33,6 +34,7 @@ import { startLocalAgent, startPolling } from './polling.ts'
 import { retentionPolicy } from './retention.ts'
 import { connected, startIngest, startLive } from './samples.ts'
 import { startSensors } from './sensors.ts'
+import { ofSensors } from './set-aside.ts'
 import { healthOf, observe, statusSections } from './telemetry.ts'
 
 export interface Program {
@@ -55,7 +57,7 @@ export async function startProgram(
 ): Promise<Program> {
   const life = createLifecycle(log)
   try {
-    return await startParts({ config, env, log, life })
+    return await startParts({ config, env, log, life, refusals: createSetAside() })
   } catch (error) {
     await life.stop()
     throw error
@@ -116,7 +118,10 @@ async function startParts(base: Base): Promise<Program> {
   })
   await firstDevice(store, devices)
   const agentSender = await startLocalAgent({ ...base, connect, directory, catalogues })
-  const sensors = await startSensors({ ...base, connect, directory, catalogues })
+  const sensors = await startSensors({
+    ...{ ...base, connect, directory, catalogues },
+    setAside: ofSensors(base.refusals),
+  })
   const files = await startDeviceFiles(base, devices)
 
   const senders = {
@@ -129,7 +134,15 @@ async function startParts(base: Base): Promise<Program> {
   observe(registry, { ingest, poller: polling.poller, senders, bus })
   observeMaintenance(registry, store.maintenance)
   const auth = createAuth({ users: store.users, audit, throttle: createThrottle() })
-  const status = { ingest, poller: polling.poller, senders, bus, files, store }
+  const status = {
+    ingest,
+    poller: polling.poller,
+    senders,
+    bus,
+    files,
+    store,
+    refusals: base.refusals,
+  }
   const url = await startWeb(base, {
     auth,
     people: createPeople({ users: store.users, audit }),

@@ -63,11 +63,12 @@ export async function startIngest(
     teller: EventTeller
   },
 ): Promise<Ingest> {
-  const { config, log, life, bus, store, live, directory, teller } = parts
+  const { config, log, life, refusals, bus, store, live, directory, teller } = parts
   const devices = deviceLookup(directory)
   const { site } = config
   const gate = acceptOnce(accept)
-  const common = { site, store, live, devices, consumers: [], log, accept: gate }
+  const shared = { site, store, live, devices, consumers: [], log, accept: gate }
+  const common = { ...shared, setAside: refusals }
   const ingest = createIngest(
     mayBeMany(config)
       ? { ...common, bus: ownBus(parts), share: await shareOf(store) }

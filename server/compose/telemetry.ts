@@ -7,8 +7,10 @@ import type { DeviceFiles } from '../devices/files.ts'
 import type { Ingest } from '../ingest/contract.ts'
 import { counter, gauge, type Registry } from '../metrics.ts'
 import { messageOf } from '../model/errors.ts'
+import type { SetAsideRegister } from '../model/setaside.ts'
 import type { Poller } from '../poll/contract.ts'
 import type { Store } from '../store/contract.ts'
+import { setAsideRows } from './set-aside.ts'
 
 type Senders = Readonly<Record<string, SpoolingSender>>
 
@@ -115,6 +117,7 @@ export interface StatusSection {
 export interface StatusParts extends Observed {
   files: DeviceFiles | null
   store: Store
+  refusals: SetAsideRegister
 }
 
 /** How the running parts do, for the settings page. */
@@ -125,6 +128,7 @@ export function statusSections({
   bus,
   files,
   store,
+  refusals,
 }: StatusParts): StatusSection[] {
   const taken = ingest.stats()
   const polls = poller.stats()
@@ -147,7 +151,7 @@ export function statusSections({
         ...Object.entries(senders).flatMap(([name, sender]) => senderRows(name, sender)),
       ],
     },
-    { title: 'Ingest', rows: ingestRows(ingest) },
+    { title: 'Ingest', rows: [...ingestRows(ingest), ...setAsideRows(refusals)] },
     {
       title: 'Polling',
       rows: [

@@ -15,6 +15,7 @@ import type {
   Refused,
 } from '../model/accepted.ts'
 import { messageOf } from '../model/errors.ts'
+import { createSetAside, type SetAside } from '../model/setaside.ts'
 import { acceptEvent, acceptRows, accept as acceptSamples } from './accept.ts'
 import { createAcks } from './acks.ts'
 import type { Target } from './batch.ts'
@@ -44,6 +45,8 @@ export interface IngestOptions {
   live: Pick<Live, 'put'>
   devices: DeviceLookup
   consumers: readonly Consumer[]
+  /** Hears of everything that is refused. */
+  setAside?: SetAside
   log: Logger
   /**
    * The name of the ingesters that share the collections of this site: each goes to one of them, so a
@@ -64,7 +67,8 @@ export function createIngest(options: IngestOptions): Ingest {
   const ledger = createLedger()
   const recent = createRecent()
   const acks = createAcks({ bus, site, log })
-  const settler = createSettler({ acks, ledger, log, now })
+  const setAside = options.setAside ?? createSetAside(now)
+  const settler = createSettler({ acks, ledger, setAside, log, now })
   const teller = createTeller(options.live, options.consumers, log)
   const writer = createWriter({
     store: options.store,
@@ -87,8 +91,13 @@ export function createIngest(options: IngestOptions): Ingest {
   const context = (): AcceptContext => ({
     ...{ site, now: now(), devices, retentionMs: options.retentionMs ?? defaultRetentionMs },
   })
-  const refuse = ({ refused, detail, device, number }: Refused) =>
-    settler.refuse(fromOne(number), refused, device ? `${device.id}: ${detail}` : detail)
+  const refuse = (
+    { refused, detail, device, number }: Refused,
+    message: Pick<BusMessage, 'topic' | 'payload'>,
+  ) => {
+    const what = device ? `${device.id}: ${detail}` : detail
+    settler.refuse(fromOne(number), refused, what, message)
+  }
 
   const onSamples = async ({ topic, payload }: BusMessage) => {
     if (closed) return
@@ -99,7 +108,9 @@ export function createIngest(options: IngestOptions): Ingest {
     recent.add('messages', 1)
     if (accepted.refused !== null) {
       const isNewcomer = accepted.refused === 'unknown-device' && newcomers?.has(topic, now())
-      return isNewcomer ? settler.settle(fromOne(null), 'dropped') : refuse(accepted)
+      return isNewcomer
+        ? settler.settle(fromOne(null), 'dropped')
+        : refuse(accepted, { topic, payload })
     }
     if (!settler.isNew(accepted.number)) return
     if (accepted.part && share === undefined) {
@@ -116,7 +127,7 @@ export function createIngest(options: IngestOptions): Ingest {
     if (closed) return
     ledger.received()
     const accepted = acceptRows({ topic, payload }, context())
-    if (accepted.refused !== null) return refuse(accepted)
+    if (accepted.refused !== null) return refuse(accepted, { topic, payload })
     const { number, device, group, at, rows } = accepted
     if (!settler.isNew(number)) return
     const rest = { ...fromOne(number), bytes: payload.length, refusedAt: null }
@@ -126,12 +137,12 @@ export function createIngest(options: IngestOptions): Ingest {
     if (closed) return
     ledger.received()
     const accepted = acceptEvent({ topic, payload }, context())
-    if (accepted.refused !== null) return refuse(accepted)
+    if (accepted.refused !== null) return refuse(accepted, { topic, payload })
     const { number, device, event } = accepted
     if (!settler.isNew(number)) return
     if (!flood.takes(device.uid, event, now())) {
       const detail = `${device.id} tells too much`
-      return settler.refuse(fromOne(number), 'flood', detail)
+      return settler.refuse(fromOne(number), 'flood', detail, { topic, payload })
     }
     const rest = { ...fromOne(number), bytes: payload.length, refusedAt: null }
     return writer.offer({ kind: 'event', event: { ...event, deviceUid: device.uid }, ...rest })

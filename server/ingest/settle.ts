@@ -3,6 +3,8 @@
 
 import type { Logger } from '../log.ts'
 import type { RefusalReason, SenderNumber } from '../model/accepted.ts'
+import { messageOf } from '../model/errors.ts'
+import type { SetAside, SetAsideMessage } from '../model/setaside.ts'
 import type { Acks } from './acks.ts'
 import type { Ledger } from './ledger.ts'
 import type { Settled } from './writer.ts'
@@ -24,17 +26,24 @@ export interface Settler {
    */
   isNew(number: SenderNumber | null): boolean
   settle(what: Messages, outcome: Settled): void
-  refuse(what: Messages, reason: RefusalReason, detail: string): void
+  /** @param message what it came in, for people to look at */
+  refuse(
+    what: Messages,
+    reason: RefusalReason,
+    detail: string,
+    message?: Pick<SetAsideMessage, 'topic' | 'payload'>,
+  ): void
 }
 
 export interface SettlerOptions {
   acks: Acks
   ledger: Ledger
+  setAside: SetAside
   log: Logger
   now: () => number
 }
 
-export function createSettler({ acks, ledger, log, now }: SettlerOptions): Settler {
+export function createSettler({ acks, ledger, setAside, log, now }: SettlerOptions): Settler {
   /** Bounded by what waits: the queue, the parts held and the callers that wait for a place. */
   const waiting = new Set<string>()
   const loggedAt = new Map<RefusalReason, number>()
@@ -64,8 +73,9 @@ export function createSettler({ acks, ledger, log, now }: SettlerOptions): Settl
       waiting.add(key)
       return true
     },
-    refuse(what, reason, detail) {
+    refuse(what, reason, detail, message) {
       refuseAs(what, reason, reason)
+      setAside.note(reason, { ...message, sender: senderOf(what), detail })
       warn(reason, detail)
     },
     settle(what, outcome) {
@@ -80,12 +90,19 @@ export function createSettler({ acks, ledger, log, now }: SettlerOptions): Settl
         for (const number of what.numbers) waiting.delete(keyOf(number))
       } else if ('storeError' in outcome) {
         refuseAs(what, 'store-error', 'store-error')
+        const detail = messageOf(outcome.storeError)
+        setAside.note('store-error', { sender: senderOf(what), detail })
       } else {
         refuseAs(what, 'store-refused', outcome.refused.slice(0, reasonCharsMax))
+        setAside.note('store-refused', { sender: senderOf(what), detail: outcome.refused })
         warn('store-refused', outcome.refused)
       }
     },
   }
+}
+
+function senderOf({ numbers }: Messages): string | null {
+  return numbers[0]?.src ?? null
 }
 
 function keyOf({ src, boot, seq }: SenderNumber): string {
