@@ -13,6 +13,8 @@ import { containerName } from './stats.ts'
 const stopSeconds = 10
 /** A registry that says nothing for so long is given up, ms. */
 const pullSilenceMs = 120_000
+/** A pull as a whole, ms. */
+const pullMsMax = 60 * 60_000
 /** Bytes of one line of a pull's progress. */
 const progressLineMax = 64 * 1024
 
@@ -206,7 +208,7 @@ async function pull(calls: Caller, image: string): Promise<void> {
     const answer = await calls.stream({
       method: 'POST',
       path,
-      signal: silence.signal,
+      signal: AbortSignal.any([silence.signal, AbortSignal.timeout(pullMsMax)]),
       timeoutMs: pullSilenceMs,
     })
     let rest = ''

@@ -1,0 +1,119 @@
+// Goal: an engine that lies, refuses or hangs costs a fleet one clear line for each container, in
+// bounded time and memory; nothing that is not the fleet's own is ever touched.
+
+import { createServer, type RequestListener } from 'node:http'
+import t, { type Test } from 'tap'
+import { addressPolicy } from '../../server/addresses.ts'
+import { openDeployer } from '../../server/docker/deploy.ts'
+import { down, up } from '../../server/fleet/fleet.ts'
+import { parseFleet } from '../../server/fleet/spec.ts'
+import { unitsOf } from '../../server/fleet/units.ts'
+
+const fleet = parseFleet(
+  JSON.stringify({ name: 'shop', services: { web: { image: 'box:1', count: 3 } } }),
+  'f.json',
+)
+const units = unitsOf(fleet, new Map())
+const silent = () => undefined
+
+/** Answers by the first path that begins so; every request is written down. */
+async function engine(t: Test, answers: Record<string, RequestListener>) {
+  const asked: string[] = []
+  const server = createServer((request, answer) => {
+    const { method = '', url = '' } = request
+    asked.push(`${method} ${url.split('?')[0]}`)
+    request.resume()
+    const found = Object.entries(answers).find(([path]) => url.startsWith(path))
+    if (found) return found[1](request, answer)
+    answer.writeHead(500).end('{"message":"out of order"}')
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  const deployer = await openDeployer({
+    address: `tcp://127.0.0.1:${address.port}`,
+    addresses: addressPolicy(['127.0.0.0/8']),
+    timeoutMs: 1000,
+  })
+  return { deployer, asked }
+}
+
+const says =
+  (text: string, status = 200): RequestListener =>
+  (_request, answer) =>
+    answer.writeHead(status).end(text)
+
+t.test('an engine that answers nothing, too much, or something else', async t => {
+  const hung = await engine(t, { '/containers/json': () => undefined })
+  await t.rejects(up(hung.deployer, 'shop', units, silent), { code: 'E_DOCKER_TIMEOUT' })
+  const flood = await engine(t, {
+    '/containers/json': (_request, answer) => {
+      const send = () => {
+        while (answer.write(' '.repeat(65_536)));
+      }
+      answer.on('drain', send)
+      send()
+    },
+  })
+  await t.rejects(up(flood.deployer, 'shop', units, silent), {
+    code: /E_DOCKER_(TOO_BIG|TIMEOUT)/,
+  })
+  const html = await engine(t, { '/containers/json': says('<html>') })
+  await t.rejects(down(html.deployer, 'shop', false, silent), { code: 'E_DOCKER_DECODE' })
+  const wrong = await engine(t, { '/containers/json': says('[{"Id":"../../etc"}]') })
+  await t.rejects(down(wrong.deployer, 'shop', false, silent), { code: 'E_DOCKER_DECODE' })
+})
+
+t.test('every failure is a line, and names the image that cannot be had', async t => {
+  const broken = await engine(t, {
+    '/containers/json': says('[]'),
+    '/images/box%3A1/json': says('{"Id":"sha256:1"}'),
+  })
+  const failed = await up(broken.deployer, 'shop', units, silent)
+  t.match(failed, Array(3).fill({ action: 'failed', detail: /500: out of order/ }))
+
+  const pulls = await engine(t, {
+    '/containers/json': says('[]'),
+    '/images/box': says('{"message":"no such image"}', 404),
+    '/images/create': says(`{"status":"Pulling"}\n{"error":"registry said <b>no</b>"}`),
+  })
+  const missing = await up(pulls.deployer, 'shop', units, silent)
+  t.match(
+    missing,
+    Array(3).fill({ action: 'failed', detail: /box:1.*registry said.*docker load|load -i/ }),
+  )
+  t.equal(pulls.asked.filter(line => line === 'POST /images/create').length, 1, 'pulled once')
+})
+
+t.test('what bears another label is never removed, whatever its name', async t => {
+  const id = (digit: string) => digit.repeat(64)
+  const list = [
+    { Id: id('a'), Names: ['/shop-web-1'], Status: 'Up', State: 'running', Labels: {} },
+    {
+      Id: id('b'),
+      Names: ['/shop-web-2'],
+      Status: 'Up',
+      State: 'running',
+      Labels: { 'pollux.fleet': 'other' },
+    },
+    {
+      Id: id('c'),
+      Names: ['/odd'],
+      Status: 'Up',
+      State: 'running',
+      Labels: { 'pollux.fleet': 'shop' },
+    },
+  ]
+  const { deployer, asked } = await engine(t, {
+    '/containers/json': says(JSON.stringify(list)),
+    [`/containers/${id('c')}`]: says('', 204),
+    '/networks': says('[]'),
+  })
+  t.match(await down(deployer, 'shop', false, silent), [{ name: 'odd', action: 'removed' }])
+  const changed = asked.filter(line => !line.startsWith('GET'))
+  t.same(changed, [`POST /containers/${id('c')}/stop`, `DELETE /containers/${id('c')}`])
+})
