@@ -105,7 +105,11 @@ function finish(database: Database, move: Move): Promise<Moved> {
     if (!(await isStill(database, tx, move))) return 'gone'
     for (const tier of TIERS) {
       const [old, copied] = [tableOf(tier, from), tableOf(tier, to)]
-      await copy(tx, move, old, copied, differsFrom(copied))
+      const changed = await changedBlocks(tx, streamId, old, copied)
+      for (let at = 0; at < changed.length; at += copiedMax) {
+        const some = changed.slice(at, at + copiedMax)
+        await copy(tx, move, old, copied, sql`old.t0 in (${sql.join(some)})`)
+      }
     }
     const had = await readEdges(tx, from)
     await tx
@@ -121,10 +125,20 @@ function finish(database: Database, move: Move): Promise<Moved> {
   })
 }
 
-const differsFrom = (copied: BlockTable) => sql`not exists (
-  select 1 from ${sql.table(copied)} as copied
-  where copied.stream_id = old.stream_id and copied.t0 = old.t0 and copied.t1 = old.t1
-    and copied.n = old.n and copied.fmt = old.fmt and copied.data = old.data)`
+/** Looked for apart: MySQL does not replace into a table that a subquery of the statement reads. */
+async function changedBlocks(
+  tx: Tx,
+  streamId: number,
+  from: BlockTable,
+  to: BlockTable,
+): Promise<number[]> {
+  const { rows } = await sql<{ t0: number }>`select old.t0 from ${sql.table(from)} as old
+    left join ${sql.table(to)} as copied on copied.stream_id = old.stream_id
+      and copied.t0 = old.t0 and copied.t1 = old.t1 and copied.n = old.n
+      and copied.fmt = old.fmt and copied.data = old.data
+    where old.stream_id = ${streamId} and copied.t0 is null`.execute(tx)
+  return rows.map(({ t0 }) => t0)
+}
 
 /**
  * Deletes some of what a stream left in the tables of other classes.

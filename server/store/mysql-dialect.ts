@@ -40,12 +40,13 @@ export type MysqlAddress = Pick<
 /**
  * What every connection is set to. Backslash escapes must be on, as mysql2 writes them. READ
  * COMMITTED: a transaction must see what others committed while it waited for their lock. Of the
- * two executable comments MariaDB runs only the first, MySQL only the second.
+ * two executable comments MariaDB runs only the first, MySQL only the second, which would tell sizes of
+ * tables that are a day old.
  */
 const SESSION = [
   `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 5
     /*M! , max_statement_time = ${statementTimeoutMs / 1000} */
-    /*!80000 , max_execution_time = ${statementTimeoutMs} */`,
+    /*!80000 , max_execution_time = ${statementTimeoutMs}, information_schema_stats_expiry = 0 */`,
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
 ]
 

@@ -25,15 +25,20 @@ export interface PrivateMariaDb extends MariaDb {
   port: number
   /** Of the server as it runs now. */
   readonly pid: number
+  /** Where the server writes each statement, with `isLogged`. */
+  readonly statementLog: string
   /** Ends the server by its process id; SIGKILL is a crash. */
   stop(signal?: NodeJS.Signals): Promise<void>
   start(): Promise<void>
 }
 
-/** @param durable what is committed survives a crash (slower) */
+/**
+ * @param durable what is committed survives a crash (slower)
+ * @param isLogged the server writes down each statement that it gets
+ */
 export async function startMariaDb(
   t: Teardown,
-  { durable = false }: { durable?: boolean } = {},
+  { durable = false, isLogged = false }: { durable?: boolean; isLogged?: boolean } = {},
 ): Promise<PrivateMariaDb> {
   const daemon = await program('mariadbd', 'mariadb-server')
   const install = await program('mariadb-install-db', 'mariadb-server')
@@ -57,6 +62,7 @@ export async function startMariaDb(
     `--innodb-flush-log-at-trx-commit=${durable ? 1 : 0}`,
     ...(durable ? [] : ['--innodb-flush-method=nosync']),
     '--skip-log-bin',
+    ...(isLogged ? ['--general-log=1', `--general-log-file=${dir}/statements.log`] : []),
     '--character-set-server=utf8mb4',
     '--default-time-zone=+00:00',
   ]
@@ -83,6 +89,7 @@ export async function startMariaDb(
     get pid() {
       return server?.child.pid ?? 0
     },
+    statementLog: `${dir}/statements.log`,
     stop,
     start,
     async createDatabase() {
