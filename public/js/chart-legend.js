@@ -1,6 +1,7 @@
 // What stands around a chart: the legend with the values of now or of the crosshair's time, and the
 // table that shows the same points. Texts of devices only ever become text nodes.
 
+import { eventTable } from './chart-marks.js'
 import { momentText } from './chart-time.js'
 import { formatValue } from './units.js'
 
@@ -60,6 +61,7 @@ export function legend(figure, state, cursor) {
   }
   if (state.ceiling) items.push(entry({ title: state.ceiling.title, color: 7, dashed: true }, ''))
   if (state.left > 0) items.push(textItem(`and ${state.left} more in the table`))
+  if (state.eventsLeft > 0) items.push(textItem(`and ${state.eventsLeft} older events`))
   list.replaceChildren(...items)
 }
 
@@ -121,6 +123,7 @@ export function tableOf(state) {
   const scroll = document.createElement('div')
   scroll.className = 'chart-table-scroll'
   scroll.tabIndex = 0
-  scroll.append(table)
+  const events = eventTable(state)
+  scroll.append(...(events ? [table, events] : [table]))
   return scroll
 }

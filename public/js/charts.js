@@ -4,12 +4,14 @@
 import { legend, tableOf } from './chart-legend.js'
 import { drawLines } from './chart-line.js'
 import { append } from './chart-live.js'
+import { drawMarks } from './chart-marks.js'
 import { drawStrips } from './chart-strip.js'
 import { useLocalTime } from './chart-time.js'
 
 const DRAG_PIXELS_MIN = 8
 /** Charts of averages, and of totals, are fetched again instead of appended to. */
 const REFETCH_MS_MIN = 10_000
+const EVENTS_MS_MIN = 5000
 
 /** figure → what is known of its chart */
 const charts = new Map()
@@ -84,6 +86,7 @@ function show(figure, chart, state) {
     box.replaceChildren(canvas)
     chart.drawn = drawLines(canvas, state)
     followPointer(canvas, chart)
+    drawMarks(figure, box, state)
   }
   legend(figure, chart.state, null)
   addTableButton(figure, chart)
@@ -190,9 +193,24 @@ function onSamples(event) {
     }
     append(state, collection)
     chart.drawn.refresh()
+    if (state.type !== 'status') drawMarks(figure, part(figure, 'chart-box'), state)
     legend(figure, chart.state, null)
     figure.dataset.drawn = String(state.to)
   }
+}
+
+/** Something happened: the marks come with the data. */
+function onEvents() {
+  // What somebody looks at is not taken away.
+  for (const [figure, { state, fetchedAt }] of charts)
+    if (
+      state &&
+      !isZoomed() &&
+      !isTable(figure) &&
+      !figure.contains(document.activeElement) &&
+      Date.now() - fetchedAt > EVENTS_MS_MIN
+    )
+      load(figure)
 }
 
 const isTable = figure =>
@@ -229,6 +247,7 @@ let connections = 0
 useLocalTime(Chart)
 scan()
 document.addEventListener('samples', onSamples)
+document.addEventListener('events', onEvents)
 document.addEventListener('htmx:after:swap', scan)
 document.addEventListener('htmx:sse:after:connection', () => {
   connections++

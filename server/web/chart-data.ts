@@ -6,6 +6,7 @@ import { GAP_TEXT, type GapReason } from '../model/gap.ts'
 import type { PageChart, PageGroup } from '../profiles/face.ts'
 import type { SamplePoint, SeriesPoints, Store } from '../store/contract.ts'
 import { isNumeric, numberText, stateOf, type Tone } from './cells.ts'
+import { type ChartEvents, chartEvents } from './chart-events.ts'
 import { type Line, linesOf } from './charts.ts'
 import { type DeviceView, intervalOf } from './device-data.ts'
 import type { TimeWindow } from './window.ts'
@@ -36,7 +37,7 @@ export interface ChartSeries {
   max: number | null
 }
 
-export interface ChartData {
+export interface ChartData extends ChartEvents {
   from: number
   to: number
   /** Ms between two points. */
@@ -132,6 +133,7 @@ export async function readChart(
     max: chart.max,
     states: Object.fromEntries(lines.map(({ metric }) => [metric.id, statesOf(metric)])),
     left,
+    ...(await chartEvents(store, view, { group: group.id, row }, window)),
   }
 }
 

@@ -129,8 +129,10 @@ export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: num
       const html = await renderFragment(eta, NOBODY, 'events/_short', {
         ...(await shortEvents(web, { id, uid }, null)),
       })
-      for (const { client, shape } of watchers)
+      for (const { client, shape } of watchers) {
         if (shape !== null) client.send(partial('#device-events', 'innerMorph', html))
+        client.send('{}', 'events')
+      }
     } catch (error) {
       web.log.warn({ err: error, device: id }, 'the events of a live page were not refreshed')
     }
