@@ -2,6 +2,8 @@
 // the device form that are not needed, and a word when the live stream is lost.
 
 const AGE_MS = 5000
+/** The server tells a wall something every 5 s. */
+const WALL_SILENCE_MS = 20_000
 const SEQUENCE_MS = 1500
 const THEME_SECONDS = 365 * 24 * 3600
 
@@ -22,6 +24,20 @@ function tick() {
     const text = ageText(now - Number(time.dataset.age))
     if (time.textContent !== text) time.textContent = text
   }
+  for (const clock of document.querySelectorAll('[data-clock]')) {
+    clock.textContent = new Date(now).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+  }
+  if ('wall' in document.documentElement.dataset && Date.now() - heardAt > WALL_SILENCE_MS) {
+    setLive(false)
+  }
+}
+
+/** When the stream last said something, on this machine's clock. */
+let heardAt = Date.now()
+
+function heard() {
+  heardAt = Date.now()
+  setLive(true)
 }
 
 function chooseTheme(theme) {
@@ -106,7 +122,8 @@ function setLive(isLive) {
   if (word) word.hidden = isLive
 }
 
-document.addEventListener('htmx:sse:after:connection', () => setLive(true))
+document.addEventListener('htmx:sse:after:connection', heard)
+document.addEventListener('htmx:sse:after:message', heard)
 document.addEventListener('htmx:sse:error', event => {
   // The session has ended: the page itself leads to the sign-in.
   if (event.detail.status === 401) location.reload()

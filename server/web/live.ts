@@ -17,12 +17,13 @@ import { logTarget } from './pages/container-log.ts'
 import { containersData } from './pages/containers.ts'
 import { devicesData } from './pages/devices.ts'
 import { overviewData } from './pages/overview.ts'
+import { wallSource } from './wall.ts'
 import { windowOf } from './window.ts'
 
 /** Streams at once; the next one is refused and the browser asks again later. */
 const STREAMS_MAX = 500
 
-const LIVE_PAGES = ['overview', 'devices', 'containers', 'events'] as const
+const LIVE_PAGES = ['overview', 'wall', 'devices', 'containers', 'events'] as const
 type LivePage = (typeof LIVE_PAGES)[number]
 
 export interface LiveStreams {
@@ -122,6 +123,7 @@ function createFeeds(web: WebContext, eta: Eta) {
       target: '#overview',
       data: () => overviewData(web),
     }),
+    wall: () => wallSource(web),
     devices: query => ({
       view: 'devices/_table',
       target: '#devices',

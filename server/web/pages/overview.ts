@@ -1,5 +1,7 @@
 // The overview: how many devices are in which state, what is in trouble, and a tile for each device.
 
+import Type from 'typebox'
+import { checker } from '../../validate.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { page } from '../render.ts'
 import {
@@ -17,6 +19,9 @@ const TILES_MAX = 2000
 const NAMED_MAX = 80
 
 const TROUBLE = new Set(['down', 'degraded', 'unknown'])
+
+/** `/?wall=1`: the same for a screen on the wall. */
+const isWall = checker(Type.Object({ wall: Type.Literal('1') }))
 
 /** What `views/overview/_body` shows. */
 export async function overviewData(web: WebContext): Promise<Record<string, unknown>> {
@@ -42,6 +47,9 @@ function places(lines: readonly DeviceLine[]): { name: string; lines: DeviceLine
 }
 
 export function overviewPage(web: WebContext): Handler {
-  return async (request, reply) =>
-    page(request, reply, 'overview', { title: 'Overview', ...(await overviewData(web)) })
+  return async (request, reply) => {
+    const wall = isWall(request.query).ok
+    const data = { title: 'Overview', wall, lastAt: null, ...(await overviewData(web)) }
+    return page(request, reply, wall ? 'wall' : 'overview', data)
+  }
 }
