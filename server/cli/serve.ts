@@ -38,7 +38,9 @@ export function migrateCommand(): Command {
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('start Pollux with a small simulated network in a data folder of its own')
+    .description(
+      'start Pollux with a small simulated network and sensors in a data folder of its own',
+    )
     .option('--keep <folder>', 'use this data folder and keep it')
     .addHelpText('after', `\nSettings, from the environment or .env:\n${settingsHelp()}`)
     .action(async (options: { keep?: string }) => {
@@ -53,14 +55,17 @@ export function demoCommand(): Command {
       const config = readConfig(demoEnv)
       const log = createLog(config.logLevel)
       const network = await startNetworkProcess()
+      const children = [network.child]
       const program = await startWatched(config, demoEnv, log, async () => {
-        network.child.kill('SIGTERM')
+        for (const child of children) child.kill('SIGTERM')
         if (options.keep === undefined) await rm(dataDir, { recursive: true, force: true })
       })
       await addNetwork(program, network.network)
+      const { startDemoSensors } = await import('./demo-sensors.ts')
+      children.push(await startDemoSensors(program, config))
       announce(program)
       print(
-        `  The demo network has ${network.network.devices.length} devices; its data are in ${dataDir}${options.keep === undefined ? ' and go when it ends' : ''}.\n`,
+        `  The demo network has ${network.network.devices.length} devices, beside sensors that publish by MQTT; its data are in ${dataDir}${options.keep === undefined ? ' and go when it ends' : ''}.\n`,
       )
     })
 }

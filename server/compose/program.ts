@@ -6,6 +6,7 @@ import { createAudit } from '../audit.ts'
 import { createAuth } from '../auth/auth.ts'
 import { createPeople } from '../auth/people.ts'
 import { createThrottle } from '../auth/throttle.ts'
+import type { Accounts } from '../bus/accounts.ts'
 import { type Config, shownSettings } from '../config.ts'
 import type { Devices } from '../devices/contract.ts'
 import { createDevices } from '../devices/devices.ts'
@@ -43,6 +44,8 @@ export interface Program {
   /** Set on the very first start; `password` where it was made on the spot. */
   admin: { name: string; password: string | null } | null
   devices: Devices
+  /** Accounts on the broker; `port` is the embedded one's. */
+  broker: { accounts: Accounts; port: number | null }
   stop(): Promise<void>
 }
 
@@ -176,7 +179,8 @@ async function startParts(base: Base): Promise<Program> {
     log,
     version: VERSION,
   })
-  return { url, admin, devices, stop: () => life.stop() }
+  const broker = { accounts, port: brokerPort }
+  return { url, admin, devices, broker, stop: () => life.stop() }
 }
 
 async function startWeb({ config, life }: Base, web: WebContext): Promise<string> {

@@ -1,0 +1,38 @@
+// The demo's sensors: a program of their own that publishes by an account on the broker, as real ones
+// would, and the devices that map what it says.
+
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { SENSOR_DEVICES, SENSOR_TOPICS } from '../../bench/sensors/models.ts'
+import { reachable } from '../compose/ground.ts'
+import type { Program } from '../compose/program.ts'
+import type { Config } from '../config.ts'
+
+const USERNAME = 'demo-sensors'
+
+/** Adds the devices and starts their sensors; gives the process, to be ended with the demo. */
+export async function startDemoSensors(program: Program, config: Config): Promise<ChildProcess> {
+  const by = { name: 'demo', address: '' }
+  for (const device of SENSOR_DEVICES) {
+    const document = { ...device, kind: 'mqtt', every: '10s' }
+    const stored = await program.devices.get(device.id)
+    if (stored) await program.devices.update(device.id, document, stored.version, by)
+    else await program.devices.create(document, by, 'built-in')
+  }
+  const main = fileURLToPath(new URL('../../bench/sensors/main.ts', import.meta.url))
+  const child = fork(main, [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  child.send(await orderOf(program, config))
+  return child
+}
+
+async function orderOf({ broker }: Program, config: Config) {
+  // An outside broker's users are not ours to make.
+  if (config.mqttUrl !== null) return { url: config.mqttUrl }
+  const account = await broker.accounts.issue({
+    username: USERNAME,
+    role: 'sensor',
+    publish: SENSOR_TOPICS,
+    subscribe: [],
+  })
+  return { url: `mqtt://${reachable(config.mqttListen.host)}:${broker.port}`, ...account }
+}
