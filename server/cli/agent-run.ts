@@ -18,7 +18,7 @@ import { createLog, type Logger } from '../log.ts'
 import { EVERY_MS_MIN } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
 import { AppError, messageOf } from '../model/errors.ts'
-import { lockFolder } from '../store/lock.ts'
+import { type FolderLock, lockFolder } from '../store/lock.ts'
 import { VERSION } from '../version.ts'
 import type { AgentCommandOptions } from './agent.ts'
 
@@ -32,7 +32,7 @@ export async function runAgentCommand(options: AgentCommandOptions): Promise<voi
     })
   const dir = path.resolve(options.data)
   await assertWritable(dir)
-  const lock = lockFolder(dir, log)
+  const lock = lockAlone(dir, log)
   const stop = new AbortController()
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) process.exit(1)
@@ -95,6 +95,18 @@ async function identityOf(
   await writeIdentity(dir, identity)
   log.info({ device: answer.device }, 'enrolled')
   return identity
+}
+
+/** @throws AppError E_AGENT_TWICE */
+function lockAlone(dir: string, log: Logger): FolderLock {
+  try {
+    return lockFolder(dir, log)
+  } catch (cause) {
+    if (!(cause instanceof AppError && cause.code === 'E_DATA_DIR_IN_USE')) throw cause
+    throw new AppError('E_AGENT_TWICE', `another agent runs with ${dir}`, {
+      hint: 'one is enough for a host; for another one choose another folder with --data',
+    })
+  }
 }
 
 /** For every connection of this process, to the server and to the broker. */

@@ -111,13 +111,23 @@ export interface Server {
 
 /** Starts the server; whatever becomes of it, it is gone after the test. */
 export function spawnServer(t: Teardown, where: Installation, env: Env = {}): Watched {
-  const watched = watch(spawnPollux(where, ['serve'], env))
+  return spawnCommand(t, where, ['serve'], env)
+}
+
+/** Starts any command that goes on until it is stopped. */
+export function spawnCommand(
+  t: Teardown,
+  where: Installation,
+  args: readonly string[],
+  env: Env = {},
+): Watched & { stop(): Promise<Ended> } {
+  const watched = watch(spawnPollux(where, args, env))
   const { child } = watched
   child.stdin?.end()
   t.teardown(async () => {
     if (child.exitCode === null && child.signalCode === null) await endOf(watched)
   })
-  return watched
+  return { ...watched, stop: () => endOf(watched) }
 }
 
 /** SIGTERM, then SIGKILL where that does not end it. */
