@@ -17,7 +17,7 @@ const measureMs = 30_000
 const everyMs = 10_000
 const ticksPerSecond = 100
 
-const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
+const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, Math.max(0, ms)))
 
 /** CPU ms that the engine has used: dockerd and its containerd, not the shims of containers. */
 async function engineCpuMs(dockerd: Dockerd): Promise<number> {

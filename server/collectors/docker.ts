@@ -7,7 +7,7 @@ import { type Made, oneRow, readEngine } from '../docker/read.ts'
 import type { VersionAnswer } from '../docker/schema.ts'
 import { streamValues } from '../docker/stats.ts'
 import { recreations } from '../docker/told.ts'
-import type { DeviceIdentity } from '../model/device.ts'
+import type { DeviceIdentity, SecretRef } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import type { EventBody } from '../model/event.ts'
@@ -105,20 +105,22 @@ export function engineOptions(
       hint: 'write unix:///var/run/docker.sock or tcp://host:2376',
     })
   }
-  const tls: Record<string, string> = {}
-  for (const [name, input] of Object.entries(config.tls ?? {})) {
+  const opened = (field: string, input: string | SecretRef): string => {
     const text = typeof input === 'string' ? input : secrets[input.secret]
-    if (text === undefined) {
-      throw new AppError('E_DOCKER_TLS', `the secret of tls.${name} is not there`, {
-        hint: 'enter the text again in the device form',
-      })
-    }
-    tls[name] = text
+    if (text !== undefined) return text
+    throw new AppError('E_DOCKER_TLS', `the secret of ${field} is not there`, {
+      hint: 'give the text again',
+    })
   }
+  const tls: Record<string, string> = {}
+  for (const [name, input] of Object.entries(config.tls ?? {}))
+    tls[name] = opened(`tls.${name}`, input)
+  const { ssh } = config
   return {
     address: config.address,
     ...(config.port !== undefined && { port: config.port }),
     ...(config.tls !== undefined && { tls }),
+    ...(ssh && { ssh: { key: opened('ssh.key', ssh.key), knownHosts: ssh.knownHosts } }),
     addresses,
     timeoutMs: parseDuration(config.timeout),
   }

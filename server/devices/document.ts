@@ -143,10 +143,15 @@ function dockerErrors(config: DeviceConfig): FieldError[] {
   const address = config.address ?? ''
   if (/^unix:\/\/\/.+/.test(address)) return []
   if (/^tcp:\/\/[A-Za-z0-9._:[\]%-]+:\d{1,5}$/.test(address)) return []
+  if (/^ssh:\/\/[A-Za-z0-9._-]+@[A-Za-z0-9._:[\]%-]+(\/.*)?$/.test(address)) {
+    return config.ssh
+      ? []
+      : [{ path: 'ssh', message: 'is needed for an ssh:// address: key and knownHosts' }]
+  }
   return [
     {
       path: 'address',
-      message: 'must be unix:///path/to/docker.sock or tcp://host:port',
+      message: 'must be unix:///path/to/docker.sock, tcp://host:port or ssh://user@host',
     },
   ]
 }

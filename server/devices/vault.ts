@@ -55,7 +55,17 @@ function places(config: DeviceConfig): Place[] {
       })
     }
   }
-  const { tls } = config
+  const { tls, ssh } = config
+  if (ssh) {
+    found.push({
+      field: 'ssh.key',
+      path: 'ssh.key',
+      value: ssh.key,
+      replace: ref => {
+        ssh.key = ref
+      },
+    })
+  }
   for (const part of ['ca', 'cert', 'key'] as const) {
     const value = tls?.[part]
     if (tls && value !== undefined) {
@@ -126,7 +136,7 @@ export function createVault(store: SecretStore, secrets: Secrets): Vault {
       for (const { name } of await store.list()) {
         if (
           name.startsWith(`${id}.`) &&
-          /^(community|auth|priv|tls\.(ca|cert|key))$/.test(name.slice(id.length + 1))
+          /^(community|auth|priv|tls\.(ca|cert|key)|ssh\.key)$/.test(name.slice(id.length + 1))
         ) {
           await store.remove(name)
         }

@@ -1,4 +1,5 @@
-// Where a Docker engine listens, as an admin writes it: unix:///path or tcp://host:port. Pure.
+// Where a Docker engine listens, as an admin writes it: unix:///path, tcp://host:port or
+// ssh://user@host. Pure.
 
 import { AppError } from '../model/errors.ts'
 
@@ -8,10 +9,14 @@ const socketPathBytesMax = 107
 /** Ports that Docker itself uses, plain and with TLS. */
 const PLAIN_PORT = 2375
 const TLS_PORT = 2376
+const SSH_PORT = 22
+/** Where the engine listens on a machine that ssh reaches. */
+const SOCKET_PATH = '/var/run/docker.sock'
 
 export type EngineAddress =
   | { kind: 'unix'; socketPath: string }
   | { kind: 'tcp'; host: string; port: number; tls: boolean }
+  | { kind: 'ssh'; host: string; port: number; user: string; socketPath: string }
 
 /**
  * Reads an engine's address. A TCP address is spoken to with TLS where the device has TLS texts.
@@ -20,20 +25,43 @@ export type EngineAddress =
 export function parseEngineAddress(text: string, hasTls: boolean, port?: number): EngineAddress {
   if (text.startsWith('unix://')) return unixAddress(text.slice('unix://'.length), hasTls)
   if (text.startsWith('tcp://')) return tcpAddress(text, hasTls, port)
-  if (text.startsWith('ssh://')) {
-    throw refused(
-      `"${text}" cannot be used: engines over ssh are not supported`,
-      'let the engine listen on tcp://host:2376 with TLS, or forward its socket: ssh -NL /run/engine.sock:/var/run/docker.sock user@host',
-    )
-  }
+  if (text.startsWith('ssh://')) return sshAddress(text, hasTls, port)
   throw refused(
     `"${text}" is not the address of a Docker engine`,
-    'write unix:///var/run/docker.sock, tcp://host:2375, or tcp://host:2376 with TLS texts',
+    'write unix:///var/run/docker.sock, tcp://host:2375, tcp://host:2376 with TLS texts, or ssh://user@host',
   )
 }
 
 function unixAddress(socketPath: string, hasTls: boolean): EngineAddress {
   if (hasTls) throw refused('a unix socket has no TLS', 'leave out "tls", or use a tcp:// address')
+  checkSocketPath(socketPath)
+  return { kind: 'unix', socketPath }
+}
+
+/** `ssh://user@host[:port][/path/of/the.sock]`, as the docker command takes it. */
+function sshAddress(text: string, hasTls: boolean, port: number | undefined): EngineAddress {
+  if (hasTls) throw refused('ssh has no TLS', 'leave out "tls", or use a tcp:// address')
+  const url = URL.parse(text.replace('ssh:', 'http:'))
+  const isBare = url !== null && !url.search && !url.hash && url.password === ''
+  if (!isBare || url.hostname === '' || !/^[A-Za-z0-9._-]{1,64}$/.test(url.username)) {
+    throw refused(
+      `"${text}" is not an address`,
+      'write ssh://user@host, with a key and no password',
+    )
+  }
+  const written = /@(?:\[[^\]]*\]|[^/:]*):([0-9]+)/.exec(text)?.[1]
+  const socketPath = ['', '/'].includes(url.pathname) ? SOCKET_PATH : decodeURI(url.pathname)
+  checkSocketPath(socketPath)
+  return {
+    kind: 'ssh',
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: written !== undefined ? Number(written) : (port ?? SSH_PORT),
+    user: url.username,
+    socketPath,
+  }
+}
+
+function checkSocketPath(socketPath: string): void {
   if (!socketPath.startsWith('/') || socketPath.includes('\0')) {
     throw refused(
       `"unix://${socketPath}" has no absolute path`,
@@ -46,7 +74,6 @@ function unixAddress(socketPath: string, hasTls: boolean): EngineAddress {
       'make a symbolic link with a shorter path',
     )
   }
-  return { kind: 'unix', socketPath }
 }
 
 function tcpAddress(text: string, tls: boolean, port: number | undefined): EngineAddress {

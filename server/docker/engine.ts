@@ -18,6 +18,7 @@ import {
   StatsAnswer,
   VersionAnswer,
 } from './schema.ts'
+import { openTunnel, type SshTexts, type Tunnel } from './ssh.ts'
 import { KEPT_LABELS } from './stats.ts'
 import {
   createTransport,
@@ -35,12 +36,14 @@ const statsWaitMs = 3000
 const diskWaitMs = 120_000
 
 export interface EngineOptions {
-  /** `unix:///path` or `tcp://host:port`. */
+  /** `unix:///path`, `tcp://host:port` or `ssh://user@host`. */
   address: string
   /** Where the address names no port. */
   port?: number
   /** PEM texts; present: TLS. Without `ca` the system's authorities are trusted. */
   tls?: TlsTexts
+  /** For an ssh:// address. */
+  ssh?: SshTexts
   addresses: AddressPolicy
   /** Time limit of each call, ms. */
   timeoutMs: number
@@ -96,10 +99,11 @@ const statsAnswer = decode(StatsAnswer, "the engine's statistics of a container"
  * @throws AppError E_DOCKER_ADDRESS, E_ADDRESS_REFUSED, E_ADDRESS_UNKNOWN (passing)
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const endpoint = await endpointOf(options)
-  const calls = connect(endpoint, options.timeoutMs)
-  const statsCalls = connect(endpoint, options.timeoutMs + statsWaitMs)
-  const diskCalls = connect(endpoint, diskWaitMs)
+  const tunnel = await tunnelOf(options)
+  const endpoint = tunnel ? { socketPath: tunnel.name } : await endpointOf(options)
+  const calls = connect(endpoint, options.timeoutMs, tunnel)
+  const statsCalls = connect(endpoint, options.timeoutMs + statsWaitMs, tunnel)
+  const diskCalls = connect(endpoint, diskWaitMs, tunnel)
   const all = [calls, statsCalls, diskCalls]
   const lines = { dropped: 0 }
   let dropped = 0
@@ -149,6 +153,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     },
     close() {
       for (const { transport } of all) transport.close()
+      tunnel?.close()
     },
   }
 }
@@ -187,10 +192,28 @@ export function knowsOneShot(apiVersion: string): boolean {
   return major > 1 || (major === 1 && minor >= 41)
 }
 
-/** @throws AppError as openEngine */
+/** Null: the address is none of ssh. */
+async function tunnelOf(options: EngineOptions): Promise<Tunnel | null> {
+  const parsed = parseEngineAddress(options.address, options.tls !== undefined, options.port)
+  if (parsed.kind !== 'ssh') return null
+  if (options.ssh === undefined) {
+    throw new AppError('E_DOCKER_SSH', `there is no key for ${options.address}`, {
+      hint: 'give the device its "ssh": { "key", "knownHosts" }',
+    })
+  }
+  const address = await options.addresses.resolve(parsed.host)
+  return openTunnel({ ...parsed, address }, options.ssh, options.timeoutMs)
+}
+
+/** Of an address that needs no tunnel. @throws AppError as openEngine */
 export async function endpointOf(options: Omit<EngineOptions, 'timeoutMs'>): Promise<Endpoint> {
   const parsed = parseEngineAddress(options.address, options.tls !== undefined, options.port)
   if (parsed.kind === 'unix') return { socketPath: parsed.socketPath }
+  if (parsed.kind === 'ssh') {
+    throw new AppError('E_DOCKER_ADDRESS', 'over ssh an engine is only monitored', {
+      hint: 'use a unix:// or tcp:// address here',
+    })
+  }
   return {
     address: await options.addresses.resolve(parsed.host),
     host: parsed.host,
@@ -212,8 +235,8 @@ interface Within {
   abortSignal?: AbortSignal
 }
 
-function connect(endpoint: Endpoint, timeoutMs: number) {
-  const transport = createTransport(endpoint, timeoutMs)
+function connect(endpoint: Endpoint, timeoutMs: number, tunnel: Tunnel | null) {
+  const transport = createTransport(endpoint, timeoutMs, tunnel)
   const options: DockerOptions & { modem: typeof transport } = { modem: transport }
   return { transport, docker: new Docker(options) as Docker & Abortable }
 }

@@ -14,6 +14,7 @@ const REASONS: Record<string, GapReason> = {
   E_ADDRESS_UNKNOWN: 'unreachable',
   E_DOCKER_PERMISSION: 'auth',
   E_DOCKER_TLS: 'auth',
+  E_DOCKER_SSH: 'auth',
   E_DOCKER_TIMEOUT: 'timeout',
   E_ABORTED: 'timeout',
   E_DOCKER_DECODE: 'decode',

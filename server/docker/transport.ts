@@ -4,7 +4,7 @@
 
 import http from 'node:http'
 import https from 'node:https'
-import { isIP } from 'node:net'
+import { isIP, Socket } from 'node:net'
 import { AppError } from '../model/errors.ts'
 import { connectionError, statusError, timeoutError } from './errors.ts'
 
@@ -53,15 +53,22 @@ export interface Transport {
   close(): void
 }
 
-export function createTransport(endpoint: Endpoint, timeoutMs: number): Transport {
+/** @param tunnel the way to the endpoint's socket, where it lies on another machine */
+export function createTransport(
+  endpoint: Endpoint,
+  timeoutMs: number,
+  tunnel: { agent: http.Agent; name: string } | null = null,
+): Transport {
   const counters: TransportCounters = { requests: 0, bytes: 0, errors: 0 }
-  const name = 'socketPath' in endpoint ? endpoint.socketPath : `${endpoint.host}:${endpoint.port}`
+  const name = tunnel?.name ?? nameOf(endpoint)
   const tls = 'socketPath' in endpoint ? null : endpoint.tls
   // Connections are kept only where opening one is dear: handshakes of TLS.
-  const agent = tls
+  const own = tls
     ? new https.Agent({ maxSockets: socketsMax, keepAlive: true })
     : new http.Agent({ maxSockets: socketsMax })
-  const base: https.RequestOptions = { ...connection(endpoint), ...tls, agent, method: 'GET' }
+  const where = tunnel ? { headers: { Host: 'docker' } } : connection(endpoint)
+  const agent = tunnel?.agent ?? own
+  const base: https.RequestOptions = { ...where, ...tls, agent, method: 'GET' }
 
   async function get(dial: DialOptions): Promise<unknown> {
     if (dial.method !== undefined && dial.method !== 'GET') {
@@ -76,7 +83,7 @@ export function createTransport(endpoint: Endpoint, timeoutMs: number): Transpor
     try {
       const answer = await request(tls !== null, { ...base, path: pathOf(dial), signal })
       if (dial.isStream && answer.statusCode === 200) {
-        answer.socket.setKeepAlive(true, keepAliveMs)
+        keepAlive(answer)
         return answer
       }
       const body = await readAnswer(answer)
@@ -105,8 +112,12 @@ export function createTransport(endpoint: Endpoint, timeoutMs: number): Transpor
         error => callback(error, null),
       )
     },
-    close: () => agent.destroy(),
+    close: () => own.destroy(),
   }
+}
+
+function nameOf(endpoint: Endpoint): string {
+  return 'socketPath' in endpoint ? endpoint.socketPath : `${endpoint.host}:${endpoint.port}`
 }
 
 /** The checked address is connected to; the name that was written stays in Host and in TLS. */
@@ -146,6 +157,11 @@ function request(secure: boolean, options: https.RequestOptions): Promise<http.I
     })
     call.end()
   })
+}
+
+/** A channel of ssh is no socket, and its connection looks after itself. */
+function keepAlive({ socket }: http.IncomingMessage): void {
+  if (socket instanceof Socket) socket.setKeepAlive(true, keepAliveMs)
 }
 
 /** The whole body; gives up on one that is too big. */

@@ -51,11 +51,23 @@ export const SnmpUserCredentials = Type.Object(
   { additionalProperties: false },
 )
 
+/** As SecretInput, of a text in PEM: a chain of certificates is a few thousand characters. */
+const PemInput = Type.Union([Type.String({ minLength: 1, maxLength: 65_536 }), SecretRef])
+
+/** How an engine is reached over ssh: our key, and what is known of its host (sshd(8)). */
+const SshAccess = Type.Object(
+  {
+    key: PemInput,
+    knownHosts: Type.String({ minLength: 1, maxLength: 65_536 }),
+  },
+  { additionalProperties: false },
+)
+
 const TlsFiles = Type.Object(
   {
-    ca: Type.Optional(SecretInput),
-    cert: Type.Optional(SecretInput),
-    key: Type.Optional(SecretInput),
+    ca: Type.Optional(PemInput),
+    cert: Type.Optional(PemInput),
+    key: Type.Optional(PemInput),
   },
   { additionalProperties: false },
 )
@@ -86,6 +98,7 @@ export const DeviceConfig = Type.Object(
     port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535 })),
     credentials: Type.Optional(Type.Union([SnmpCommunityCredentials, SnmpUserCredentials])),
     tls: Type.Optional(TlsFiles),
+    ssh: Type.Optional(SshAccess),
     topics: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 50 }),
     ),

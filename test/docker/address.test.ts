@@ -17,6 +17,25 @@ t.test('addresses that can be used', async t => {
   t.same(parseEngineAddress('tcp://engine.lan', false, 4000), tcp('engine.lan', 4000))
   t.same(parseEngineAddress('tcp://engine.lan:80', false, 4000), tcp('engine.lan', 80))
   t.same(parseEngineAddress('tcp://[fd00::1]:2375/', false), tcp('fd00::1', 2375))
+  const ssh = {
+    kind: 'ssh',
+    host: 'host.lan',
+    port: 22,
+    user: 'ops',
+    socketPath: '/var/run/docker.sock',
+  }
+  t.same(parseEngineAddress('ssh://ops@host.lan', false), ssh)
+  t.same(parseEngineAddress('ssh://ops@host.lan:2022/run/podman/podman.sock', false), {
+    ...ssh,
+    port: 2022,
+    socketPath: '/run/podman/podman.sock',
+  })
+  t.same(parseEngineAddress('ssh://ops@[fd00::1]:2022', false), {
+    ...ssh,
+    host: 'fd00::1',
+    port: 2022,
+  })
+  t.throws(() => parseEngineAddress('ssh://ops@host.lan', true), { code: 'E_DOCKER_ADDRESS' })
 })
 
 t.test('addresses that are refused', async t => {
@@ -29,7 +48,12 @@ t.test('addresses that are refused', async t => {
     'tcp://user:password@host:2375',
     'tcp://host:2375/path',
     'tcp://host:2375?x=1',
-    'ssh://user@host',
+    'ssh://host',
+    'ssh://user:password@host',
+    'ssh://us%20er@host',
+    'ssh://user@host?x=1',
+    `ssh://user@host/${'x'.repeat(120)}`,
+    'ssh://user@host:99999',
     'http://host',
     '/var/run/docker.sock',
     '',

@@ -70,7 +70,7 @@ t.test('nothing there', async t => {
   t.match(absent.hint, /running/)
   t.ok(absent.passing)
   await fails(t, `tcp://127.0.0.1:${await freePort()}`, 'E_DOCKER_UNREACHABLE', 'unreachable')
-  await fails(t, 'ssh://root@127.0.0.1', 'E_DOCKER_ADDRESS', 'unreachable')
+  await fails(t, 'ssh://root@127.0.0.1', 'E_DOCKER_SSH', 'auth')
 })
 
 t.test('addresses that may not be polled are not connected to', async t => {
