@@ -28,9 +28,9 @@ function canonical(value: unknown): string {
 const hashOf = (value: unknown) => createHash('sha256').update(canonical(value)).digest('base64')
 
 export function fingerprint({ config, version, secrets }: Target): Fingerprint {
-  const { kind, address, port, credentials, tls, profiles, every, timeout, retries, tuning } =
+  const { kind, address, port, credentials, tls, ssh, profiles, every, timeout, retries, tuning } =
     config
-  const who = { kind, address, port, credentials, tls, profiles, secrets }
+  const who = { kind, address, port, credentials, tls, ssh, profiles, secrets }
   return {
     all: hashOf({ config, version, secrets }),
     reading: hashOf({ who, every, timeout, retries, tuning }),
