@@ -9,6 +9,8 @@ import type { GapReason } from '../model/gap.ts'
 const groupsPerDeviceMax = 512
 const lateIntervals = 2
 const lateGraceMs = 5000
+/** A group may be read as seldom as this: what is heard once of a device that goes on is not late before. */
+const seldomMs = 3_600_000
 /** Collections this far apart, in intervals, have a missed one between them. */
 const missedIntervals = 1.5
 
@@ -65,8 +67,9 @@ export function lateMarks(
   now: number,
 ): AcceptedCollection[] {
   const marks: AcceptedCollection[] = []
+  const lastAt = Math.max(...[...groups.values()].map(({ heardAt }) => heardAt))
   for (const [name, group] of groups) {
-    if (group.marked !== null || now < lateAt(group, device.everyMs)) continue
+    if (group.marked !== null || now < lateAt(group, device.everyMs, lastAt)) continue
     // A failed collection is a gap already, and a device that is down is read less often.
     if (group.failed && status.state === 'down') continue
     group.marked = reasonOf(status)
@@ -75,9 +78,12 @@ export function lateMarks(
   return marks
 }
 
-function lateAt({ heardAt, spacings }: GroupTimes, everyMs: number): number {
-  const everyGroupMs = spacings.length === 0 ? everyMs : Math.max(everyMs, Math.min(...spacings))
-  return heardAt + lateIntervals * everyGroupMs + lateGraceMs
+/** @param lastAt when anything of the device was heard last */
+function lateAt({ heardAt, spacings }: GroupTimes, everyMs: number, lastAt: number): number {
+  const dueAt = (every: number) => heardAt + lateIntervals * every + lateGraceMs
+  if (spacings.length > 0) return dueAt(Math.max(everyMs, Math.min(...spacings)))
+  const goesOn = lastAt - heardAt >= everyMs
+  return dueAt(goesOn ? Math.max(everyMs, seldomMs) : everyMs)
 }
 
 function reasonOf({ state, reason }: DeviceStatus): GapReason {

@@ -64,6 +64,16 @@ t.test('a group that is read seldom is late by its own interval', async t => {
   t.equal(lateMarks(groups, device, status('up'), 3_600_000 + 7_205_000).length, 1)
 })
 
+t.test('a group heard once is not late while the others go on', async t => {
+  const groups: DeviceGroups = new Map()
+  heard(groups, device, collection(0, null, 'hourly'), 0)
+  for (const at of [0, 60_000, 120_000, 180_000]) heard(groups, device, collection(at), at)
+  t.same(lateMarks(groups, device, status('up'), 200_000), [])
+  const silent = lateMarks(groups, device, status('up'), 305_000)
+  t.same(say(silent), ['system poller-down @180001'], 'the device stopped')
+  t.same(say(lateMarks(groups, device, status('up'), 7_205_000)), ['hourly poller-down @1'])
+})
+
 t.test('a spool that is emptied after the mark: times are news, one by one', async t => {
   const groups: DeviceGroups = new Map()
   heard(groups, device, collection(1000), 1000)
