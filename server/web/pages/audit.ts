@@ -80,7 +80,10 @@ export function auditPage(web: WebContext): Handler {
 export function auditCsv(web: WebContext): Handler {
   return async (request, reply) => {
     const { before: _, ...filter } = filterOf(request.query)
-    const lines = Readable.from(csvOf(web, queryOf(filter)))
+    const query = queryOf(filter)
+    const page = (before?: number) => web.store.audit.list({ ...query, before, limit: CSV_STEP })
+    // The first page is read before the answer begins: what fails can still be said.
+    const lines = Readable.from(csvOf(await page(), page))
     return reply
       .type('text/csv; charset=utf-8')
       .header('content-disposition', 'attachment; filename="audit.csv"')
@@ -88,14 +91,18 @@ export function auditCsv(web: WebContext): Handler {
   }
 }
 
-async function* csvOf(web: WebContext, query: Omit<AuditQuery, 'limit'>): AsyncGenerator<string> {
+type Entries = Awaited<ReturnType<WebContext['store']['audit']['list']>>
+
+async function* csvOf(
+  first: Entries,
+  next: (before: number | undefined) => Promise<Entries>,
+): AsyncGenerator<string> {
   yield csvLine(['at', 'who', 'action', 'thing', 'from', 'before', 'after'])
-  let before: number | undefined
+  let entries = first
   for (let sent = 0; sent < csvLinesMax; sent += CSV_STEP) {
-    const entries = await web.store.audit.list({ ...query, before, limit: CSV_STEP })
     for (const entry of entries) yield csvLine(cellsOf(entry))
     if (entries.length < CSV_STEP) return
-    before = entries.at(-1)?.id
+    entries = await next(entries.at(-1)?.id)
   }
 }
 
