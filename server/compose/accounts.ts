@@ -1,11 +1,14 @@
 // Accounts on the broker for agents and other senders: of the embedded broker, or of an outside one.
 
 import type { Accounts } from '../bus/accounts.ts'
+import { createDynsecAccounts } from '../bus/accounts-dynsec.ts'
 import { type EmbeddedAccounts, loadAccounts } from '../bus/accounts-embedded.ts'
 import type { Broker } from '../bus/broker.ts'
+import { createDynsec } from '../bus/dynsec.ts'
 import type { Principal, Principals } from '../bus/principals.ts'
-import { AppError } from '../model/errors.ts'
 import type { Store } from '../store/contract.ts'
+import type { Connect } from './base.ts'
+import type { Lifecycle } from './lifecycle.ts'
 
 export interface SignIn {
   authenticate(username: string, password: string): Principal | null | Promise<Principal | null>
@@ -33,14 +36,21 @@ export function signInWith(principals: Principals): SignIn {
   }
 }
 
+/** @param parts.connect for an outside broker: a connection of the user of POLLUX_MQTT_URL */
 export async function brokerAccounts(parts: {
   store: Store
   broker: Broker | null
   principals: Principals
   signIn: SignIn
+  connect: Connect
+  life: Lifecycle
 }): Promise<Accounts> {
-  const { store, broker, principals, signIn } = parts
-  if (!broker) return noAccounts
+  const { store, broker, principals, signIn, connect, life } = parts
+  if (!broker) {
+    const bus = connect({ username: 'accounts', publish: [], subscribe: [] })
+    life.started('accounts', () => bus.close())
+    return createDynsecAccounts({ store: store.accounts, dynsec: createDynsec(bus) })
+  }
   const accounts = await loadAccounts({
     store: store.accounts,
     isReserved: principals.has,
@@ -48,16 +58,4 @@ export async function brokerAccounts(parts: {
   })
   signIn.use(accounts)
   return accounts
-}
-
-const noAccounts: Accounts = {
-  issue: () => Promise.reject(notYet()),
-  revoke: () => Promise.reject(notYet()),
-  list: async () => [],
-}
-
-function notYet(): AppError {
-  return new AppError('E_ACCOUNT', 'this broker gives no accounts', {
-    hint: 'make a user on the broker by hand',
-  })
 }

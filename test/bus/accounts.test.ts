@@ -3,13 +3,16 @@
 
 import t from 'tap'
 import { type Account, type Accounts, newPassword } from '../../server/bus/accounts.ts'
+import { createDynsecAccounts } from '../../server/bus/accounts-dynsec.ts'
 import { loadAccounts } from '../../server/bus/accounts-embedded.ts'
 import { startBroker } from '../../server/bus/broker.ts'
 import { connectBus, type MqttBus } from '../../server/bus/client.ts'
+import { createDynsec } from '../../server/bus/dynsec.ts'
 import { authorize, type Credentials, createPrincipals } from '../../server/bus/principals.ts'
 import { openStore } from '../../server/store/open.ts'
-import { silentLog } from '../parts/broker.ts'
+import { mosquittoBroker, silentLog } from '../parts/broker.ts'
 import { type Teardown, until } from '../parts/find.ts'
+import { startDynsecMosquitto } from '../parts/mosquitto-dynsec.ts'
 
 interface Place {
   accounts: Accounts
@@ -76,7 +79,21 @@ async function embedded(t: Teardown): Promise<Place> {
   }
 }
 
-for (const [name, open] of Object.entries({ embedded })) {
+async function mosquitto(t: Teardown): Promise<Place> {
+  const store = await openStore({ url: 'sqlite::memory:', log: silentLog })
+  t.teardown(() => store.close())
+  const { url, admin } = await startDynsecMosquitto(t)
+  const bus = client(t, url, admin, 'server')
+  const seen = await watch(bus)
+  return {
+    accounts: createDynsecAccounts({ store: store.accounts, dynsec: createDynsec(bus) }),
+    seen,
+    connect: (credentials, clientId = credentials.username) =>
+      client(t, url, credentials, clientId),
+  }
+}
+
+for (const [name, open] of Object.entries({ embedded, mosquitto })) {
   t.test(name, async t => {
     const place = await open(t)
     const { accounts, seen } = place
@@ -211,4 +228,35 @@ t.test('embedded: accounts live through a restart; names of our parts are taken'
   await t.rejects(after.issue({ ...agent('a'), username: 'server' }), { code: 'E_ACCOUNT' })
   const stored = JSON.stringify(await store.accounts.list())
   t.notOk(stored.includes(password), 'the password itself is nowhere')
+})
+
+t.test('mosquitto: a user that Pollux did not make is not replaced, nor ended', async t => {
+  const store = await openStore({ url: 'sqlite::memory:', log: silentLog })
+  t.teardown(() => store.close())
+  const { url, admin } = await startDynsecMosquitto(t)
+  const bus = client(t, url, admin, 'server')
+  await until(() => bus.connected, 'the connection')
+  const accounts = createDynsecAccounts({ store: store.accounts, dynsec: createDynsec(bus) })
+  const { username } = admin
+  await t.rejects(accounts.issue({ ...agent('x'), username }), {
+    code: 'E_ACCOUNT',
+    message: /there already/,
+  })
+  t.equal(await accounts.revoke(username), false)
+  t.same(await accounts.list(), [])
+  await bus.publish('pollux/test/x', 'the user still works')
+})
+
+t.test('mosquitto without the plugin, or without the right to it: a clear error', async t => {
+  const store = await openStore({ url: 'sqlite::memory:', log: silentLog })
+  t.teardown(() => store.close())
+  const broker = await mosquittoBroker(t)
+  for (const user of ['core', 'agent-a']) {
+    const bus = broker.connect({ user })
+    await until(() => bus.connected, user)
+    const dynsec = createDynsec(bus, { answerMs: 500 })
+    const accounts = createDynsecAccounts({ store: store.accounts, dynsec })
+    await t.rejects(accounts.issue(agent('x')), { code: 'E_ACCOUNT', hint: /dynamic-security/ })
+  }
+  t.same(await store.accounts.list(), [])
 })
