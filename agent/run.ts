@@ -1,7 +1,6 @@
 // An enrolled agent at work: its connection to the broker, its spool, its clock, and the measuring.
 // A broker that is away costs nothing but disk; one that refuses this agent is told from it.
 
-import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import type { Logger } from 'pino'
 import { connectBus } from '../server/bus/client.ts'
@@ -55,7 +54,8 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
   const { site, device, src, mqtt } = identity
   const bus = connectBus({
     ...mqtt,
-    clientId: `agent-${device}-${randomBytes(4).toString('hex')}`,
+    // Mosquitto takes no other from an agent's account: so nobody else takes its connection over.
+    clientId: mqtt.username,
     log,
     ...(options.backoff ? { backoff: options.backoff } : {}),
   })
