@@ -17,7 +17,9 @@ import { TopicTree } from '../sensors/topictree.ts'
 /** Messages a second: of one topic of a device, of one device, of all. Telegraf comes in bursts. */
 const perTopicMax = 1000
 const perDeviceMax = 2000
-const perSecondMax = 20_000
+const perSecondMax = 10_000
+/** Of each second, what mapping may take from everything else in this process, ms. */
+const busyMsMax = 400
 /** Topics that are counted apart in one second. */
 const topicsCountedMax = 20_000
 /** Messages are gathered for so long, ms: what one burst tells is one collection. */
@@ -67,7 +69,12 @@ export async function startForeign(options: ForeignOptions): Promise<Foreign> {
   let tree = new TopicTree<Listening>()
   let catalogueVersion = ''
   let second = 0
-  const inSecond = { all: 0, devices: new Map<string, number>(), topics: new Map<string, number>() }
+  const inSecond = {
+    all: 0,
+    busyMs: 0,
+    devices: new Map<string, number>(),
+    topics: new Map<string, number>(),
+  }
   let isConnected = bus.connected
   let deafUntil = now()
   let work = Promise.resolve()
@@ -86,12 +93,14 @@ export async function startForeign(options: ForeignOptions): Promise<Foreign> {
     if (current !== second) {
       second = current
       inSecond.all = 0
+      inSecond.busyMs = 0
       inSecond.devices.clear()
       inSecond.topics.clear()
     }
     const ofDevice = inSecond.devices.get(device) ?? 0
     const ofTopic = inSecond.topics.get(topic) ?? 0
-    if (inSecond.all >= perSecondMax || ofDevice >= perDeviceMax || ofTopic >= perTopicMax) {
+    if (inSecond.busyMs >= busyMsMax || inSecond.all >= perSecondMax) return false
+    if (ofDevice >= perDeviceMax || ofTopic >= perTopicMax) {
       return false
     }
     inSecond.all++
@@ -108,11 +117,13 @@ export async function startForeign(options: ForeignOptions): Promise<Foreign> {
     const levels = topic.split('/')
     const at = now()
     const message: Heard = { topic, levels, payload: new Payload(payload), retained, at }
+    const started = performance.now()
     for (const one of tree.match(levels)) {
       counts.received++
       if (!admit(one.device.config.id, topic, at)) note('rate', message)
       else if (one.mapping.hear(message)) counts.mapped++
     }
+    inSecond.busyMs += performance.now() - started
   }
 
   // ---- collections
@@ -131,6 +142,7 @@ export async function startForeign(options: ForeignOptions): Promise<Foreign> {
 
   function tick(): void {
     const at = now()
+    const started = performance.now()
     if (bus.connected && !isConnected) deafUntil = at
     isConnected = bus.connected
     for (const one of listening.values()) {
@@ -142,6 +154,7 @@ export async function startForeign(options: ForeignOptions): Promise<Foreign> {
         log.error({ err: error, device: one.device.config.id }, 'messages could not be mapped')
       }
     }
+    inSecond.busyMs += performance.now() - started
   }
 
   // ---- devices

@@ -111,23 +111,33 @@ function nameGetter(name: string): Getter {
 
 /** The things of a message that fulfil the conditions; null: its payload is of another form. */
 function itemsOf(message: Compiled, levels: readonly string[], payload: Payload): Item[] | null {
-  const { doc, members, conditions, name } = message
+  const { doc, members, name } = message
   const values = payload.items(doc.format ?? 'json', doc.separator ?? ',')
   if (!values) return null
   const found: Item[] = []
   for (const value of values) {
     const bare: Item = { levels, root: value, row: value, key: '' }
-    const root = name ? Object.fromEntries([[identityOf(name(bare)), value]]) : value
-    const whole: Item = { levels, root, row: root, key: '' }
-    const parts = members ? membersOf(members(whole)) : null
-    const items: Item[] = parts ? parts.map(([key, row]) => ({ ...whole, row, key })) : [whole]
-    for (const item of items) {
-      if (conditions.every(({ get, allowed }) => allowed.has(identityOf(get(item))))) {
-        found.push(item)
-      }
+    const whole = name ? named(bare, identityOf(name(bare))) : bare
+    if (members === null) {
+      if (fulfils(message, whole)) found.push(whole)
+      continue
+    }
+    for (const [key, row] of membersOf(members(whole))) {
+      const item: Item = { levels, root: whole.root, row, key }
+      if (fulfils(message, item)) found.push(item)
     }
   }
   return found
+}
+
+/** A plain value under a name, as if it were the member of an object. */
+function named({ levels, root }: Item, name: string): Item {
+  const object = Object.fromEntries([[name, root]])
+  return { levels, root: object, row: object, key: '' }
+}
+
+function fulfils({ conditions }: Compiled, item: Item): boolean {
+  return conditions.every(({ get, allowed }) => allowed.has(identityOf(get(item))))
 }
 
 /** Who sent it, as the profile tells; without that, the topic and the member's name. */
