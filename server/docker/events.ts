@@ -1,5 +1,5 @@
 // The engine's stream of events (GET /events) as events of containers that matter here. Lines that
-// are no event are counted and passed over. Podman's compatible socket sends the same.
+// are no event are counted and passed over. Podman's compatible socket sends nearly the same.
 
 import { checker, parseJson } from '../validate.ts'
 import { type LineCounters, linesOf } from './lines.ts'
@@ -19,6 +19,8 @@ export const ACTIONS = [
 ] as const
 export type Action = (typeof ACTIONS)[number]
 const KNOWN: ReadonlySet<string> = new Set(ACTIONS)
+/** Podman's own word for it. */
+const ALIASES: Readonly<Record<string, Action>> = { remove: 'destroy' }
 
 export interface ContainerEvent {
   action: Action
@@ -59,7 +61,8 @@ export async function* eventsOf(
 export function containerEvent(line: EventLine): ContainerEvent | null {
   if (line.Type && line.Type !== 'container') return null
   // Of health_status the result follows in the action itself: "health_status: healthy".
-  const [action = '', detail = ''] = (line.Action ?? '').split(/:\s*/, 2)
+  const [word = '', detail = ''] = (line.Action ?? '').split(/:\s*/, 2)
+  const action = ALIASES[word] ?? word
   const attributes = line.Actor?.Attributes ?? {}
   const id = line.Actor?.ID ?? ''
   if (!isAction(action) || id === '') return null

@@ -104,7 +104,10 @@ export function diskValues(disk: DiskAnswer): Values {
   const total = (sizes: readonly (number | null | undefined)[] | null | undefined) =>
     number(sizes ? sum(sizes.map(size => Math.max(0, size ?? 0))) : null)
   return values({
-    'disk.images': number(disk.LayersSize),
+    // Podman does not count layers: its images' sizes are all there is.
+    'disk.images': disk.LayersSize
+      ? number(disk.LayersSize)
+      : total(disk.Images?.map(one => one.Size)),
     'disk.containers': total(disk.Containers?.map(one => one.SizeRw)),
     'disk.volumes': total(disk.Volumes?.map(one => one.UsageData?.Size)),
     'disk.build_cache': total(disk.BuildCache?.filter(one => !one.Shared).map(one => one.Size)),
