@@ -10,6 +10,8 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 type LogLevel = (typeof LOG_LEVELS)[number]
 const SNMP_TRANSPORTS = ['dgram', 'batched'] as const
 export type SnmpTransport = (typeof SNMP_TRANSPORTS)[number]
+const SPOOL_ORDERS = ['oldest', 'newest'] as const
+type SpoolOrder = (typeof SPOOL_ORDERS)[number]
 
 export interface ListenAddress {
   host: string
@@ -39,6 +41,7 @@ export interface Config {
   insecureHttp: boolean
   allowNetworks: string[]
   snmpTransport: SnmpTransport
+  spoolOrder: SpoolOrder
 }
 
 interface Setting<K extends keyof Config> {
@@ -116,6 +119,12 @@ function logLevel(value: string): LogLevel {
   const level = LOG_LEVELS.find(l => l === value)
   if (!level) throw new Error(`must be one of ${LOG_LEVELS.join(', ')}`)
   return level
+}
+
+function spoolOrder(value: string): SpoolOrder {
+  const order = SPOOL_ORDERS.find(o => o === value)
+  if (!order) throw new Error(`must be one of ${SPOOL_ORDERS.join(', ')}`)
+  return order
 }
 
 function snmpTransport(value: string): SnmpTransport {
@@ -286,6 +295,13 @@ export const SETTINGS: readonly Setting<keyof Config>[] = [
     read: snmpTransport,
     meaning:
       'how SNMP datagrams are sent: `dgram`, or `batched` for thousands of requests a second',
+  }),
+  setting({
+    name: 'POLLUX_SPOOL_ORDER',
+    key: 'spoolOrder',
+    fallback: 'oldest',
+    read: spoolOrder,
+    meaning: 'what is sent first after an outage: `oldest`, or `newest`',
   }),
 ]
 

@@ -6,6 +6,8 @@ export interface RangeSet {
   has(number: number): boolean
   /** How many numbers of this inclusive range are in the set. */
   countIn(from: number, to: number): number
+  /** The highest numbers from 1 to this one that are not in the set, as an inclusive range. */
+  lastGap(to: number): [number, number] | null
   ranges(): [number, number][]
 }
 
@@ -52,6 +54,14 @@ export function createRangeSet(initial: readonly (readonly [number, number])[] =
         count += Math.min(to, range[1]) - Math.max(from, range[0]) + 1
       }
       return count
+    },
+    lastGap(to) {
+      const at = firstEndingAt(to)
+      const covering = ranges[at]
+      const top = covering && covering[0] <= to ? covering[0] - 1 : to
+      const below = ranges[at - 1]
+      const from = below ? below[1] + 1 : 1
+      return from <= top ? [from, top] : null
     },
     ranges: () => ranges.map(range => [...range]),
   }

@@ -10,7 +10,7 @@ import type { Bus, Sender, SenderLedger } from './contract.ts'
 import { createInflight, type Inflight } from './inflight.ts'
 import { createRate } from './rate.ts'
 import type { SpoolRecord } from './record.ts'
-import { openSpool, type SpoolLimits, type SpoolStats } from './spool.ts'
+import { openSpool, type SpoolLimits, type SpoolOrder, type SpoolStats } from './spool.ts'
 import { readSrc } from './src.ts'
 import { ackTopic } from './topics.ts'
 
@@ -38,6 +38,8 @@ export interface SenderOptions {
   dir: string
   log: Logger
   spool?: SpoolLimits
+  /** What is sent first of all that waits; default: the oldest. */
+  order?: SpoolOrder
   /** Given by the server; else the folder's own, made at its first start. */
   src?: string
   resend?: { msMin: number; msMax: number }
@@ -78,6 +80,7 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
     boot,
     log,
     ...(options.spool ? { limits: options.spool } : {}),
+    ...(options.order ? { order: options.order } : {}),
   })
   const atStart = spool.stats
   const inflight = createInflight({ resend, boot, isWaiting: spool.isWaiting })

@@ -9,6 +9,7 @@ import { AppError, messageOf } from '../model/errors.ts'
 import { forgetBoots, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { createCursor } from './cursor.ts'
 import { createJournal, syncDelayMs } from './journal.ts'
+import { createNewestCursor } from './newest-cursor.ts'
 import { createRangeSet, type RangeSet } from './ranges.ts'
 import { encodeRecord, type NewRecord, recordBytesMax, type SpoolRecord } from './record.ts'
 import { recoverSegments } from './recover.ts'
@@ -30,6 +31,8 @@ const memoryBytesMax = 32 * 1024 * 1024
 const writeDelayMs = 20
 const checkpointEveryMs = 1000
 const ageCheckEveryMs = 60_000
+
+export type SpoolOrder = 'oldest' | 'newest'
 
 export interface SpoolLimits {
   bytesMax?: number
@@ -59,7 +62,7 @@ export interface Spool {
   readonly stats: Readonly<SpoolStats>
   /** Takes a record of this boot; numbers ascend. Never waits. */
   append(record: Omit<NewRecord, 'boot' | 'at'>): void
-  /** The next waiting records in order, each once: at most so many, so many bytes (but at least one). */
+  /** The next waiting records in the spool's order, each once: at most so many, so many bytes (but at least one). */
   take(countMax: number, bytesMax: number): Promise<SpoolRecord[]>
   isWaiting(boot: string, seq: number): boolean
   /** Says that an inclusive range needs no more care; gives how many of it waited. */
@@ -77,6 +80,8 @@ export async function openSpool(options: {
   boot: string
   log: Logger
   limits?: SpoolLimits
+  /** Which records `take` gives first; default: the oldest. */
+  order?: SpoolOrder
 }): Promise<Spool> {
   const { dir, boot, log } = options
   const bytesMax = options.limits?.bytesMax ?? spoolBytesMax
@@ -105,7 +110,8 @@ export async function openSpool(options: {
     segmentBytes,
     isSettled: own.has,
   })
-  const cursor = createCursor({ boot, segments, tail, isWaiting, lost: giveUpLost })
+  const cursorOf = options.order === 'newest' ? createNewestCursor : createCursor
+  const cursor = cursorOf({ boot, segments, tail, isWaiting, lost: giveUpLost })
   const slab = createSlab()
   let checkpointDirty = false
   let checkpointAt = 0

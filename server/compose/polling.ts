@@ -60,6 +60,7 @@ export async function startPolling(
     bus,
     site,
     dir: path.join(config.dataDir, 'spool', 'poll'),
+    order: config.spoolOrder,
     log,
   })
   life.started('poll spool', () => sender.close())
@@ -156,6 +157,7 @@ export async function startLocalAgent(
     bus,
     site,
     dir: path.join(config.dataDir, 'spool', 'agent'),
+    order: config.spoolOrder,
     log,
   })
   life.started('agent spool', () => sender.close())

@@ -1,4 +1,5 @@
-// Names, labels and subtitles of a group's rows. A row that a message does not list keeps what it had.
+// Names, labels and subtitles of a group's rows. A row that a message does not list keeps what it had, and
+// so does one that a newer message listed.
 
 import { createHash } from 'node:crypto'
 import Type from 'typebox'
@@ -35,6 +36,7 @@ export function writeRows(
       throw new AppError('E_DEVICE_UNKNOWN', 'the device of these rows does not exist')
     }
     const byHash = new Map(rows.map(row => [hashOf(row.key.toWellFormed()), row]))
+    for (const { row_hash } of await seenAfter(tx, deviceUid, group, at)) byHash.delete(row_hash)
     await refuseTooMany(tx, deviceUid, group, [...byHash.keys()])
     await database.put(
       tx,
@@ -53,6 +55,16 @@ export function writeRows(
       })),
     )
   })
+}
+
+function seenAfter(tx: Db, deviceUid: number, group: string, at: number) {
+  return tx
+    .selectFrom('row_info')
+    .select('row_hash')
+    .where('device_uid', '=', deviceUid)
+    .where('group_name', '=', group)
+    .where('seen_at', '>', at)
+    .execute()
 }
 
 async function refuseTooMany(

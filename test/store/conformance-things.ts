@@ -134,6 +134,8 @@ export function deviceCases(t: Test, newPlace: NewPlace): void {
       [row('Gi10', { name: 'ten' }), row('gi10')],
       200,
     )
+    // One that comes late renames nothing.
+    await store.samples.writeRows(uid, 'interface', [row('Gi10', { name: 'old' })], 150)
     await store.samples.writeRows(uid, 'disk', [row('/')], 300)
     await store.samples.writeRows(uid, 'disk', [], 400)
     t.same(await store.samples.rows(uid, 'interface'), [
