@@ -7,7 +7,7 @@ import { benchSnmp } from './snmp/main.ts'
 
 /** Benchmarks that are a program of their own. */
 const PROGRAMS: Record<string, string> = {
-  store: 'store.ts',
+  store: 'store/main.ts',
   ingest: 'ingest/main.ts',
   failures: 'ingest/failures.ts',
   evaluate: 'evaluate.ts',
@@ -16,7 +16,7 @@ const PROGRAMS: Record<string, string> = {
 
 const USAGE = `npm run bench -- WHAT [options]
   snmp      devices polled per CPU-second: engine, poll role, and others (--help says more)
-  store     samples written and charts read: [sqlite|mariadb] [batches]
+  store     samples written and charts read, beside plain rows and InfluxDB (--help says more)
   ingest    from an MQTT message to a committed row: [sqlite|mariadb] [collections]
   failures  broker, database, ingest or disk gone under load: sent, stored, lost [--quick]
   evaluate  from a raw read to the JSON of its collections

@@ -173,6 +173,7 @@ async function proxied(t: Ends) {
   return {
     ...{ port: server.port, proxy, stop: server.stop, start: server.start },
     createDatabase: server.createDatabase,
+    statementLog: server.statementLog,
     get pid() {
       return server.pid
     },

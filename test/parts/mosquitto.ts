@@ -21,6 +21,8 @@ export interface MosquittoUser {
 export interface Mosquitto {
   port: number
   url: string
+  /** Of the broker as it runs now; 0: it does not. */
+  readonly pid: number
   stop(signal?: NodeJS.Signals): Promise<void>
   /** Again, on the same port, with nothing remembered. */
   start(): Promise<void>
@@ -66,6 +68,9 @@ export async function startMosquitto(
     port,
     url: `mqtt://127.0.0.1:${port}`,
     start,
+    get pid() {
+      return part?.child.pid ?? 0
+    },
     stop: async (signal = 'SIGKILL') => part?.stop(signal),
     pause: () => void part?.child.kill('SIGSTOP'),
     resume: () => void part?.child.kill('SIGCONT'),

@@ -1,12 +1,12 @@
-// The series that the store is measured with, 100 to a device: 28 error rates nearly always 0, 7 states,
-// 30 octet rates of which a third idles, 15 percentages, 10 temperatures, 10 whole gauges. Rates have the
-// five digits with which they are published.
+// The series that the store is measured with; of each 100 of a device: 28 error rates nearly always 0,
+// 7 states, 30 octet rates of which a third idles, 15 percentages, 10 temperatures, 10 whole gauges.
+// Rates have the five digits with which they are published.
 
-import type { AcceptedCollection } from '../server/model/accepted.ts'
+import type { AcceptedCollection } from '../../server/model/accepted.ts'
 
-export const SERIES = 100
-export const ROWS = Array.from({ length: 10 }, (_, row) => `row-${row}`)
 export const METRICS = Array.from({ length: 10 }, (_, metric) => `m${metric}`)
+export const rowsOf = (series: number) =>
+  Array.from({ length: series / METRICS.length }, (_, row) => `row-${row}`)
 
 type Random = () => number
 
@@ -69,26 +69,42 @@ function gauge(random: Random): () => number {
   }
 }
 
-function makerOf(index: number): (random: Random) => () => number {
+type Maker = (random: Random) => () => number
+
+const idle: Maker = () => () => 0
+
+/** Every kind of series by itself. */
+export const KINDS: Record<string, Maker> = {
+  'error rates': rare,
+  states: state,
+  'octet rates': octets,
+  'idle ports': idle,
+  percentages: percent,
+  temperatures: temperature,
+  'integer gauges': gauge,
+}
+
+function makerOf(index: number): Maker {
   if (index < 28) return rare
   if (index < 35) return state
-  if (index < 65) return index % 3 === 0 ? () => () => 0 : octets
+  if (index < 65) return index % 3 === 0 ? idle : octets
   if (index < 80) return percent
   return index < 90 ? temperature : gauge
 }
 
-/** The polls of one device, one after another. */
-export function deviceOf(deviceUid: number): (at: number) => AcceptedCollection {
-  const random = randomFrom(deviceUid)
-  const series = Array.from({ length: SERIES }, (_, index) => makerOf(index)(random))
+/** The polls of one device, one after another. @param series a multiple of 10 */
+export function deviceOf(seed: number, series: number): (at: number) => AcceptedCollection {
+  const random = randomFrom(seed)
+  const next = Array.from({ length: series }, (_, index) => makerOf(index % 100)(random))
+  const rows = rowsOf(series)
   return at => ({
-    ...{ deviceUid, group: 'interface', failed: null, gaps: new Map() },
+    ...{ deviceUid: seed, group: 'interface', failed: null, gaps: new Map() },
     at: at + Math.floor(random() * 40),
-    rows: ROWS,
+    rows,
     metrics: new Map(
       METRICS.map((metric, index) => [
         metric,
-        series.slice(index * 10, index * 10 + 10).map(next => next()),
+        next.slice(index * rows.length, (index + 1) * rows.length).map(value => value()),
       ]),
     ),
   })
