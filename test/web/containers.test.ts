@@ -154,8 +154,13 @@ t.test('what happens is seen on an open page', async t => {
 })
 
 t.test('a container that is made again goes on as the same', async t => {
-  const actions = await deploy({ ...services, web: { ...services.web, count: 20, memory: '48m' } })
-  t.equal(actions.filter(action => action === 'recreated').length, 20)
+  await docker('commit', 'shop-idle-1', 'box:2')
+  const actions = await deploy({
+    ...services,
+    web: { ...services.web, memory: '48m' },
+    talker: { ...services.talker, image: 'box:2' },
+  })
+  t.equal(actions.filter(action => action === 'recreated').length, 21)
   const query = 'device=engine-1&metric=docker_container.memory_limit&row=shop-web-3'
   const { series } = await until(async () => {
     const answer = samplesOf(JSON.parse((await page(`/api/v1/samples?${query}`)).body))
@@ -163,6 +168,16 @@ t.test('a container that is made again goes on as the same', async t => {
     return values.includes(32 * 1024 ** 2) && values.includes(48 * 1024 ** 2) && answer
   }, 'values of before and after')
   t.equal(series.length, 1, 'in one series')
+  const eventOf = (name: string, words: RegExp) =>
+    until(async () => {
+      const { body } = await page(`/devices/engine-1/rows/docker_container/${name}`)
+      return words.test(body)
+    }, `an event of ${name}`)
+  await eventOf('shop-web-3', /made again of the same image box:1/)
+  await eventOf(
+    'shop-talker-1',
+    /made again of another image: box:1 \([0-9a-f]{12}\) before, box:2/,
+  )
   const { body } = await page('/containers?q=shop-web-3')
   t.same(names(body), ['shop-web-3'], 'it is there once')
 })
