@@ -4,10 +4,13 @@
 import { createEnrolment } from '../agents/enrolment.ts'
 import type { Audit } from '../audit.ts'
 import type { Accounts } from '../bus/accounts.ts'
+import type { Bus } from '../bus/contract.ts'
+import { receiptTopic } from '../bus/topics.ts'
 import { type Config, isLoopback } from '../config.ts'
 import type { Devices } from '../devices/contract.ts'
 import type { Directory } from '../devices/directory.ts'
-import { AppError } from '../model/errors.ts'
+import type { Receipt } from '../model/collection.ts'
+import { AppError, messageOf } from '../model/errors.ts'
 import type { Store } from '../store/contract.ts'
 import type { WebAgents } from '../web/context.ts'
 import { agentIdentity } from './agent-identity.ts'
@@ -17,6 +20,7 @@ import type { Catalogues } from './catalogues.ts'
 interface AgentParts extends Base {
   store: Store
   accounts: Accounts
+  bus: Bus
   audit: Audit
   devices: Devices
   directory: Directory
@@ -36,6 +40,7 @@ export function startAgents(parts: AgentParts): WebAgents {
       const identity = await agentIdentity(device, catalogues.watch.catalogue, facts)
       await store.devices.setIdentity(uid, identity)
       await directory.refresh()
+      await tellReceipts(parts, device.id)
     },
   })
   let last = Promise.resolve()
@@ -51,6 +56,25 @@ export function startAgents(parts: AgentParts): WebAgents {
   return {
     enrolment,
     mqttUrl: (host, isHere) => mqttUrl(config, parts.brokerPort, host, isHere),
+  }
+}
+
+/** For the page of the new device: nobody polls it, the agent has what it needs. */
+async function tellReceipts(
+  { bus, config, directory, log }: AgentParts,
+  id: string,
+): Promise<void> {
+  const device = directory.get(id)
+  if (!device) return
+  const { version, identity } = device
+  const steps: Receipt[] = [
+    { stage: 'loaded', at: Date.now(), version },
+    { stage: 'identified', at: Date.now(), version, identity },
+  ]
+  for (const step of steps) {
+    await bus.publish(receiptTopic(config.site, id), JSON.stringify(step)).catch(error => {
+      log.debug({ device: id, cause: messageOf(error) }, 'a receipt was not sent')
+    })
   }
 }
 

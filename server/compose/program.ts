@@ -152,6 +152,7 @@ async function startParts(base: Base): Promise<Program> {
     devices,
     agents: startAgents({
       ...base,
+      bus,
       store,
       accounts,
       audit,
