@@ -71,10 +71,12 @@ function place(mark, { from, to }) {
   mark.hidden = share < 0
 }
 
+const versionOf = ({ events }) => `${events.length} ${events[0]?.[0]}`
+
 /** Draws the marks of a state above what is drawn in the box; those that are there only move. */
 export function drawMarks(figure, box, state) {
   const before = box.querySelector(':scope > .marks')
-  if (before?.dataset.events === String(state.events.length)) {
+  if (before?.dataset.events === versionOf(state)) {
     for (const mark of before.querySelectorAll('.mark')) place(mark, state)
     return
   }
@@ -83,7 +85,7 @@ export function drawMarks(figure, box, state) {
   if (found.length === 0) return
   const layer = document.createElement('div')
   layer.className = 'marks'
-  layer.dataset.events = String(state.events.length)
+  layer.dataset.events = versionOf(state)
   const note = document.createElement('p')
   note.className = 'mark-note'
   note.hidden = true

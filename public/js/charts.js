@@ -199,18 +199,25 @@ function onSamples(event) {
   }
 }
 
-/** Something happened: the marks come with the data. */
+/** Something happened: only the marks are drawn anew, as somebody may be dragging over the chart. */
+async function loadEvents(figure, chart) {
+  chart.eventsAt = Date.now()
+  const answer = await fetch(figure.dataset.src, { headers: { accept: 'application/json' } })
+  if (!answer.ok || !chart.drawn || !chart.state) return
+  const { events, eventsLeft } = await answer.json()
+  Object.assign(chart.state, { events, eventsLeft })
+  drawMarks(figure, part(figure, 'chart-box'), chart.state)
+}
+
 function onEvents() {
-  // What somebody looks at is not taken away.
-  for (const [figure, { state, fetchedAt }] of charts)
-    if (
-      state &&
-      !isZoomed() &&
-      !isTable(figure) &&
-      !figure.contains(document.activeElement) &&
-      Date.now() - fetchedAt > EVENTS_MS_MIN
-    )
-      load(figure)
+  if (isZoomed()) return
+  for (const [figure, chart] of charts) {
+    const isQuiet = Date.now() - (chart.eventsAt ?? 0) > EVENTS_MS_MIN
+    // What somebody looks at is not taken away; marks are on lines alone.
+    const isFree = !isTable(figure) && !figure.contains(document.activeElement)
+    if (chart.drawn && chart.state.type !== 'status' && isQuiet && isFree)
+      loadEvents(figure, chart).catch(() => {})
+  }
 }
 
 const isTable = figure =>

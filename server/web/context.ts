@@ -109,5 +109,7 @@ export interface CallDescription {
   summary: string
   /** The status of a good answer. */
   status: number
+  /** The media type of a good answer; default: JSON. */
+  type?: string
   body?: { types: readonly string[]; schema: object }
 }

@@ -172,7 +172,7 @@ export async function startApi(
 
 async function readAnswer(answer: Response): Promise<Answer> {
   const text = await answer.text()
-  const isJson = /json/.test(answer.headers.get('content-type') ?? '')
+  const isJson = /[/+]json\b/.test(answer.headers.get('content-type') ?? '')
   const body: unknown = isJson ? JSON.parse(text) : undefined
   const { status, headers } = answer
   return {

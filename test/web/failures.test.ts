@@ -20,7 +20,7 @@ function failing<T extends object>(failure: () => unknown): T {
     get: (_target, key) =>
       key === 'onChange' || key === 'subscribe'
         ? () => () => undefined
-        : key === 'samples' || key === 'devices' || key === 'users'
+        : key === 'samples' || key === 'events' || key === 'devices' || key === 'users'
           ? failing(failure)
           : () => failure(),
   })

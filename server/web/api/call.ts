@@ -34,6 +34,8 @@ interface CallOptions<P extends TObject, Q extends TObject> {
   summary: string
   /** Of a good answer; default 200. */
   status?: number
+  /** The media type of a good answer; default: JSON. */
+  type?: string
   params?: P
   query?: Q
   /**
@@ -56,7 +58,7 @@ export function call<P extends TObject = Nothing, Q extends TObject = Nothing>(
   options: CallOptions<P, Q>,
 ): Route {
   const { method, path, permission, summary, status = 200, params, query, body, answer } = options
-  const { perMinuteMax } = options
+  const { perMinuteMax, type } = options
   return {
     method,
     path,
@@ -64,7 +66,7 @@ export function call<P extends TObject = Nothing, Q extends TObject = Nothing>(
     permission,
     schema: { params: params ?? Nothing, querystring: query ?? Nothing },
     ...(perMinuteMax === undefined ? {} : { perMinuteMax }),
-    description: { summary, status, ...(body ? { body } : {}) },
+    description: { summary, status, ...(type ? { type } : {}), ...(body ? { body } : {}) },
     async handler(request, reply) {
       if (body) assertBody(request, body.types)
       reply.code(status)

@@ -53,7 +53,7 @@ function openApi(calls: readonly Route[], version: string): object {
 }
 
 function operation({ description, permission, schema }: Route): object {
-  const { summary = '', status = 200, body } = description ?? {}
+  const { summary = '', status = 200, type = 'application/json', body } = description ?? {}
   const roles = ROLES.filter(role => can(role, permission))
   const content =
     body && Object.fromEntries(body.types.map(type => [type, { schema: body.schema }]))
@@ -68,7 +68,7 @@ function operation({ description, permission, schema }: Route): object {
     responses: {
       [status]: {
         description: summary,
-        ...(status === 204 ? {} : { content: { 'application/json': {} } }),
+        ...(status === 204 ? {} : { content: { [type]: {} } }),
       },
       default: REFUSED,
     },
