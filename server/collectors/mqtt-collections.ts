@@ -46,7 +46,7 @@ function bodyOf(rows: readonly RowValues[], isTable: boolean, at: number): GoodB
     at,
     took: 0,
     ok: true,
-    ...(isTable && { rows: rows.map(({ key }) => key) }),
+    ...(isTable && { rows: rows.map(({ key }) => key), some: true }),
     metrics,
     ...(Object.keys(gaps).length > 0 && { gaps }),
   }

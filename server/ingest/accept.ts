@@ -79,6 +79,7 @@ export const accept: Accept = (message, context) => {
       at: good.at,
       ...columnsOf(good),
       failed: null,
+      ...(good.some && { some: true }),
     }
     return { ...base, collection, part: partOf(good), error: null }
   })

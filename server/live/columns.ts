@@ -8,6 +8,8 @@ import type { LatestSample } from './contract.ts'
 
 interface Column {
   at: number
+  /** By row, where rows came at times of their own. */
+  ats?: readonly number[]
   rows: readonly string[] | null
   values: readonly Value[]
   gaps: readonly (GapReason | null)[] | null
@@ -30,7 +32,7 @@ export function emptyGroup(): GroupColumns {
  * @returns false where it brought nothing new: it is older than the newest, or here already
  */
 export function applyCollection(group: GroupColumns, collection: AcceptedCollection): boolean {
-  const { at, rows, metrics, gaps, failed, part } = collection
+  const { at, rows, metrics, gaps, failed, part, some } = collection
   if (at < group.at) return false
   let isNew = at > group.at
   group.at = at
@@ -42,7 +44,8 @@ export function applyCollection(group: GroupColumns, collection: AcceptedCollect
   for (const [metric, values] of metrics) {
     const known = group.columns.get(metric)
     const came = { at, rows, values, gaps: gaps.get(metric) ?? null }
-    if (!known || known.at < at) group.columns.set(metric, came)
+    if (some && known) group.columns.set(metric, laidOver(known, came))
+    else if (!known || known.at < at) group.columns.set(metric, came)
     else if (part !== undefined && known.at === at) {
       const joined = joinColumns(known, came)
       if (!joined) continue
@@ -51,6 +54,28 @@ export function applyCollection(group: GroupColumns, collection: AcceptedCollect
     isNew = true
   }
   return isNew
+}
+
+/** Rows that came, beside those that are as they were. */
+function laidOver(known: Column, came: Column): Column {
+  const fresh = new Set(came.rows)
+  const kept = (known.rows ?? []).flatMap((row, i) => (fresh.has(row) ? [] : [i]))
+  if (came.rows === null) return came
+  const of = (column: Column, places: readonly number[]) => ({
+    rows: places.map(i => column.rows?.[i] ?? ''),
+    values: places.map(i => column.values[i] ?? null),
+    gaps: places.map(i => column.gaps?.[i] ?? null),
+    ats: places.map(i => column.ats?.[i] ?? column.at),
+  })
+  const before = of(known, kept)
+  const now = of(came, [...came.rows.keys()])
+  return {
+    at: came.at,
+    rows: [...before.rows, ...now.rows],
+    values: [...before.values, ...now.values],
+    gaps: [...before.gaps, ...now.gaps],
+    ats: [...before.ats, ...now.ats],
+  }
 }
 
 /** A column of one part and that of another part of the same read; null where nothing is new. */
@@ -84,13 +109,14 @@ export function samplesOf(name: string, { columns, failed }: GroupColumns): Late
   const samples: LatestSample[] = []
   for (const [metric, column] of columns) {
     const { rows, values, gaps } = column
-    const lost = failed && failed.at > column.at ? failed : null
     for (const [i, value] of values.entries()) {
       const row = rows?.[i] ?? null
+      const at = column.ats?.[i] ?? column.at
+      const lost = failed && failed.at > at ? failed : null
       samples.push(
         lost
           ? { group: name, metric, row, value: null, gap: lost.reason, at: lost.at }
-          : { group: name, metric, row, value, gap: gaps?.[i] ?? null, at: column.at },
+          : { group: name, metric, row, value, gap: gaps?.[i] ?? null, at },
       )
     }
   }

@@ -16,8 +16,10 @@ export async function fillLive(
   store: { devices: Pick<Store['devices'], 'list'>; samples: Pick<Store['samples'], 'latest'> },
 ): Promise<number> {
   let filled = 0
-  for (const { uid } of await store.devices.list()) {
-    const collections = collectionsOf(uid, await store.samples.latest(uid))
+  for (const { uid, config } of await store.devices.list()) {
+    const latest = await store.samples.latest(uid)
+    const isRowByRow = config.kind === 'mqtt'
+    const collections = collectionsOf(uid, latest, isRowByRow)
     for (const collection of collections) await live.put(collection)
     if (collections.length > 0) filled++
   }
@@ -26,15 +28,20 @@ export async function fillLive(
 
 /**
  * The newest samples of a device as collections, oldest first. A row whose metric is older than that
- * metric's newest has gone since, and is left out.
+ * metric's newest has gone since, and is left out; where rows come one by one, it is as it was.
  */
-export function collectionsOf(deviceUid: number, latest: readonly Latest[]): AcceptedCollection[] {
+export function collectionsOf(
+  deviceUid: number,
+  latest: readonly Latest[],
+  isRowByRow = false,
+): AcceptedCollection[] {
   const columns = Map.groupBy(latest, ({ group, metric }) => `${group}/${metric}`)
   const collections = new Map<string, AcceptedCollection>()
   for (const samples of columns.values()) {
     const at = samples.reduce((newest, sample) => Math.max(newest, sample.at), 0)
-    const newest = samples.filter(sample => sample.at === at)
-    addColumn(collections, deviceUid, at, newest)
+    for (const [time, ofTime] of Map.groupBy(samples, sample => sample.at)) {
+      if (isRowByRow || time === at) addColumn(collections, deviceUid, time, ofTime, isRowByRow)
+    }
   }
   return [...collections.values()].sort((a, b) => a.at - b.at)
 }
@@ -44,6 +51,7 @@ function addColumn(
   deviceUid: number,
   at: number,
   samples: readonly Latest[],
+  isRowByRow: boolean,
 ): void {
   const [first] = samples
   if (!first) return
@@ -54,6 +62,7 @@ function addColumn(
   const collection = collections.get(key) ?? {
     ...{ deviceUid, group, at, rows: isTable ? rows : null },
     ...{ metrics: new Map(), gaps: new Map(), failed: null },
+    ...(isRowByRow && isTable && { some: true as const }),
   }
   collections.set(key, collection)
   const kept = isTable ? samples : [first]

@@ -158,10 +158,13 @@ export function createRedisLive({ url, site, log, ...memoryOptions }: RedisLiveO
   }
 }
 
-/** Collections of the same metrics replace each other; one with other metrics, or another part, lies beside them. */
-function metricSetOf({ metrics, failed, part }: AcceptedCollection): string {
+/**
+ * Collections of the same metrics replace each other; one with other metrics, or another part, lies
+ * beside them, and so do others of a group that comes row by row.
+ */
+function metricSetOf({ metrics, rows, failed, part, some }: AcceptedCollection): string {
   if (failed !== null) return 'failed'
-  const names = [...metrics.keys()].sort().join(',')
+  const names = [...metrics.keys()].sort().join(',') + (some ? `|${rows?.join()}` : '')
   const set = createHash('sha1').update(names).digest('base64url').slice(0, 11)
   return part === undefined ? set : `${set}.${part}`
 }

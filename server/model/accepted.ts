@@ -21,6 +21,8 @@ export interface AcceptedCollection {
   failed: GapReason | null
   /** Which part of what was read at this time it is, where the others go to other ingesters. */
   part?: number
+  /** Rows that are not in it are as they were, where else they would be gone. */
+  some?: true
 }
 
 /** What accept and judge need to know of a device. */

@@ -61,6 +61,8 @@ export const GoodCollection = Type.Object({
   ok: Type.Literal(true),
   part: Type.Optional(Type.Tuple([Type.Integer({ minimum: 1 }), Type.Integer({ minimum: 1 })])),
   rows: Type.Optional(Type.Array(Type.String({ maxLength: 512 }), { maxItems: rowsMax })),
+  /** Only some of the group's rows were heard of; the others are as they were. */
+  some: Type.Optional(Type.Literal(true)),
   metrics: Type.Record(Type.String({ pattern: '^[a-z][a-z0-9_]{0,47}$' }), Values),
   gaps: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9_]{0,47}$' }), Gaps)),
 })
