@@ -15,7 +15,7 @@ const eventsPerSecond = 2
 const gatherMs = 300
 /** Between two reads that events asked for: at least this, and so many times what a read takes. */
 const restMs = 5000
-const restReads = 10
+const restReads = 4
 
 export interface FollowOptions {
   /** A connection of its own, as it stays open while reads fail and connect anew. */
