@@ -8,8 +8,11 @@ import { type RetentionClass, retentionClass } from './tiers.ts'
 /** Series in one stream (PERFORMANCE: about 100 read together). */
 export const slotsPerStreamMax = 100
 
-/** Series whose places are kept in memory; beyond, the groups used longest ago go. */
-export const seriesCachedMax = 500_000
+/**
+ * Series whose places are kept in memory, about 25 bytes each; beyond, the groups used longest ago go.
+ * Where a whole fleet has no room, each collection reads its layout anew: that costs ten times as much.
+ */
+export const seriesCachedMax = 6_000_000
 
 export interface SeriesName {
   metric: string
@@ -17,46 +20,58 @@ export interface SeriesName {
   row: string | null
 }
 
-export interface SeriesEntry extends SeriesName {
-  firstAt: number
-}
-
 export interface StreamLayout {
   id: number
   kept: RetentionClass
-  /** By slot. */
-  series: SeriesEntry[]
+  /** Slots in use. */
+  count: number
+}
+
+/** A series and where it is: stream index · slotsPerStreamMax + slot. */
+export interface PlacedSeries extends SeriesName {
+  place: number
 }
 
 /** The streams of one group of one device. What it says is not changed after it was built. */
 export class GroupLayout {
   readonly streams: readonly StreamLayout[]
-  readonly seriesCount: number
-  /** Metric → row → stream index · slotsPerStreamMax + slot. */
-  readonly #places = new Map<string, Map<string | null, number>>()
+  // Of each series its metric, row and place: as numbers they take a tenth of the memory of objects.
+  readonly #metrics: string[] = []
+  readonly #rows: (string | null)[] = []
+  readonly #metricOf: Uint16Array
+  readonly #rowOf: Uint16Array
+  readonly #placeOf: Int32Array
   #last: Placement | null = null
 
-  constructor(streams: readonly StreamLayout[]) {
+  constructor(streams: readonly StreamLayout[], series: readonly PlacedSeries[]) {
     this.streams = streams
-    let count = 0
-    streams.forEach((stream, index) => {
-      stream.series.forEach(({ metric, row }, slot) => {
-        const rows = getOrInsert(this.#places, metric, () => new Map<string | null, number>())
-        rows.set(row, index * slotsPerStreamMax + slot)
-        count++
-      })
-    })
-    this.seriesCount = count
+    const metrics = new Map<string, number>()
+    const rows = new Map<string | null, number>()
+    this.#metricOf = Uint16Array.from(series, ({ metric }) =>
+      getOrInsert(metrics, metric, () => this.#metrics.push(metric) - 1),
+    )
+    this.#rowOf = Uint16Array.from(series, ({ row }) =>
+      getOrInsert(rows, row, () => this.#rows.push(row) - 1),
+    )
+    this.#placeOf = Int32Array.from(series, ({ place }) => place)
   }
 
-  has(metric: string, row: string | null): boolean {
-    return this.#places.get(metric)?.has(row) ?? false
+  get seriesCount(): number {
+    return this.#placeOf.length
+  }
+
+  series(): PlacedSeries[] {
+    return Array.from(this.#placeOf, (place, index) => ({
+      metric: this.#metrics[this.#metricOf[index] ?? 0] ?? '',
+      row: this.#rows[this.#rowOf[index] ?? 0] ?? null,
+      place,
+    }))
   }
 
   /** Where the values of a collection with these rows (null: scalars) go. */
   placement(rows: readonly string[] | null): Placement {
     if (this.#last === null || !sameRows(this.#last.rows, rows))
-      this.#last = new Placement(rows, this.#places)
+      this.#last = new Placement(rows, this.series())
     return this.#last
   }
 }
@@ -75,26 +90,25 @@ export class Placement {
   readonly rows: readonly string[] | null
   /** Rows as they are stored. */
   readonly keys: readonly (string | null)[]
-  readonly #places: ReadonlyMap<string, ReadonlyMap<string | null, number>>
   readonly #byMetric = new Map<string, Places>()
+  readonly #none: Places
 
-  constructor(
-    rows: readonly string[] | null,
-    places: ReadonlyMap<string, ReadonlyMap<string | null, number>>,
-  ) {
+  constructor(rows: readonly string[] | null, series: readonly PlacedSeries[]) {
     this.rows = rows
     this.keys = rows === null ? [null] : rows.map(wellFormed)
-    this.#places = places
+    const places = new Map<string, Map<string | null, number>>()
+    for (const { metric, row, place } of series) {
+      getOrInsert(places, metric, () => new Map<string | null, number>()).set(row, place)
+    }
+    for (const [metric, of] of places) {
+      const found = Int32Array.from(this.keys, key => of.get(key) ?? -1)
+      this.#byMetric.set(metric, { places: found, isComplete: !found.includes(-1) })
+    }
+    this.#none = { places: new Int32Array(this.keys.length).fill(-1), isComplete: false }
   }
 
   of(metric: string): Places {
-    const known = this.#byMetric.get(metric)
-    if (known) return known
-    const rows = this.#places.get(metric)
-    const places = Int32Array.from(this.keys, key => rows?.get(key) ?? -1)
-    const found = { places, isComplete: !places.includes(-1) }
-    this.#byMetric.set(metric, found)
-    return found
+    return this.#byMetric.get(metric) ?? this.#none
   }
 }
 
@@ -129,27 +143,30 @@ export async function loadLayouts(
       'series.slot',
       'series.metric',
       'series.row_key',
-      'series.first_at',
     ])
     .where('stream.device_uid', 'in', [...new Set(groups.map(({ deviceUid }) => deviceUid))])
     .where('stream.group_name', 'in', [...new Set(groups.map(({ group }) => group))])
     .orderBy('stream.id')
     .orderBy('series.slot')
     .execute()
-  const streams = new Map<string, Map<number, StreamLayout>>()
+  const found = new Map<string, { streams: StreamLayout[]; series: PlacedSeries[] }>()
   for (const row of rows) {
     const key = groupKey({ deviceUid: row.device_uid, group: row.group_name })
     if (!wanted.has(key)) continue
-    const group = getOrInsert(streams, key, () => new Map<number, StreamLayout>())
-    const stream = getOrInsert(group, row.id, () => ({
-      id: row.id,
-      kept: retentionClass(row.retention),
-      series: [],
-    }))
-    stream.series[row.slot] = { metric: row.metric, row: row.row_key, firstAt: row.first_at }
+    const { streams, series } = getOrInsert(found, key, () => ({ streams: [], series: [] }))
+    let stream = streams.at(-1)
+    if (stream?.id !== row.id) {
+      stream = { id: row.id, kept: retentionClass(row.retention), count: 0 }
+      streams.push(stream)
+    }
+    stream.count = row.slot + 1
+    const place = (streams.length - 1) * slotsPerStreamMax + row.slot
+    series.push({ metric: row.metric, row: row.row_key, place })
   }
   return new Map(
-    [...streams].map(([key, group]) => [key, new GroupLayout([...group.values()])] as const),
+    [...found].map(
+      ([key, { streams, series }]) => [key, new GroupLayout(streams, series)] as const,
+    ),
   )
 }
 

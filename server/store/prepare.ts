@@ -94,7 +94,7 @@ function missingSeries(
 ): SeriesName[] {
   const missing: SeriesName[] = []
   if (failed !== null) return missing
-  const placement = (layout ?? new GroupLayout([])).placement(rows)
+  const placement = (layout ?? new GroupLayout([], [])).placement(rows)
   for (const metric of metrics.keys()) {
     const { places, isComplete } = placement.of(metric)
     if (isComplete) continue
@@ -123,11 +123,9 @@ function prepare(
 }
 
 function failedParts(layout: GroupLayout, reason: GapReason, polls: PollPool): StreamPart[] {
-  return layout.streams.map(({ id, series }) => {
+  return layout.streams.map(({ id, count }) => {
     const poll = polls.take()
-    series.forEach((_, slot) => {
-      setCell(poll, slot, GAP_NUMBERS[reason])
-    })
+    for (let slot = 0; slot < count; slot++) setCell(poll, slot, GAP_NUMBERS[reason])
     return { streamId: id, poll, texts: new Map() }
   })
 }

@@ -9,7 +9,6 @@ import {
   groupKey,
   loadLayouts,
   type SeriesName,
-  type StreamLayout,
   slotsPerStreamMax,
 } from './layout.ts'
 import { getOrInsert } from './maps.ts'
@@ -36,14 +35,13 @@ export function registerSeries(
     if (!(await livingDevice(tx, database.exclusive, group.deviceUid))) {
       return { refused: 'unknown-device' }
     }
-    const known = (await loadLayouts(tx, [group])).get(groupKey(group)) ?? new GroupLayout([])
-    const missing = distinct(wanted).filter(({ metric, row }) => !known.has(metric, row))
+    const known = (await loadLayouts(tx, [group])).get(groupKey(group)) ?? new GroupLayout([], [])
+    const missing = distinct([...known.series(), ...wanted]).slice(known.seriesCount)
     if (missing.length === 0) return { layout: known }
     if ((await countSeries(tx, group.deviceUid)) + missing.length > seriesPerDeviceMax) {
       return { refused: 'too-many-series' }
     }
-    const streams = await addSeries(tx, group, known.streams, missing, at, kept)
-    return { layout: new GroupLayout(streams) }
+    return { layout: await addSeries(tx, group, known, missing, at, kept) }
   })
 }
 
@@ -70,25 +68,27 @@ async function countSeries(tx: Tx, deviceUid: number): Promise<number> {
 async function addSeries(
   tx: Tx,
   { deviceUid, group }: GroupName,
-  known: readonly StreamLayout[],
+  known: GroupLayout,
   missing: readonly SeriesName[],
   at: number,
   chosen: RetentionClass | null,
-): Promise<StreamLayout[]> {
-  const streams = known.map(one => ({ ...one, series: [...one.series] }))
-  const kept = chosen ?? known.at(-1)?.kept ?? 'default'
+): Promise<GroupLayout> {
+  const streams = known.streams.map(one => ({ ...one }))
+  const series = known.series()
+  const kept = chosen ?? streams.at(-1)?.kept ?? 'default'
   const rows = []
   for (const { metric, row } of missing) {
     let stream = streams.at(-1)
-    if (!stream || stream.series.length >= slotsPerStreamMax) {
+    if (!stream || stream.count >= slotsPerStreamMax) {
       const { insertId } = await tx
         .insertInto('stream')
         .values({ device_uid: deviceUid, group_name: group, retention: kept })
         .executeTakeFirstOrThrow()
-      stream = { id: Number(insertId), kept, series: [] }
+      stream = { id: Number(insertId), kept, count: 0 }
       streams.push(stream)
     }
-    const slot = stream.series.push({ metric, row, firstAt: at }) - 1
+    const slot = stream.count++
+    series.push({ metric, row, place: (streams.length - 1) * slotsPerStreamMax + slot })
     rows.push({ stream_id: stream.id, slot, metric, row_key: row, first_at: at })
   }
   for (let from = 0; from < rows.length; from += rowsPerInsertMax) {
@@ -97,5 +97,5 @@ async function addSeries(
       .values(rows.slice(from, from + rowsPerInsertMax))
       .execute()
   }
-  return streams
+  return new GroupLayout(streams, series)
 }
