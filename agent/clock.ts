@@ -4,6 +4,7 @@
 
 import os from 'node:os'
 import type { Ack } from '../server/model/collection.ts'
+import type { KnownTime } from './clock-file.ts'
 
 /** A clock this far from the server's is good enough, ms. */
 const toleranceMs = 2000
@@ -27,6 +28,7 @@ export interface AgentClock {
 export interface ServerClock extends AgentClock {
   /** An acknowledgement of this start's own numbers came. */
   acked(ack: Pick<Ack, 'seq' | 'refused' | 'at'>): void
+  readonly known: KnownTime | null
 }
 
 /** The clock of an agent inside of the server: it is right by definition. */
@@ -45,6 +47,8 @@ export interface ServerClockOptions {
   onKnown: () => void
   /** Called when the host's clock turns out wrong, or right again. */
   onWrong: (aheadSeconds: number | null) => void
+  /** From an earlier agent of the same start of this host. */
+  known?: KnownTime | null
   wall?: () => number
   steady?: () => number
 }
@@ -52,7 +56,7 @@ export interface ServerClockOptions {
 export function createServerClock(options: ServerClockOptions): ServerClock {
   const { onKnown, onWrong, wall = Date.now, steady = sinceBoot } = options
   const sentAt = new Map<number, number>()
-  let known: { server: number; steady: number; errorMs: number } | null = null
+  let known: KnownTime | null = options.known ?? null
   let isWrong = false
 
   const serverAt = (moment: number) => known && known.server + (moment - known.steady)
@@ -75,6 +79,9 @@ export function createServerClock(options: ServerClockOptions): ServerClock {
 
   return {
     steady,
+    get known() {
+      return known
+    },
     at(moment) {
       const server = serverAt(moment)
       const ahead = aheadMs()

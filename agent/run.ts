@@ -12,11 +12,14 @@ import { AppError } from '../server/model/errors.ts'
 import { checker, parseJson } from '../server/validate.ts'
 import { type Agent, createAgent } from './agent.ts'
 import { createServerClock, type ServerClock, type ServerClockOptions } from './clock.ts'
+import { readKnownTime, writeKnownTime } from './clock-file.ts'
 import { rowsBody } from './messages.ts'
 import type { HostSource } from './source.ts'
 
 /** The server's time is asked for this often while it is not known, ms. */
 const askTimeEveryMs = 10_000
+/** The server's time is kept for a restart this often, ms. */
+const keepTimeEveryMs = 60_000
 /** A broker that refuses name and password for so long will not change its mind, ms. */
 const refusedMsMax = 10 * 60_000
 const lookEveryMs = 1000
@@ -72,10 +75,23 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     throw error
   })
   const clock = createServerClock({
+    // A clock that a test sets knows nothing of another start.
+    known: options.clocks ? null : await readKnownTime(dir),
     ...options.clocks,
-    onKnown: () => agent.release(),
+    onKnown: () => {
+      agent.release()
+      keepTime()
+    },
     onWrong: ahead => tellClock(ahead, log),
   })
+  let keptTime = Promise.resolve()
+  function keepTime(): void {
+    const { known } = clock
+    if (known === null) return
+    keptTime = keptTime
+      .then(() => writeKnownTime(dir, known))
+      .catch(error => log.debug({ err: error }, "the server's time was not kept"))
+  }
   const agent = createAgent({
     sender,
     topics: {
@@ -101,6 +117,7 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
   }
   const stopState = bus.onState(askTime)
   const asking = setInterval(askTime, askTimeEveryMs)
+  const keeping = setInterval(keepTime, keepTimeEveryMs)
 
   const { promise: ended, reject } = Promise.withResolvers<never>()
   ended.catch(() => undefined)
@@ -115,11 +132,13 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
   const shutDown = async () => {
     stopLooking()
     clearInterval(asking)
+    clearInterval(keeping)
     stopState()
     await agent.close()
     await stopAcks()
     await sender.close()
     await bus.close()
+    await keptTime
   }
   let closing: Promise<void> | null = null
   return {

@@ -1,8 +1,12 @@
 // Goal: whatever the host's clock says, samples get a time that the server believes: measured by
 // acknowledgements, and moved neither by a clock that is set nor by a machine that sleeps.
 
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import t from 'tap'
 import { createServerClock, ownClock } from '../../agent/clock.ts'
+import { readKnownTime, writeKnownTime } from '../../agent/clock-file.ts'
+import { tempDir } from '../parts/find.ts'
 
 const HOUR = 3_600_000
 
@@ -97,6 +101,32 @@ t.test('the server that turns out wrong itself is followed', async t => {
   at.server += HOUR
   ack()
   t.equal(clock.at(clock.steady()), at.server)
+})
+
+t.test('an agent that starts again knows the time still', async t => {
+  const { at, clock, ack, pass } = world({ aheadMs: HOUR })
+  ack()
+  pass(60_000)
+  const steady = () => at.steady
+  const next = createServerClock({
+    ...{ wall: () => at.wall, steady, known: clock.known },
+    onKnown: () => t.fail('it was known'),
+    onWrong: () => undefined,
+  })
+  t.equal(next.at(steady()), at.server)
+})
+
+t.test('but not in another start of the host', { skip: process.platform !== 'linux' }, async t => {
+  const dir = await tempDir(t)
+  const time = { server: 5, steady: 6, errorMs: 7 }
+  t.equal(await readKnownTime(dir), null)
+  await writeKnownTime(dir, time)
+  t.same(await readKnownTime(dir), time)
+  const file = path.join(dir, 'clock.json')
+  for (const text of [JSON.stringify({ boot: 'another', time }), '{', '{"boot":""}', '[]', '']) {
+    await writeFile(file, text)
+    t.equal(await readKnownTime(dir), null, text)
+  }
 })
 
 t.test('an old server tells no time', async t => {
