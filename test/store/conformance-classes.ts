@@ -5,6 +5,7 @@ import type { Test } from 'tap'
 import type { RetentionClass } from '../../server/model/retention.ts'
 import type { Store } from '../../server/store/contract.ts'
 import { openStore } from '../../server/store/open.ts'
+import { hourlyCases, rowCases } from './conformance-retention.ts'
 import { log, type NewPlace, type Place } from './place.ts'
 import { collected, good, opened } from './samples.ts'
 import { count, DAY, HOUR, MINUTE, minutes, readRange, T0, tend } from './tending.ts'
@@ -31,6 +32,8 @@ const sizesOf = async (place: Place, kept: RetentionClass) =>
   await Promise.all(['block', 'r15m', 'r1h'].map(tier => count(place, `${tier}_${kept}`)))
 
 export function chosenClassCases(t: Test, newPlace: NewPlace): void {
+  hourlyCases(t, newPlace)
+  rowCases(t, newPlace)
   t.test('a new stream goes at once where its class says', async t => {
     const { place, store, uid } = await opened(t, newPlace)
     store.retention.choose((_, group) => (group === 'volatile' ? 'short' : null))

@@ -19,7 +19,6 @@ export function retentionCases(t: Test, newPlace: NewPlace): void {
   ageCases(t, newPlace)
   classCases(t, newPlace)
   plainCases(t, newPlace)
-  hourlyCases(t, newPlace)
   olderFormCases(t, newPlace)
 }
 
@@ -168,7 +167,55 @@ function plainCases(t: Test, newPlace: NewPlace): void {
   })
 }
 
-function hourlyCases(t: Test, newPlace: NewPlace): void {
+/** Run beside the chosen classes, so that no file takes too long. */
+export function rowCases(t: Test, newPlace: NewPlace): void {
+  t.test('rows that come, go, come back and are renamed keep what is theirs', async t => {
+    const { store, uid } = await opened(t, newPlace)
+    const days = [
+      ['a', 'b'],
+      ['a', 'c'],
+      ['c', 'a'],
+      ['b', 'a', 'c'],
+    ]
+    const value = (row: string, at: number) => row.charCodeAt(0) * 1e6 + (at - T0) / MINUTE
+    const expected: Record<string, SamplePoint[]> = {}
+    for (const [day, rows] of days.entries()) {
+      const times = minutes(day * 1440, day * 1440 + 300)
+      await store.samples.write(
+        times.map(at => collected(uid, at, rows, { in: rows.map(row => value(row, at)) })),
+      )
+      for (const row of rows) {
+        const points = times.map(at => good(at, value(row, at)))
+        expected[`in ${row}`] = [...(expected[`in ${row}`] ?? []), ...points]
+      }
+      const row = { key: 'a', index: `${day + 1}`, name: `name ${day}`, labels: {} }
+      await store.samples.writeRows(uid, 'interface', [row], T0 + day * DAY)
+      await tend(store, T0 + (day + 1) * DAY)
+    }
+    const all = { from: T0, to: T0 + 10 * DAY }
+    t.same(await readRange(store, uid, ['in'], all), expected)
+    t.match(await store.samples.rows(uid), [{ key: 'a', index: '4', name: 'name 3' }])
+    t.same(
+      (await store.samples.series(uid)).map(({ row }) => row),
+      ['a', 'b', 'c'],
+      'no series is there twice',
+    )
+    const newest = (await store.samples.latest(uid)).map(({ row, value }) => [row, value])
+    const end = T0 + (3 * 1440 + 299) * MINUTE
+    t.same(
+      newest,
+      ['a', 'b', 'c'].map(row => [row, value(row, end)]),
+    )
+    // Each row's own days, from the roll-ups.
+    const daily = await readRange(store, uid, ['in'], { ...all, points: 10, fn: 'max' })
+    t.same(
+      Object.values(daily).map(points => points.filter(({ value }) => value !== null).length),
+      [4, 2, 3],
+    )
+  })
+}
+
+export function hourlyCases(t: Test, newPlace: NewPlace): void {
   t.test('hourly rows where a setting says so, for as long as it says', async t => {
     const { place, store, uid } = await opened(t, newPlace)
     const write = async (day: number) => {
