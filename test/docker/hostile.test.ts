@@ -206,3 +206,63 @@ t.test('a list beyond the bound is cut and counted', async t => {
   t.equal((await engine.containers()).length, 1000)
   t.equal(engine.counters.dropped, 3)
 })
+
+t.test('a stream of events that never begins, is refused, or is cut in a line', async t => {
+  const follow = async (address: string) => {
+    const engine = await openEngine({ address, addresses: loopback, timeoutMs: 300 })
+    t.teardown(() => engine.close())
+    const names: string[] = []
+    const signal = new AbortController().signal
+    try {
+      for await (const { name } of await engine.events(null, signal)) names.push(name)
+    } catch (error) {
+      if (!(error instanceof AppError)) return { names, code: 'cut', dropped: 0 }
+      return { names, code: error.code, dropped: 0 }
+    }
+    return { names, code: null, dropped: engine.counters.badLines }
+  }
+  t.match(await follow(await listen(t, () => {})), { code: 'E_DOCKER_TIMEOUT' })
+  const refused = await serve(t, (_, res) => res.writeHead(403).end('no'))
+  t.match(await follow(refused), { code: 'E_DOCKER_PERMISSION' })
+  const event = {
+    Type: 'container',
+    Action: 'start',
+    Actor: { ID: 'a', Attributes: { name: 'w' } },
+  }
+  const half = `${JSON.stringify(event)}\n{"Type":"container","Act`
+  const ended = await serve(t, (_, res) => res.end(half))
+  t.same(await follow(ended), { names: ['w'], code: null, dropped: 1 })
+  const slow = await serve(t, (_, res) => {
+    res.flushHeaders()
+    // Beyond the time limit of a call, which is for its beginning alone.
+    setTimeout(() => res.end(half), 600)
+  })
+  t.same(await follow(slow), { names: ['w'], code: null, dropped: 1 })
+  const reset = await serve(t, (_, res) => {
+    res.write(half)
+    setTimeout(() => res.destroy(), 50)
+  })
+  t.match(await follow(reset), { names: ['w'], code: 'cut' })
+})
+
+t.test('what may be secret is dropped with the answer', async t => {
+  const secret = 'hunter2'
+  const address = await serve(t, (asked, res) =>
+    res.end(
+      JSON.stringify(
+        asked.url?.startsWith('/containers/json')
+          ? [{ Id: 'a'.repeat(64), Command: secret, Labels: { token: secret }, Mounts: [secret] }]
+          : {
+              Args: [secret],
+              Config: { Env: [`PASSWORD=${secret}`], Cmd: [secret], Labels: { token: secret } },
+              State: { Status: 'running', Error: secret, Health: { Status: '', Log: [secret] } },
+            },
+      ),
+    ),
+  )
+  const engine = await openEngine({ address, addresses: loopback, timeoutMs: 5000 })
+  t.teardown(() => engine.close())
+  const kept = JSON.stringify([await engine.containers(), await engine.inspect('a')])
+  t.match(kept, 'running')
+  t.notMatch(kept, secret)
+})
