@@ -1,7 +1,17 @@
 // Numbers as people read them: the same words as server/model/units.ts, for values that arrive
 // while a page is open.
 
-const SHOWN = { 1: '', By: 'B', 'By/s': 'B/s', Cel: '°C', 'dB[mW]': 'dBm', deg: '°' }
+const SHOWN = {
+  1: '',
+  By: 'B',
+  'By/s': 'B/s',
+  Cel: '°C',
+  'dB[mW]': 'dBm',
+  deg: '°',
+  'W/m2': 'W/m²',
+  'l/m2': 'l/m²',
+  '[ppm]': 'ppm',
+}
 const DECIMAL = ['', 'k', 'M', 'G', 'T', 'P']
 const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi']
 const SCALED = new Set(['By', 'By/s', 'bit', 'bit/s', 'Hz', 'W', 'VA', 'Wh', 'var'])

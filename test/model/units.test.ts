@@ -18,6 +18,9 @@ const EXPECTED: [number, string, string][] = [
   [0.0042, 's', '4.20 ms'],
   [1.25, '1', '1.25'],
   [-61, 'dB[mW]', '-61 dBm'],
+  [10.8, 'l/m2', '10.8 l/m²'],
+  [640, 'W/m2', '640 W/m²'],
+  [412, '[ppm]', '412 ppm'],
 ]
 
 t.test('formats each kind of unit', async t => {
