@@ -169,6 +169,7 @@ t.test('each class has days of its own', async t => {
   t.equal((await change({ kept: 'long', raw: 100, r15m: 800, r1h: 4000 })).status, 303)
   const shorter = await change({ kept: 'short', raw: 3, r15m: 90, r1h: 365 })
   t.match(shorter.body, 'name="kept" value="short"')
+  t.match(shorter.body, 'of the class short for a shorter time?')
   const shown = '7 90 365'
   t.equal((await change({ kept: 'short', raw: 3, r15m: 90, r1h: 365, shown })).status, 303)
   t.same(await store.retention.days(), {

@@ -27,7 +27,8 @@ export function changeRetention(web: WebContext): Handler {
     // Days that somebody else changed meanwhile would drop something that was not shown.
     if (dropped.length > 0 && values.shown !== shownDays(before)) {
       const fields = { kept: known, ...read.days, shown: shownDays(before) }
-      return confirm(request, reply, '/settings/retention', fields, dropped)
+      const title = `Keep samples of the class ${known} for a shorter time`
+      return confirm(request, reply, { title, action: '/settings/retention', fields, dropped })
     }
     await web.retention.change(known, read.days, actor(request))
     return goTo(request, reply, '/settings#kept')
@@ -46,7 +47,8 @@ export function changeHourlyRows(web: WebContext): Handler {
     const dropped = droppedHours(before, read.days, Date.now())
     if (dropped.length > 0 && values.shown !== String(before)) {
       const fields = { hourly: read.days, shown: before }
-      return confirm(request, reply, '/settings/hourly-rows', fields, dropped)
+      const title = 'Keep hourly rows for a shorter time'
+      return confirm(request, reply, { title, action: '/settings/hourly-rows', fields, dropped })
     }
     await web.retention.changeHourly(read.days, actor(request))
     return goTo(request, reply, '/settings#kept')
@@ -63,10 +65,12 @@ const actor = (request: FastifyRequest) => ({
 function confirm(
   request: FastifyRequest,
   reply: FastifyReply,
-  action: string,
-  fields: Record<string, string | number>,
-  dropped: string[],
+  shown: {
+    title: string
+    action: string
+    fields: Record<string, string | number>
+    dropped: string[]
+  },
 ): Promise<string> {
-  const title = 'Keep samples for a shorter time'
-  return page(request, reply, 'settings/retention', { title, action, fields, dropped })
+  return page(request, reply, 'settings/retention', shown)
 }
