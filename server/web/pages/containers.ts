@@ -131,6 +131,10 @@ function matches(line: ContainerLine, { q, project }: Filter): boolean {
   )
 }
 
+/** The profile's `none` is switched off: its image has no health check. */
+const isChecked = ({ cells: { health } }: ContainerLine): boolean =>
+  !health.missing && health.tone !== 'off'
+
 type Spark = Sparkline & { title: string }
 
 export interface ContainerGroup {
@@ -163,7 +167,7 @@ export async function containersData(
   const withSparks = shown.map(line => ({ ...line, sparks: sparks(line) }))
   const groups = Map.groupBy(withSparks, line => (filter.group === '' ? '' : line.project))
   return {
-    columns: COLUMNS,
+    columns: COLUMNS.filter(column => column !== 'health' || all.some(isChecked)),
     engines: engines.map(({ config }) => ({ id: config.id, name: config.name })),
     total: all.length,
     found: lines.length,
