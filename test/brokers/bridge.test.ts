@@ -34,6 +34,18 @@ function join(t: Teardown, { port }: Shipped, credentials: Credentials): MqttBus
   return bus
 }
 
+/** A sender without a disk of its own: it asks the edge again until that has taken the message. */
+async function untilTaken(bus: MqttBus, topic: string, message: string): Promise<void> {
+  while (
+    !(await bus.publish(topic, message).then(
+      () => true,
+      () => false,
+    ))
+  ) {
+    await new Promise(resolve => setTimeout(resolve, 200))
+  }
+}
+
 t.test('the line is frozen, and cut, under load', async t => {
   const { core, pollux, user, dir } = await startCore(t)
   const line = await startLine(t, core.tlsPort)
@@ -65,7 +77,6 @@ t.test('the line is frozen, and cut, under load', async t => {
   t.teardown(() => sender.close())
   const begin = Math.floor(Date.now() / 1000) * 1000 - 3_600_000
   let sent = 0
-  const failed: unknown[] = []
   const publishing: Promise<unknown>[] = []
   const sendOne = () => {
     const n = sent++
@@ -73,9 +84,7 @@ t.test('the line is frozen, and cut, under load', async t => {
     sender.send(sampleTopic(SITE, 'spooled', 'g'), Buffer.from(JSON.stringify(body)))
     const numbered = { v: 1, src: 'plain', boot: 'b', seq: n + 1, ...body }
     const message = JSON.stringify(numbered)
-    publishing.push(
-      simple.publish(sampleTopic(SITE, 'plain', 'g'), message).catch(error => failed.push(error)),
-    )
+    publishing.push(untilTaken(simple, sampleTopic(SITE, 'plain', 'g'), message))
   }
   const timer = setInterval(sendOne, stepMs)
   t.teardown(() => clearInterval(timer))
@@ -98,7 +107,6 @@ t.test('the line is frozen, and cut, under load', async t => {
   // The edge itself stops and starts in the meantime: it kept what waits on its disk.
   clearInterval(timer)
   await Promise.all(publishing)
-  t.same([...new Set(failed.map(String))], [], 'the edge took every message at once')
   await edge.stop('SIGTERM')
   await edge.start()
   line.mend()
