@@ -1,11 +1,11 @@
-// The simulated sensors as a program: forked with the broker's address and an account in its first
-// message, it publishes as real ones do until the parent is gone.
+// The simulated sensors as a program, forked: it tells which devices map them and where they publish,
+// is told the broker and an account, and publishes as real ones do until the parent is gone.
 
 import Type from 'typebox'
 import { connectBus } from '../../server/bus/client.ts'
 import { createLog } from '../../server/log.ts'
 import { parser } from '../../server/validate.ts'
-import { allSensors, type Published } from './models.ts'
+import { allSensors, type Published, SENSOR_DEVICES, SENSOR_TOPICS } from './models.ts'
 
 const parseOrder = parser(
   Type.Object({
@@ -42,6 +42,7 @@ process.once('message', message => {
     process.once('exit', stop)
   }
 })
+process.send?.({ devices: SENSOR_DEVICES, topics: SENSOR_TOPICS })
 const end = () => process.exit(0)
 process.once('SIGTERM', end)
 process.once('SIGINT', end)
