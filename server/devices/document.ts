@@ -156,6 +156,8 @@ function dockerErrors(config: DeviceConfig): FieldError[] {
   ]
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\0-\x1f]/
 /** MQTT 3.1.1, 4.7.1: a wildcard fills its level, and `#` is the last one. */
 const TOPIC_FILTER = /^(#|(\+|[^+#]*)(\/(\+|[^+#]*))*(\/#)?)$/
 
@@ -166,7 +168,7 @@ function mqttErrors({ topics }: DeviceConfig): FieldError[] {
     const path = `topics.${i}`
     if (/^(pollux|pollux\/.*|\$.*)$/.test(topic))
       return [{ path, message: `may not be "${topic}": those are Pollux's and the broker's own` }]
-    return TOPIC_FILTER.test(topic) && !/[\0-\x1f]/.test(topic)
+    return TOPIC_FILTER.test(topic) && !CONTROL.test(topic)
       ? []
       : [{ path, message: `have a wildcard in the wrong place in "${topic.slice(0, 60)}"` }]
   })

@@ -186,7 +186,7 @@ function documentOf(texts: ReadonlyMap<string, string>): Record<string, unknown>
   const document: Record<string, unknown> = {}
   for (const [name, text] of texts) {
     if (text !== '' && name !== 'version' && name !== 'community')
-      document[name] = valueOf(name, text)
+      document[name] = cellValue(name, text)
   }
   const community = texts.get('community') ?? ''
   if (community === '') return document
@@ -196,7 +196,7 @@ function documentOf(texts: ReadonlyMap<string, string>): Record<string, unknown>
 }
 
 /** What cannot be understood stays a text, and is refused with its field by the document's check. */
-function valueOf(name: string, text: string): unknown {
+function cellValue(name: string, text: string): unknown {
   if (name === 'port' && /^[0-9]+$/.test(text)) return Number(text)
   if (name === 'tags' || name === 'profiles') return text.split(/\s+/)
   if (name === 'enabled' && /^(yes|true|1)$/i.test(text)) return true

@@ -70,7 +70,10 @@ async function story(t: Test, url: string): Promise<void> {
       people.change(root.id, { role: 'viewer', disabled: false }, { name: 'second', address: '' }),
       people.change(second.id, { role: 'viewer', disabled: false }, BY),
     ])
-    t.ok(both.some(one => one.status === 'rejected'), 'one of two is refused')
+    t.ok(
+      both.some(one => one.status === 'rejected'),
+      'one of two is refused',
+    )
     const admins = (await people.list()).filter(one => one.role === 'admin' && !one.disabled)
     t.equal(admins.length, 1, 'an administrator is left')
     await t.rejects(people.get(999_999), { code: 'E_USER_UNKNOWN' })
