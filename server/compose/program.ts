@@ -36,7 +36,7 @@ import { retentionPolicy } from './retention.ts'
 import { connected, startIngest, startLive } from './samples.ts'
 import { startSensors } from './sensors.ts'
 import { ofSensors } from './set-aside.ts'
-import { healthOf, observe, statusSections } from './telemetry.ts'
+import { healthOf, ingestAnswer, observe, statusSections } from './telemetry.ts'
 
 export interface Program {
   /** Where the pages are. */
@@ -172,6 +172,7 @@ async function startParts(base: Base): Promise<Program> {
     retention: createRetention({ store: store.retention, audit, log }),
     events: await heardEvents({ bus, site: config.site, store: store.events, audit }),
     health: () => healthOf(status),
+    ingest: () => ingestAnswer(status),
     polling: polling.poller.device,
     containerLogs: containerLogs(config, vault, audit),
     metrics: () => registry.metrics(),

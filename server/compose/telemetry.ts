@@ -10,6 +10,7 @@ import { messageOf } from '../model/errors.ts'
 import type { SetAsideRegister } from '../model/setaside.ts'
 import type { Poller } from '../poll/contract.ts'
 import type { Store } from '../store/contract.ts'
+import type { IngestAnswer } from '../web/api/ingest.ts'
 import { setAsideRows } from './set-aside.ts'
 
 type Senders = Readonly<Record<string, SpoolingSender>>
@@ -267,6 +268,18 @@ function ingestRows(ingest: Ingest): Row[] {
 
 function refusedOf(ingest: Ingest): number {
   return Object.values(ingest.stats().refused).reduce((sum, count) => sum + count, 0)
+}
+
+/** The section "Ingest" for programs. */
+export function ingestAnswer({ ingest, refusals }: StatusParts): IngestAnswer {
+  const { recent, queued, partsHeld, received, stored, duplicate, dropped, storeError } =
+    ingest.stats()
+  const { messagesPerSecond, samplesPerSecond } = recent
+  return {
+    ...{ messagesPerSecond, samplesPerSecond, queued, partsHeld },
+    ...{ received, stored, duplicate, refused: refusedOf(ingest), dropped, storeError },
+    setAside: refusals.list(),
+  }
 }
 
 /** The parts that pages and samples need, each with a word on how it is. */

@@ -12,6 +12,7 @@ import type { DevicePolling } from '../poll/contract.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import type { Plan } from '../profiles/face.ts'
 import type { Store } from '../store/contract.ts'
+import type { IngestAnswer } from './api/ingest.ts'
 import type { ContainerLogs } from './container-log.ts'
 import type { Events } from './events.ts'
 import type { Retention } from './retention.ts'
@@ -51,6 +52,7 @@ export interface WebContext {
   retention: Retention
   events: Events
   health(): Promise<HealthCheck[]>
+  ingest(): IngestAnswer
   /** How reading a device does, where this process polls it; null: it does not poll that one. */
   polling?(device: string): DevicePolling | null
   /** How the log of a container is reached; absent: this process does not show any. */

@@ -4,6 +4,7 @@ import { agentCalls } from './api/agents.ts'
 import { deviceCalls } from './api/devices.ts'
 import { eventCalls } from './api/events.ts'
 import { healthCall } from './api/health.ts'
+import { ingestCall } from './api/ingest.ts'
 import { openApiCall } from './api/openapi.ts'
 import { profilesCall } from './api/profiles.ts'
 import { sampleCalls } from './api/samples.ts'
@@ -87,6 +88,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     ...eventCalls(web),
     profilesCall(web),
     healthCall(web),
+    ingestCall(web),
   ]
   return [
     page('/login', 'public', loginPage()),

@@ -67,13 +67,15 @@ t.test('each kind of bad message is set aside with its example, between good one
   t.match(entry, { sender: 'node-9', detail: /no device "sw-9"/, excerpt: /^\{"v":1/ })
 })
 
-t.test('the settings page shows it as text', async t => {
+t.test('the settings page shows it as text, the API as it is', async t => {
   const port = await freePort()
   const { url, signIn } = await startTestProgram(t, {
     env: { POLLUX_MQTT_LISTEN: `127.0.0.1:${port}` },
   })
   const { cookie } = await signIn()
   const page = async () => (await fetch(`${url}/settings`, { headers: { cookie } })).text()
+  const api = async () => (await fetch(`${url}/api/v1/ingest`, { headers: { cookie } })).json()
+  t.match(await api(), { storeError: null, setAside: [] })
   t.match(await page(), /Set aside[\s\S]{0,60}nothing/)
   const field = (text: string) => [0, text.length, ...Buffer.from(text)]
   const body = [
@@ -96,4 +98,9 @@ t.test('the settings page shows it as text', async t => {
   t.match(html, /&lt;b&gt;eve/)
   t.notMatch(html, /<b>eve/)
   t.match(html, /once, last 20\d\d-/)
+  t.match(await api(), {
+    ...{ messagesPerSecond: Number, samplesPerSecond: Number, queued: Number, partsHeld: Number },
+    ...{ received: Number, stored: Number, duplicate: Number, refused: 0, dropped: Number },
+    setAside: [{ reason: 'sign-in', count: 1, at: Number, sender: '<b>eve</b>', detail: /./ }],
+  })
 })

@@ -157,6 +157,7 @@ t.test('roles', async t => {
     ['GET', '/samples?device=none&metric=a.b', [admin, engineer, technician, viewer]],
     ['GET', '/profiles', [admin, engineer, technician, viewer]],
     ['GET', '/health', [admin, engineer, technician, viewer]],
+    ['GET', '/ingest', [admin, engineer, technician]],
     ['POST', '/devices/none/poll', [admin, engineer, technician]],
     ['POST', '/devices', [admin, engineer]],
     ['POST', '/devices/check', [admin, engineer]],
@@ -292,6 +293,7 @@ t.test('no secret is in any answer, nor in the audit log; every change is there'
     '/devices/sealed/series',
     '/profiles',
     '/health',
+    '/ingest',
   ]
   for (const path of paths) {
     const { status, text } = await ask('GET', path)

@@ -58,6 +58,7 @@ async function brokenServer(failure: () => never, secure = false) {
     settings: async () => failure(),
     retention: failing<WebContext['retention']>(failure),
     health: async () => failure(),
+    ingest: failure,
     metrics: async () => failure(),
     secure,
     log: silentLog,
