@@ -88,6 +88,13 @@ export async function startPolling(
     const checked = checkCommand(parseJson(payload))
     if (checked.ok) await obey(poller, checked.value)
   })
+  // What changed while no command could be heard, at the start or behind a cut, is in the store.
+  bus.onState(connected => {
+    if (!connected) return
+    poller.reload().catch((error: unknown) => {
+      log.warn({ cause: messageOf(error) }, 'devices were not re-read after the broker came back')
+    })
+  })
   return { poller, sender }
 }
 
