@@ -12,6 +12,7 @@ const PROGRAMS: Record<string, string> = {
   failures: 'ingest/failures.ts',
   evaluate: 'evaluate.ts',
   docker: 'docker.ts',
+  live: 'live.ts',
 }
 
 const USAGE = `npm run bench -- WHAT [options]
@@ -21,6 +22,7 @@ const USAGE = `npm run bench -- WHAT [options]
   failures  broker, database, ingest or disk gone under load: sent, stored, lost [--quick]
   evaluate  from a raw read to the JSON of its collections
   docker    CPU of an engine and of its reader: one-shot against streams: [containers ...]
+  live      newest values in Redis: CPU of both sides, bytes a series: [streams] [rounds]
 `
 
 async function main([what, ...args]: string[]): Promise<number> {

@@ -6,9 +6,12 @@ import type { Value } from '../model/collection.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { LatestSample } from './contract.ts'
 
-interface Column {
+/** Rows of a column whose rows come one by one; beyond, those that are silent longest go. */
+const rowsMax = 50_000
+
+export interface Column {
   at: number
-  /** By row, where rows came at times of their own. */
+  /** By row, where rows come at times of their own. */
   ats?: readonly number[]
   rows: readonly string[] | null
   values: readonly Value[]
@@ -44,23 +47,34 @@ export function applyCollection(group: GroupColumns, collection: AcceptedCollect
   for (const [metric, values] of metrics) {
     const known = group.columns.get(metric)
     const came = { at, rows, values, gaps: gaps.get(metric) ?? null }
-    if (some && known) group.columns.set(metric, laidOver(known, came))
-    else if (!known || known.at < at) group.columns.set(metric, came)
-    else if (part !== undefined && known.at === at) {
-      const joined = joinColumns(known, came)
-      if (!joined) continue
-      group.columns.set(metric, joined)
-    } else continue
+    const column = some ? heard(known, came) : taken(known, came, part !== undefined)
+    if (!column) continue
+    group.columns.set(metric, column)
     isNew = true
   }
   return isNew
 }
 
-/** Rows that came, beside those that are as they were. */
+/** Null where the column brings nothing new. */
+function taken(known: Column | undefined, came: Column, isPart: boolean): Column | null {
+  if (!known || known.at < came.at) return came
+  return isPart && known.at === came.at ? joinColumns(known, came) : null
+}
+
+/** Rows that come one by one. */
+function heard(known: Column | undefined, came: Column): Column {
+  const timed = came.rows ? { ...came, ats: came.rows.map(() => came.at) } : came
+  return known ? laidOver(known, timed) : timed
+}
+
+/** Rows that came, beside those that are as they were: of each row the newer value stays. */
 function laidOver(known: Column, came: Column): Column {
-  const fresh = new Set(came.rows)
-  const kept = (known.rows ?? []).flatMap((row, i) => (fresh.has(row) ? [] : [i]))
-  if (came.rows === null) return came
+  if (came.rows === null || known.rows === null) return came
+  const times = new Map(known.rows.map((row, i) => [row, known.ats?.[i] ?? known.at]))
+  const timeOf = (i: number) => came.ats?.[i] ?? came.at
+  const taken = came.rows.flatMap((row, i) => (timeOf(i) >= (times.get(row) ?? 0) ? [i] : []))
+  const fresh = new Set(taken.map(i => came.rows?.[i]))
+  const kept = known.rows.flatMap((row, i) => (fresh.has(row) ? [] : [i]))
   const of = (column: Column, places: readonly number[]) => ({
     rows: places.map(i => column.rows?.[i] ?? ''),
     values: places.map(i => column.values[i] ?? null),
@@ -68,13 +82,14 @@ function laidOver(known: Column, came: Column): Column {
     ats: places.map(i => column.ats?.[i] ?? column.at),
   })
   const before = of(known, kept)
-  const now = of(came, [...came.rows.keys()])
+  const now = of(came, taken)
+  const newest = <T>(a: T[], b: T[]) => [...a, ...b].slice(-rowsMax)
   return {
-    at: came.at,
-    rows: [...before.rows, ...now.rows],
-    values: [...before.values, ...now.values],
-    gaps: [...before.gaps, ...now.gaps],
-    ats: [...before.ats, ...now.ats],
+    at: Math.max(known.at, came.at),
+    rows: newest(before.rows, now.rows),
+    values: newest(before.values, now.values),
+    gaps: newest(before.gaps, now.gaps),
+    ats: newest(before.ats, now.ats),
   }
 }
 
@@ -98,7 +113,8 @@ export function mergeGroup(into: GroupColumns, from: GroupColumns): void {
   into.at = Math.max(into.at, from.at)
   for (const [metric, column] of from.columns) {
     const known = into.columns.get(metric)
-    if (!known || known.at < column.at) into.columns.set(metric, column)
+    if (known?.ats && column.ats) into.columns.set(metric, laidOver(known, column))
+    else if (!known || known.at < column.at) into.columns.set(metric, column)
     else if (known.at === column.at) into.columns.set(metric, joinColumns(known, column) ?? known)
   }
   if (from.failed && (!into.failed || into.failed.at < from.failed.at)) into.failed = from.failed

@@ -8,7 +8,7 @@ import type { Live } from './contract.ts'
 /** Devices held; beyond, the one whose last collection is oldest goes. */
 const devicesMax = 100_000
 /** Groups of a device; beyond, a new one is not taken. */
-const groupsPerDeviceMax = 512
+export const groupsPerDeviceMax = 512
 
 type Listener = (collection: AcceptedCollection) => void
 
@@ -22,7 +22,9 @@ export interface MemoryLiveStats {
 }
 
 export interface MemoryLive extends Live {
-  /** The groups of a device as they are; not to be changed. */
+  /** As `put`. @returns what the group holds now; null where the collection brought nothing new */
+  take(collection: AcceptedCollection): GroupColumns | null
+  /** The groups of a device as they are; only newer values may be merged into them. */
   groups(deviceUid: number): ReadonlyMap<string, GroupColumns>
   stats(): MemoryLiveStats
 }
@@ -39,17 +41,17 @@ export function createMemoryLive(options: { devicesMax?: number } = {}): MemoryL
     devices.delete(oldest)
     counts.evicted++
   }
-  const take = (collection: AcceptedCollection): boolean => {
+  const hold = (collection: AcceptedCollection): GroupColumns | null => {
     const { deviceUid, group } = collection
     const groups = devices.get(deviceUid) ?? new Map<string, GroupColumns>()
-    if (!groups.has(group) && groups.size >= groupsPerDeviceMax) return false
+    if (!groups.has(group) && groups.size >= groupsPerDeviceMax) return null
     const columns = groups.get(group) ?? emptyGroup()
-    if (!applyCollection(columns, collection)) return false
+    if (!applyCollection(columns, collection)) return null
     groups.set(group, columns)
     devices.delete(deviceUid)
     devices.set(deviceUid, groups)
     if (devices.size > most) evict()
-    return true
+    return columns
   }
   const tell = (collection: AcceptedCollection) => {
     for (const key of [collection.deviceUid, 'all'] as const) {
@@ -63,11 +65,18 @@ export function createMemoryLive(options: { devicesMax?: number } = {}): MemoryL
     }
   }
 
+  const take = (collection: AcceptedCollection): GroupColumns | null => {
+    const columns = hold(collection)
+    if (columns) tell(collection)
+    else counts.ignored++
+    return columns
+  }
+
   return {
     async put(collection) {
-      if (take(collection)) tell(collection)
-      else counts.ignored++
+      take(collection)
     },
+    take,
     async latest(deviceUid) {
       const groups = devices.get(deviceUid) ?? []
       return [...groups].flatMap(([name, columns]) => samplesOf(name, columns))

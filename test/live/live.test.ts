@@ -146,6 +146,38 @@ for (const [kind, make] of KINDS) {
     t.equal(one.length + all.length, 3)
   })
 
+  t.test(`${kind}: rows that are heard one by one stay beside each other`, async t => {
+    const live = await make(t)
+    const heard = (at: number, row: string, value: number): AcceptedCollection => ({
+      ...table(1, 'room', at, [row], { temperature: [value] }),
+      some: true,
+    })
+    for (const one of [heard(1, 'a', 10), heard(2, 'b', 20), heard(3, 'a', 11)]) await live.put(one)
+    t.same(values(await live.latest(1)), [
+      'room.temperature[a] = 11 @3',
+      'room.temperature[b] = 20 @2',
+    ])
+  })
+
+  t.test(`${kind}: a thousand rows of numbers and texts of every sort`, async t => {
+    const live = await make(t)
+    const odd = [0, -0, 1e300, -1.5, 2 ** 53, 0.1 + 0.2, 'ü😀', '', 'up', null, 63, 64, 12345.6]
+    const rows = Array.from({ length: 1500 }, (_, i) => `row ${i} |,"\u0000`)
+    const column = rows.map((_, i) => odd[i % odd.length] ?? null)
+    await live.put(table(1, 'odd', 1000, rows, { a: column, b: [...column].reverse() }))
+    const found = await live.latest(1)
+    const of = (metric: string) => found.filter(one => one.metric === metric)
+    t.strictSame(
+      of('a').map(one => one.value),
+      column,
+    )
+    t.same(
+      of('b').map(one => one.row),
+      rows,
+    )
+    t.ok(found.every(({ value, gap }) => (value === null ? gap === 'range' : gap === null)))
+  })
+
   t.test(`${kind}: a forgotten device is gone; a closed live closes again`, async t => {
     const live = await make(t)
     await live.put(scalars(1, 'system', 1000, { uptime: 1 }))

@@ -2,9 +2,15 @@
 // own time; in memory, in Redis' words, and filled from the store.
 
 import t from 'tap'
-import { applyCollection, emptyGroup, samplesOf } from '../../server/live/columns.ts'
+import {
+  blobOf,
+  collectionOf,
+  createStamps,
+  decodeBlob,
+  encodeBlob,
+} from '../../server/live/blob.ts'
+import { applyCollection, emptyGroup, mergeGroup, samplesOf } from '../../server/live/columns.ts'
 import { collectionsOf } from '../../server/live/fill.ts'
-import { decodeCollection, encodeCollection } from '../../server/live/message.ts'
 import type { AcceptedCollection } from '../../server/model/accepted.ts'
 
 const heard = (at: number, row: string, value: number): AcceptedCollection => ({
@@ -43,7 +49,25 @@ t.test('rows stay beside those that are heard later', async t => {
 })
 
 t.test('through Redis it is the same collection', async t => {
-  t.same(decodeCollection(encodeCollection(heard(1, 'a', 10))), heard(1, 'a', 10))
+  const text = encodeBlob(blobOf(heard(1, 'a', 10)), createStamps('writer')())
+  t.ok(text)
+  const blob = text && decodeBlob(text)
+  t.same(blob && collectionOf(blob), heard(1, 'a', 10))
+})
+
+t.test('two copies that heard different rows are one', async t => {
+  const [a, b] = [emptyGroup(), emptyGroup()]
+  for (const one of [heard(1, 'x', 10), heard(4, 'y', 40)]) applyCollection(a, one)
+  for (const one of [heard(2, 'z', 20), heard(3, 'x', 30)]) applyCollection(b, one)
+  const merged = emptyGroup()
+  mergeGroup(merged, a)
+  mergeGroup(merged, b)
+  mergeGroup(merged, a)
+  t.same(shown(merged).sort(), [
+    ['x', 30, 3],
+    ['y', 40, 4],
+    ['z', 20, 2],
+  ])
 })
 
 t.test('filled from the store: every row at its own time', async t => {
