@@ -1,6 +1,11 @@
 // InfluxDB line protocol: `measurement,tag=value field=1i,other="text" 1465839830100400200`. A line
 // becomes the same object as Telegraf's JSON: name, tags, fields, timestamp.
 
+/** Characters of one number: the smallest of a float, written out, has 326. */
+const numberMax = 400
+const signedMax = 2n ** 63n - 1n
+const unsignedMax = 2n ** 64n - 1n
+
 export interface Point {
   name: string
   tags: Record<string, string>
@@ -60,15 +65,22 @@ function fieldValue(text: string): unknown {
     if (text.length < 2 || !text.endsWith('"')) return undefined
     return text.slice(1, -1).replace(/\\(["\\])/g, '$1')
   }
-  const whole = /^(-?\d{1,20})[iu]$/.exec(text)?.[1]
-  if (whole !== undefined) {
-    const number = Number(whole)
-    if (Number.isSafeInteger(number)) return number
-    return whole.startsWith('-') ? number : BigInt.asUintN(64, BigInt(whole))
-  }
+  if (text.length > numberMax) return undefined
+  const [, digits, type] = /^(-?\d+)([iu])$/.exec(text) ?? []
+  if (digits !== undefined) return integer(digits, type === 'u')
   if (/^(t|true)$/i.test(text)) return true
   if (/^(f|false)$/i.test(text)) return false
-  return /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?$/.test(text) ? Number(text) : undefined
+  return /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?$/.test(text) ? Number(text) : undefined
+}
+
+/** Beyond what 64 bits hold it is infinite: a gap, where a wrapped number would be a lie. */
+function integer(digits: string, isUnsigned: boolean): number | bigint {
+  const number = Number(digits)
+  if (Number.isSafeInteger(number) && !(isUnsigned && number < 0)) return number
+  const value = BigInt(digits)
+  if (value > (isUnsigned ? unsignedMax : signedMax)) return Number.POSITIVE_INFINITY
+  if (value < (isUnsigned ? 0n : -signedMax - 1n)) return Number.NEGATIVE_INFINITY
+  return value < 0n ? number : value
 }
 
 /** Splits where `at` stands unescaped and, unless `quoted` is false, outside of quotes. */

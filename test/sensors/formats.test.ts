@@ -55,6 +55,25 @@ t.test('influx lines: escapes, quotes, types', async t => {
   t.equal(parseLines('a f=1\na f=1\na f=1', 2), null, 'more lines than are read')
 })
 
+t.test('influx numbers: as long as a float written out, whole ones of 64 bits', async t => {
+  const field = (text: string) => parseLines(`m v=${text}`, 10)?.[0]?.fields.v
+  t.equal(field(`${'0'.repeat(399)}5`), 5)
+  t.equal(field('1.'), 1)
+  t.equal(field('.5e-3'), 0.0005)
+  for (const wrong of ['1'.repeat(401), `${'1'.repeat(250_000)}x`, `${'1'.repeat(401)}i`, '.']) {
+    t.equal(field(wrong), undefined, `${wrong.slice(0, 5)} of ${wrong.length}`)
+  }
+  t.strictSame(
+    ['9223372036854775807i', '18446744073709551615u', '-9223372036854775808i', '-9i'].map(field),
+    [9223372036854775807n, 18446744073709551615n, -(2 ** 63), -9],
+  )
+  const beyond = ['9223372036854775808i', '18446744073709551616u', `${'9'.repeat(30)}u`]
+  for (const text of beyond) t.equal(field(text), Number.POSITIVE_INFINITY, text)
+  for (const text of ['-9223372036854775809i', '-1u']) {
+    t.equal(field(text), Number.NEGATIVE_INFINITY, text)
+  }
+})
+
 t.test('times: fractions by size, zones, and what cannot be', async t => {
   const now = START
   t.equal(timeOf(START / 1000, now), START)

@@ -40,6 +40,16 @@ t.test('texts, NaN and numbers beyond numbers are gaps; what is beside them is k
   )
 })
 
+t.test('an integer beyond 64 bits is a gap, never the number that is left of it', async t => {
+  const device = await testDevice(await shippedCatalogue())
+  device.say('t', `mem,host=h total=18446744073709551616u,used=9223372036854775808i,free=5u`)
+  t.match(device.values(), {
+    'telegraf_memory.total h': '!decode',
+    'telegraf_memory.used h': '!decode',
+  })
+  t.same(device.setAside, [{ reason: 'decode', topic: 't' }])
+})
+
 t.test('__proto__ is a name like any other, in payloads, topics and rows', async t => {
   const catalogue = mapping({
     tables: {
