@@ -31,7 +31,7 @@ export type SetAsideReason =
   | 'empty'
   /** A text where a number should be. */
   | 'decode'
-  /** Too many rows, or two with one key. */
+  /** Too many rows; two with one key, or one whose name is no text. */
   | 'rows'
   | 'row'
   | 'device-clock'
@@ -131,6 +131,10 @@ export class MessageGroupState {
   }
 
   #take({ index, values, at }: ReadRow, message: Heard): void {
+    if (index === null) {
+      this.#note('row', message)
+      return
+    }
     const row = this.#row(index, message)
     if (!row) return
     if (at === 'wrong') {

@@ -102,7 +102,7 @@ export function assignKeys(
   const keys = indexes.map((index, row) => {
     const parts = texts[row] ?? []
     const key = parts.some(part => part !== '') ? rowKey(parts) : index
-    const cut = key.slice(0, textMax - 80)
+    const cut = key.slice(0, textMax - 80).toWellFormed()
     const claimed = claims.get(cut)
     if (claimed) claimed.push(row)
     else claims.set(cut, [row])
@@ -125,7 +125,7 @@ const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu
 /** A device's text, safe to show: one line, no control or bidi characters, cut. */
 export function cleanText(text: string, lengthMax = textMax): string {
   if (PRINTABLE.test(text) && text.length <= lengthMax) return text.trim()
-  return text.replace(UNSEEN, ' ').trim().slice(0, lengthMax)
+  return text.replace(UNSEEN, ' ').trim().slice(0, lengthMax).toWellFormed()
 }
 
 /** A value as a label, a name or a part of a key; none is ''. */

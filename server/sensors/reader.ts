@@ -16,7 +16,8 @@ const rowsPerMessageMax = 5000
 export const identityMax = 400
 
 export interface ReadRow {
-  index: string
+  /** Null: what names it is too long, or no Unicode text (JSON can write half a surrogate pair). */
+  index: string | null
   /** By path; `none` where the message says nothing of it. */
   values: readonly RawValue[]
   /** Unix ms where the message says it; null: of its arrival; 'wrong': a time that cannot be. */
@@ -57,8 +58,9 @@ export function createReader(
     if (!values.some(({ type }, i) => type !== 'none' && isNews(paths[i] ?? '', message)))
       return null
     const index = isTable ? indexOf(item, message) : ''
-    if (index.length > identityMax) return null
-    return { index, values, at: message.at ? timeOf(message.at(item), now) : null }
+    const isNamed = index.length <= identityMax && index.isWellFormed() && values.every(isUnicode)
+    const at = message.at ? timeOf(message.at(item), now) : null
+    return { index: isNamed ? index : null, values, at }
   }
 
   return {
@@ -80,6 +82,11 @@ export function createReader(
       return isOfForm ? rows : 'format'
     },
   }
+}
+
+/** Any text may become a name, a label or a key. */
+function isUnicode(raw: RawValue): boolean {
+  return raw.type !== 'text' || raw.value.isWellFormed()
 }
 
 /** What the topic, or the whole beside a member, says tells of no row alone. */

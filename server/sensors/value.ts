@@ -29,7 +29,13 @@ function rawText(text: string): RawValue {
   if (trimmed === '') return NONE
   return trimmed.length <= 40 && PLAIN_NUMBER.test(trimmed)
     ? { type: 'number', value: Number(trimmed) }
-    : { type: 'text', value: trimmed.slice(0, textMax) }
+    : { type: 'text', value: cut(trimmed) }
+}
+
+/** Never between the halves of a surrogate pair. */
+function cut(text: string): string {
+  if (text.length <= textMax) return text
+  return text.slice(0, textMax).replace(/[\ud800-\udbff]$/, '')
 }
 
 /** A text that tells which row a value is of; '' where there is none. */

@@ -2,7 +2,7 @@
 // and the good ones beside them are mapped as if they were alone.
 
 import t from 'tap'
-import { mapping, START, shippedCatalogue, testDevice } from './kit.ts'
+import { flat, mapping, START, shippedCatalogue, testDevice } from './kit.ts'
 
 const simple = mapping({
   tables: {
@@ -118,8 +118,41 @@ t.test('identities that are too long or the same are refused', async t => {
   t.strictSame(device.values(), { 'thing.value same': 1 })
   t.same(
     device.setAside.map(({ reason }) => reason),
-    ['empty', 'row'],
+    ['row', 'row'],
   )
+})
+
+t.test('half a surrogate in a name or a label: that row alone is left out', async t => {
+  const catalogue = mapping({
+    tables: {
+      thing: {
+        title: 'Things',
+        message: { rows: '$', row: ['id'] },
+        columns: { name: { path: 'name' }, room: { path: 'room' } },
+        key: ['name'],
+        labels: ['room'],
+        metrics: { value: { title: 'Value', path: 'value' } },
+      },
+    },
+  })
+  const device = await testDevice(catalogue)
+  const long = `x${'😀'.repeat(600)}`
+  const things = [
+    { id: '@', name: 'of its name', value: 1 },
+    { id: 'a', name: '@', value: 2 },
+    { id: 'b', name: 'of its label', room: 'hall @', value: 3 },
+    { id: 'c', name: '😀', room: 'hall', value: 4 },
+    // Cut in the middle of a pair, wherever one cuts.
+    { id: 'd', name: long, room: long, value: 5 },
+    { id: 'e', name: `x${long}`, room: `x${long}`, value: 6 },
+  ]
+  device.say('t', JSON.stringify(things).replaceAll('@', '\\ud83d'))
+  const { collections, rows } = device.flush()
+  const values = flat(collections)
+  t.same(Object.values(values), [4, 5, 6])
+  t.ok(Object.keys(values).every(key => key.isWellFormed()))
+  t.notMatch(JSON.stringify(rows), /\\ud/, 'nor is there half a pair in a label')
+  t.same(device.setAside, Array(3).fill({ reason: 'row', topic: 't' }))
 })
 
 t.test('a topic that matches two mappings goes to both', async t => {
