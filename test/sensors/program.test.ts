@@ -69,7 +69,10 @@ t.test('a weather station and a relay, over Mosquitto', async t => {
   t.match(await latest('roof'), /"row":"weather\/roof\/json\|"/)
   t.notMatch(await latest('home'), /weather/, 'what it has no mapping for is not stored')
   await until(async () => program.devices.status('roof')?.state === 'up', 'it is up')
-  t.match(await get('/devices/roof'), /Temperature and dew point/)
+  await until(
+    async () => (await get('/devices/roof')).includes('Temperature and dew point'),
+    'its page with charts',
+  )
   await until(
     async () => /Set aside: sensor-format/.test(await get('/settings')),
     'what was no JSON is shown with its example',
