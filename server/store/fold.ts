@@ -19,7 +19,7 @@ import type { Database, Tx } from './database.ts'
 import { slotsPerStreamMax } from './layout.ts'
 import { putPlainRows } from './plain-rows.ts'
 import { betterOf } from './rollup.ts'
-import { lockDevice, type StreamKey } from './streams.ts'
+import { keptOf, lockDevice, type StreamKey } from './streams.ts'
 import {
   type BlockTable,
   floorTo,
@@ -126,7 +126,9 @@ async function pointsOf(step: Step): Promise<Made | null> {
     const row = rows[index]
     if (row) await noteDamaged(step, from, row, error)
   }
-  const isLossy = damaged.length > 0 || rows.some(row => row.fmt === lossyFormat)
+  const { edges } = await keptOf(tx, due.streamId)
+  const isPartial = t0 < edges[tier === 'r15m' ? 'raw' : 'r15m']
+  const isLossy = isPartial || damaged.length > 0 || rows.some(row => row.fmt === lossyFormat)
   const made = { points, data: block, count: points.times.length, isLossy }
   return isLossy ? keepBetter(step, made) : made
 }
@@ -148,7 +150,7 @@ async function noteDamaged(
   await putBlock(database, tx, table, streamId, row, { data, count, isLossy: true })
 }
 
-/** Where samples were lost, what the roll-up said before is better than what is left of them. */
+/** Where samples were lost, or went before others came late, what the roll-up said before is better than what is left of them. */
 async function keepBetter({ tx, damage, due, kept }: Step, made: Made): Promise<Made> {
   const table = tableOf(due.tier, kept)
   const range = { from: due.t0, to: due.t0 }

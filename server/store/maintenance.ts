@@ -27,6 +27,8 @@ const dueLookMs = 10_000
 const retentionMs = 10 * 60_000
 /** What failed is tried again after this. */
 const retryMs = hourMs
+/** A move that waits for roll-ups is looked at again after this. */
+const moveWaitMs = 10 * 60_000
 /** Streams whose next time is remembered; the others are looked at in every round. */
 const restsMax = 500_000
 
@@ -173,30 +175,41 @@ export class Maintainer implements Maintenance {
     const kept = retentionClass(stream.retention)
     const wanted = this.#policy()(deviceUid, group)
     const known = this.#moves.get(streamId)
-    if (wanted === null || wanted === kept) this.#moves.delete(streamId)
+    if (wanted === null || wanted === kept) this.#giveUpMove(streamId)
     else if ((this.#movesResting.get(streamId) ?? now) > now) return
     else if (known?.from !== kept || known.to !== wanted) {
       this.#moves.set(streamId, newMove(stream, kept, wanted))
     }
   }
 
+  /** What was copied already is deleted by the next round of trimming, or used by the next move. */
+  #giveUpMove(streamId: number, until?: number): void {
+    if (this.#moves.delete(streamId)) this.#moved.add(streamId)
+    if (until && this.#movesResting.size < restsMax) this.#movesResting.set(streamId, until)
+  }
+
   async #move(move: Move, now: number): Promise<void> {
     const { streamId, to } = move
     try {
-      const moved = await moveStep(this.#database, move)
+      const moved = await moveStep(this.#database, move, this.#edgesOf(to))
       if (moved === 'more') return
+      if (moved === 'waits') return this.#giveUpMove(streamId, now + moveWaitMs)
       this.#moves.delete(streamId)
       if (moved === 'gone') return
       this.#movesResting.delete(streamId)
+      this.#rests.delete(streamId)
       this.#moved.add(streamId)
       this.#counts.moved++
       this.#log.info({ streamId, from: move.from, to }, 'a stream is in another class of retention')
       this.#trims.push({ ...move, retention: to, group: '', oldestAt: null })
     } catch (error) {
       this.#failed(error, { streamId }, 'a stream was not moved to its class of retention')
-      this.#moves.delete(streamId)
-      if (this.#movesResting.size < restsMax) this.#movesResting.set(streamId, now + retryMs)
+      this.#giveUpMove(streamId, now + retryMs)
     }
+  }
+
+  #edgesOf(kept: RetentionClass): Edges {
+    return this.#edges.get(kept) ?? { raw: 0, r15m: 0, r1h: 0 }
   }
 
   async #compact(stream: StreamState, now: number): Promise<void> {
@@ -207,7 +220,15 @@ export class Maintainer implements Maintenance {
       }
     }
     try {
-      const edge = this.#edges.get(retentionClass(stream.retention))?.raw ?? 0
+      const kept = retentionClass(stream.retention)
+      const wanted = this.#policy()(stream.deviceUid, stream.group) ?? kept
+      const keptEdge = this.#edgesOf(kept).raw
+      const edge = Math.min(keptEdge, this.#edgesOf(wanted).raw)
+      // Too old for the class it is in, and not for the one it goes to: its block is made there.
+      if (oldestAt !== null && oldestAt >= edge && oldestAt < keptEdge) {
+        rest(now + moveWaitMs)
+        return
+      }
       const { samples, tooOld, dropped, nextAt } = await compactOldest(
         this.#compactor,
         stream,

@@ -6,6 +6,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database, Db, Tx } from './database.ts'
 import { readEdges } from './edges.ts'
+import type { Edges } from './segments.ts'
 import { lockDevice, type StreamKey } from './streams.ts'
 import {
   BLOCK_TABLES,
@@ -36,13 +37,18 @@ export const newMove = (key: StreamKey, from: RetentionClass, to: RetentionClass
   ...{ from, to, tier: 0, after: -1 },
 })
 
-/** `gone`: the stream, or another process moved it. */
-export type Moved = 'more' | 'moved' | 'gone'
+/** `gone`: the stream, or another process moved it; `waits`: for roll-ups that only the old class can make. */
+export type Moved = 'more' | 'moved' | 'gone' | 'waits'
 
-/** Does one step of a move, which it changes. */
-export async function moveStep(database: Database, move: Move): Promise<Moved> {
+/**
+ * Does one step of a move, which it changes.
+ * @param edges of the class that it goes to
+ */
+export async function moveStep(database: Database, move: Move, edges: Edges): Promise<Moved> {
   const tier = TIERS[move.tier]
-  if (!tier) return finish(database, move)
+  if (!tier) return finish(database, move, edges)
+  const isFirst = move.tier === 0 && move.after < 0
+  if (isFirst && (await hasOlderWork(database.db, move, edges))) return 'waits'
   const copied = await copySome(database, move, tier)
   if (copied === 'gone') return copied
   if (copied === 'all') move.tier++
@@ -98,11 +104,40 @@ async function copy(
     where old.stream_id = ${streamId} and ${which}`.execute(db)
 }
 
+/**
+ * Whether there are samples that the new class does not keep as they are, and that are not rolled up
+ * yet: it would drop them before they are.
+ */
+async function hasOlderWork(db: Db, { streamId }: Move, edges: Edges): Promise<boolean> {
+  const poll = await db
+    .selectFrom('poll')
+    .select('ts')
+    .where('stream_id', '=', streamId)
+    .where('ts', '<', edges.raw)
+    .limit(1)
+    .executeTakeFirst()
+  if (poll) return true
+  const due = await db
+    .selectFrom('rollup_due')
+    .select('t0')
+    .where('stream_id', '=', streamId)
+    .where(({ or, and, eb }) =>
+      or([
+        and([eb('tier', '=', 'r15m'), eb('t0', '<', edges.raw)]),
+        and([eb('tier', '=', 'r1h'), eb('t0', '<', edges.r15m)]),
+      ]),
+    )
+    .limit(1)
+    .executeTakeFirst()
+  return due !== undefined
+}
+
 /** Under the device's lock nobody writes a block: what is copied now stays as it is. */
-function finish(database: Database, move: Move): Promise<Moved> {
+function finish(database: Database, move: Move, edges: Edges): Promise<Moved> {
   const { streamId, from, to } = move
   return database.transaction(async tx => {
     if (!(await isStill(database, tx, move))) return 'gone'
+    if (await hasOlderWork(tx, move, edges)) return 'waits'
     for (const tier of TIERS) {
       const [old, copied] = [tableOf(tier, from), tableOf(tier, to)]
       const changed = await changedBlocks(tx, streamId, old, copied)

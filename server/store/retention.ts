@@ -190,16 +190,17 @@ const dailyEdge = (edges: ReadonlyMap<RetentionClass, Edges>): number =>
   Math.min(...[...edges.values()].map(({ r1h }) => r1h))
 
 /**
- * Deletes the oldest rows of one stream, at most some of each table. On MySQL it finds only what
- * shares a partition with younger rows.
+ * Deletes the oldest rows of one stream, at most some of each table; what is not rolled up yet stays.
+ * On MySQL it finds only what shares a partition with younger rows.
  * @returns how many went
  */
 export async function trimStream(
   db: Db,
   streamId: number,
   kept: RetentionClass,
-  edges: Edges,
+  classEdges: Edges,
 ): Promise<number> {
+  const edges = await withoutDue(db, streamId, classEdges)
   let gone = 0
   for (const tier of TIERS) {
     const table = tableOf(tier, kept)
@@ -223,6 +224,22 @@ export async function trimStream(
       .execute()
   }
   return gone + (await trimTexts(db, streamId, edges.raw - textGraceMs))
+}
+
+/** A stream that came from another class may have more to roll up than its class had when the edges were read. */
+async function withoutDue(db: Db, streamId: number, edges: Edges): Promise<Edges> {
+  const due = await db
+    .selectFrom('rollup_due')
+    .select(({ fn }) => ['tier', fn.min('t0').as('t0')])
+    .where('stream_id', '=', streamId)
+    .groupBy('tier')
+    .execute()
+  const oldest = (tier: Tier) => due.find(one => one.tier === tier)?.t0 ?? Number.MAX_SAFE_INTEGER
+  return {
+    raw: Math.min(edges.raw, oldest('r15m')),
+    r15m: Math.min(edges.r15m, oldest('r1h')),
+    r1h: edges.r1h,
+  }
 }
 
 /** Texts that no poll means any more: all before the edge, but each series' last one. */

@@ -116,6 +116,84 @@ export function chosenClassCases(t: Test, newPlace: NewPlace): void {
     t.equal(read.length, 2 * 96, 'averages of a quarter of an hour')
   })
 
+  t.test('what is not rolled up yet is, before a shorter class drops it', async t => {
+    const { place, store, uid } = await opened(t, newPlace)
+    const now = T0 + 20 * DAY
+    const run = async (at: number) => {
+      for (let steps = 0; (await store.maintenance.step(at)) === 'worked'; ) {
+        if (++steps > 5000) throw new Error('maintenance does not come to an end')
+      }
+    }
+    await run(now)
+    const times = minutes(0, 2 * 1440)
+    await store.samples.write(times.map(at => collected(uid, at, ['a'], { in: [1] })))
+    await run(now + 2 * MINUTE)
+    t.ok((await count(place, 'rollup_due')) > 0)
+    t.ok((await count(place, 'block_default')) > 0)
+    choose(store, 'short')
+    await run(now + 4 * MINUTE)
+    t.equal((await readRange(store, uid, ['in'], all))['in a']?.length, 2 * 1440, 'it waits')
+    await tend(store, now + HOUR)
+    await tend(store, now + DAY)
+    t.match(store.maintenance.stats(), { moved: 1, failed: 0 })
+    t.same(await sizesOf(place, 'default'), [0, 0, 0])
+    t.equal(await count(place, 'block_short'), 0, '7 days')
+    t.equal((await readRange(store, uid, ['in'], all))['in a']?.length, 2 * 96)
+  })
+
+  t.test('what was answered as stored is kept where a longer class was chosen', async t => {
+    const { store, uid } = await opened(t, newPlace)
+    const now = T0 + 20 * DAY
+    choose(store, 'short')
+    await store.samples.write([collected(uid, now - HOUR, ['a'], { in: [1] })])
+    await tend(store, now)
+    choose(store, 'long')
+    const answers = await store.samples.write(
+      minutes(0, 60).map(at => collected(uid, at, ['a'], { in: [2] })),
+    )
+    t.same([...new Set(answers)], ['stored'])
+    await tend(store, now + 3 * HOUR)
+    t.match(store.maintenance.stats(), { tooOld: 0, moved: 1, failed: 0 })
+    const read = await readRange(store, uid, ['in'], { from: T0, to: T0 + DAY })
+    t.equal(read['in a']?.length, 4, 'quarters: the short class had no samples so long')
+    t.ok(read['in a']?.every(({ value }) => value === 2))
+  })
+
+  t.test('what comes late does not replace the roll-up of samples that went', async t => {
+    const { place, store, uid } = await opened(t, newPlace)
+    choose(store, 'short')
+    await tend(store, T0 + HOUR)
+    const day = minutes(0, 1440)
+    await store.samples.write(day.map(at => collected(uid, at, ['a'], { in: [1] })))
+    await tend(store, T0 + 2 * DAY)
+    await tend(store, T0 + 20 * DAY)
+    t.equal(await count(place, 'block_short'), 0)
+    choose(store, 'long')
+    await store.samples.write([collected(uid, T0 + 30_000, ['a'], { in: [9] })])
+    await tend(store, T0 + 21 * DAY)
+    const read = await readRange(store, uid, ['in'], { from: T0, to: T0 + DAY - 1 })
+    t.equal(read['in a']?.length, 96)
+    t.match(await place.raw('select value_count from daily_value'), [{ value_count: 1440 }])
+  })
+
+  t.test('a move that is given up half-way leaves no copies', async t => {
+    const { place, store } = await withDays(t, newPlace, 5)
+    const now = T0 + 6 * DAY
+    await tend(store, now)
+    await tend(store, now + DAY)
+    const [blocks, quarters] = await sizesOf(place, 'default')
+    choose(store, 'long')
+    for (let steps = 0; (await count(place, 'block_long')) === 0; steps++) {
+      if (steps > 500) throw new Error('nothing was copied')
+      await store.maintenance.step(now + DAY + 3 * HOUR)
+    }
+    choose(store, 'default')
+    for (const days of [2, 3, 4]) await tend(store, now + days * DAY)
+    t.same(await sizesOf(place, 'long'), [0, 0, 0])
+    t.same((await sizesOf(place, 'default')).slice(0, 2), [blocks, quarters])
+    t.match(store.maintenance.stats(), { moved: 0, failed: 0 })
+  })
+
   t.test('what a shorter class dropped is not looked for in a longer one', async t => {
     const { store, uid } = await withDays(t, newPlace, 2)
     choose(store, 'short')
