@@ -12,7 +12,7 @@ import { AppError, messageOf } from '../model/errors.ts'
 import type { Actor } from '../model/user.ts'
 import type { Agent, AgentToken, EnrolmentStore } from '../store/enrolment.ts'
 import { checker } from '../validate.ts'
-import { freeId } from './id.ts'
+import { freeId, LOCAL_ID } from './id.ts'
 
 /** Tokens that wait to be used, at a time. */
 const openTokensMax = 100
@@ -47,7 +47,8 @@ export interface Enrolment {
   /**
    * Makes a token; its text is given back once and kept only as a hash.
    * @param wanted.device a device that is there: its agent enrols again
-   * @throws AppError E_AGENT_TOKEN_AGE, E_AGENT_TOKENS (too many wait), E_DEVICE_UNKNOWN
+   * @throws AppError E_AGENT_TOKEN_AGE, E_AGENT_TOKENS (too many wait), E_DEVICE_UNKNOWN,
+   *   E_AGENT_LOCAL (this machine, which enrols with nobody)
    */
   makeToken(
     wanted: { note?: string; expiresInMs: number; device?: string | null },
@@ -79,10 +80,23 @@ const SYSTEM: Actor = { name: 'system', address: '' }
 
 export function createEnrolment(options: EnrolmentOptions): Enrolment {
   const { store, accounts, audit, site, log, now = Date.now } = options
+  const turns = new Map<string, Promise<void>>()
+
+  /** One at a time for each user name: the end of an old agent must not hit a new one of its name. */
+  function inTurn<T>(username: string, work: () => Promise<T>): Promise<T> {
+    const done = (turns.get(username) ?? Promise.resolve()).then(work)
+    const turn = done.then(leave, leave)
+    function leave(): void {
+      if (turns.get(username) === turn) turns.delete(username)
+    }
+    turns.set(username, turn)
+    return done
+  }
 
   /** The device of a token that names one, else a new one with a name like the host's. */
   async function deviceFor(claimed: AgentToken, asked: EnrolRequest, by: Actor) {
     if (claimed.deviceId !== null) {
+      refuseLocal(claimed.deviceId)
       const device = await options.device(claimed.deviceId)
       if (device?.config.kind === 'agent') return { device, isNew: false }
       throw refused('unknown', `its device "${claimed.deviceId}" is not there any more`)
@@ -105,12 +119,25 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
     asked: EnrolRequest,
     from: { address: string; mqttUrl: string },
   ): Promise<EnrolAnswer> {
-    const by = { name: `agent-token:${claimed.prefix}`, address: from.address }
-    const { device, isNew } = await deviceFor(claimed, asked, by)
+    const { device, isNew } = await deviceFor(claimed, asked, actorOf(claimed, from))
+    return inTurn(usernameOf(device.config.id), () => become(device, isNew, claimed, asked, from))
+  }
+
+  /** The host is this device from now on. */
+  async function become(
+    device: Device,
+    isNew: boolean,
+    claimed: AgentToken,
+    asked: EnrolRequest,
+    from: { address: string; mqttUrl: string },
+  ): Promise<EnrolAnswer> {
+    const by = actorOf(claimed, from)
     const { id } = device.config
     const src = `agent-${randomBytes(8).toString('hex')}`
+    let isIssued = false
     try {
       const { username, password } = await accounts.issue(accountOf(site, id, src))
+      isIssued = true
       const times = { enrolledAt: now(), revokedAt: null }
       const rest = { version: asked.version, address: from.address, ...times }
       const agent = { deviceUid: device.uid, deviceId: id, username, src, ...rest }
@@ -120,15 +147,25 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       log.info({ device: id, address: from.address }, 'an agent enrolled')
       return { site, device: id, src, mqtt: { url: from.mqttUrl, username, password } }
     } catch (error) {
-      await undo(id, isNew, by)
+      await undo(device, { isNew, isIssued }, by)
       throw error
     }
   }
 
-  /** What was made for an enrolment that failed goes; what cannot be undone is said in the log. */
-  async function undo(id: string, isNew: boolean, by: Actor): Promise<void> {
+  /**
+   * What was made for an enrolment that failed goes, and no more: where no account was issued, the
+   * agent that has this device still runs. What cannot be undone is said in the log.
+   */
+  async function undo(
+    { uid, config: { id } }: Device,
+    { isNew, isIssued }: { isNew: boolean; isIssued: boolean },
+    by: Actor,
+  ): Promise<void> {
     try {
-      await accounts.revoke(usernameOf(id))
+      if (isIssued) {
+        await accounts.revoke(usernameOf(id))
+        await store.revoke(uid, now())
+      }
       if (isNew) await options.removeDevice(id, by)
     } catch (error) {
       log.error({ device: id, err: messageOf(error) }, 'a failed enrolment left its device behind')
@@ -136,6 +173,10 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
   }
 
   async function endAccount(agent: Agent, by: Actor): Promise<void> {
+    // Its account may be another agent's by now.
+    const { deviceUid, src } = agent
+    const current = (await store.agents()).find(one => one.deviceUid === deviceUid)
+    if (current?.src !== src || current.revokedAt !== null) return
     // The account first: where the broker does not take it, the agent must not look revoked.
     await accounts.revoke(agent.username)
     if (!(await store.revoke(agent.deviceUid, now()))) return
@@ -150,6 +191,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
           errors: [{ path: 'expires', message: 'must be 1m to 30d' }],
         })
       }
+      if (device !== null) refuseLocal(device)
       if (device !== null && (await options.device(device))?.config.kind !== 'agent') {
         throw new AppError('E_DEVICE_UNKNOWN', `there is no host "${device}"`)
       }
@@ -211,7 +253,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
           hint: 'it may have been revoked before',
         })
       }
-      await endAccount(agent, by)
+      await inTurn(agent.username, () => endAccount(agent, by))
     },
 
     agents: () => store.agents(),
@@ -219,7 +261,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
 
     async revokeGone(isThere) {
       const gone = (await store.agents()).filter(one => one.revokedAt === null && !isThere(one))
-      for (const agent of gone) await endAccount(agent, SYSTEM)
+      for (const agent of gone) await inTurn(agent.username, () => endAccount(agent, SYSTEM))
     },
   }
 }
@@ -228,13 +270,25 @@ function usernameOf(deviceId: string): string {
   return `agent-${deviceId}`
 }
 
+function actorOf(claimed: AgentToken, from: { address: string }): Actor {
+  return { name: `agent-token:${claimed.prefix}`, address: from.address }
+}
+
+/** Pollux measures its own machine itself: a second sender would write into its rows. */
+function refuseLocal(deviceId: string): void {
+  if (deviceId !== LOCAL_ID) return
+  throw new AppError('E_AGENT_LOCAL', `"${LOCAL_ID}" is measured by Pollux itself`, {
+    hint: 'make a token for another host, or for a new one',
+  })
+}
+
 /** All that an agent may do on the broker. */
 export function accountOf(site: string, deviceId: string, src: string): Omit<Account, 'createdAt'> {
   const mine = `pollux/${site}/devices/${deviceId}`
   return {
     username: usernameOf(deviceId),
     role: 'agent',
-    publish: [`${mine}/samples/+`, `${mine}/rows/+`, `${mine}/events`],
+    publish: [`${mine}/samples/+`, `${mine}/rows/+`],
     subscribe: [ackTopic(site, src)],
   }
 }

@@ -2,7 +2,9 @@
 // the address of a page nor the id of the machine that Pollux runs on.
 
 const idCharsMax = 63
-const RESERVED: ReadonlySet<string> = new Set(['new', 'test', 'this-machine'])
+/** The device that Pollux itself measures. */
+export const LOCAL_ID = 'this-machine'
+const RESERVED: ReadonlySet<string> = new Set(['new', 'test', LOCAL_ID])
 
 /** Ids to try in turn: the name itself, then `name-2`, `name-3`, … */
 export function* freeId(name: string, triesMax: number): Generator<string> {

@@ -9,7 +9,6 @@ import type { Dynsec } from './dynsec.ts'
 
 /** Words of the plugin for what is as we want it already. */
 const GONE = /not found/i
-const THERE = /already exists/i
 
 export function createDynsecAccounts(options: {
   store: AccountStore
@@ -33,9 +32,14 @@ export function createDynsecAccounts(options: {
     const { username } = account
     const errors = await dynsec.run([roleCommand(account), clientCommand(account, password)])
     const failed = errors.find(error => error !== null)
-    if (!failed) return
-    if (THERE.test(failed)) throw refused(username, 'a user of this name is there already')
-    throw refused(username, failed)
+    if (failed) throw refused(username, failed)
+  }
+
+  /** Users that somebody else made are not ours to replace. */
+  async function refuseOthers(username: string): Promise<void> {
+    const [error = null] = await dynsec.run([{ command: 'getClient', ...{ username } }])
+    if (error === null) throw refused(username, 'a user of this name is there already')
+    if (!GONE.test(error)) throw refused(username, error)
   }
 
   return {
@@ -44,12 +48,20 @@ export function createDynsecAccounts(options: {
       const { username, role, publish, subscribe } = account
       const known = await store.list()
       if (known.length >= accountsMax) throw refused(username, 'there are too many accounts')
-      // Users that somebody else made are not ours to replace.
-      if (known.some(one => one.username === username)) await drop(username)
-      const password = newPassword()
-      await make(account, password)
+      if (!known.some(one => one.username === username)) await refuseOthers(username)
       const row = { username, role, publish, subscribe, salt: '', passwordSha256: '' }
+      // The row first: whatever fails after it, the name is known as ours and can be issued again.
       await store.put({ ...row, createdAt: now() })
+      const password = newPassword()
+      try {
+        await drop(username)
+        await make(account, password)
+      } catch (error) {
+        // Where the broker is away the row stays, as what is there cannot be told.
+        const gone = drop(username).then(() => store.remove(username))
+        await gone.catch(() => undefined)
+        throw error
+      }
       return { username, password }
     },
     async revoke(username) {

@@ -42,7 +42,7 @@ export interface EnrolmentStore {
   claim(hash: string, at: number): Promise<Claim>
   /** The claim came to nothing: it may be used again. */
   unclaim(hash: string): Promise<void>
-  /** Notes what a claimed token became. */
+  /** Notes what a claimed token became. Other agents of its user name are revoked by that. */
   enrolled(hash: string, agent: Agent): Promise<void>
   agents(): Promise<Agent[]>
   /** False: there is none, or it was revoked before. */
@@ -96,6 +96,12 @@ export function enrolmentStore(database: Database): EnrolmentStore {
     async enrolled(hash, agent) {
       await database.transaction(async tx => {
         await tx.deleteFrom('agent').where('device_uid', '=', agent.deviceUid).execute()
+        await tx
+          .updateTable('agent')
+          .set({ revoked_at: agent.enrolledAt })
+          .where('username', '=', agent.username)
+          .where('revoked_at', 'is', null)
+          .execute()
         await tx.insertInto('agent').values(rowOf(agent)).execute()
         await tx
           .updateTable('agent_token')

@@ -1,6 +1,7 @@
 // Goal: a token enrols one host, once, and no two at the same time, over both databases; what fails
 // leaves nothing behind; who is revoked or whose device is gone has no account.
 
+import { createHash } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { accountOf, createEnrolment } from '../../server/agents/enrolment.ts'
 import { freeId } from '../../server/agents/id.ts'
@@ -150,6 +151,56 @@ t.test('a broker that gives no account: no device, and the token is good still',
   t.equal(known.size, 1)
 })
 
+t.test('the stale row of a deleted device does not end the new agent of its name', async t => {
+  const { store, enrolment, token, known } = await open(t, sqlitePlace)
+  const old = await enrolment.enrol(await token(), REQUEST, FROM)
+  // Deleted, and enrolled anew, before anybody could revoke the old one.
+  await store.devices.remove('web-1', { history: true, at: 1 })
+  const fresh = await enrolment.enrol(await token(), REQUEST, FROM)
+  t.equal(fresh.device, old.device)
+  const devices = await store.devices.list()
+  await enrolment.revokeGone(agent => devices.some(({ uid }) => uid === agent.deviceUid))
+  t.same([...known.keys()], ['agent-web-1'])
+  const agents = await enrolment.agents()
+  t.equal(agents.find(({ src }) => src === fresh.src)?.revokedAt, null)
+  t.not(agents.find(({ src }) => src === old.src)?.revokedAt, null)
+  await enrolment.revokeGone(() => false)
+  t.equal(known.size, 0, 'and a deleted one is revoked still')
+})
+
+t.test('an agent that is revoked while it enrols anew does not end the new one', async t => {
+  const { store, enrolment, token, known } = await open(t, sqlitePlace)
+  const old = await enrolment.enrol(await token(), REQUEST, FROM)
+  const again = enrolment.enrol(await token('web-1'), REQUEST, FROM)
+  await Promise.all([again, enrolment.revokeGone(agent => agent.src !== old.src)])
+  const { src } = await again
+  t.equal(known.get('agent-web-1')?.subscribe.join(), `pollux/main/acks/${src}`)
+  t.match(await store.enrolment.agents(), [{ src, revokedAt: null }])
+})
+
+t.test('an enrolment anew that fails leaves the running agent alone', async t => {
+  const { enrolment, token, at, known } = await open(t, sqlitePlace)
+  const { src } = await enrolment.enrol(await token(), REQUEST, FROM)
+  const again = await token('web-1')
+  at.isAway = true
+  await t.rejects(enrolment.enrol(again, REQUEST, FROM), { code: 'E_ACCOUNT' })
+  t.same([...known.keys()], ['agent-web-1'])
+  t.match(await enrolment.agents(), [{ src, revokedAt: null }])
+})
+
+t.test('nobody enrols as the machine that Pollux itself measures', async t => {
+  const { store, enrolment, token, known } = await open(t, sqlitePlace)
+  await store.devices.create({ ...config('this-machine'), kind: 'agent' }, 'api', 1)
+  await t.rejects(token('this-machine'), { code: 'E_AGENT_LOCAL' })
+  // As a token of an earlier release.
+  const text = 'enrol_old'
+  const hash = createHash('sha256').update(text).digest('hex')
+  const shown = { prefix: 'enrol_ol', note: '', createdBy: 'admin', createdAt: 1 }
+  await store.enrolment.addToken({ hash, ...shown, deviceId: 'this-machine', expiresAt: 2e12 })
+  await t.rejects(enrolment.enrol(text, REQUEST, FROM), { code: 'E_AGENT_LOCAL' })
+  t.equal(known.size, 0)
+})
+
 t.test('what a host says of itself is checked before its token is used up', async t => {
   const { enrolment, token } = await open(t, sqlitePlace)
   const one = await token()
@@ -195,12 +246,13 @@ t.test('an agent may publish its own topics and nothing else', async t => {
   const account = accountOf('main', 'web-1', 'agent-00')
   const mine = 'pollux/main/devices/web-1'
   const may = (action: 'publish' | 'subscribe', topic: string) => authorize(account, action, topic)
-  for (const topic of [`${mine}/samples/host`, `${mine}/rows/host_disk`, `${mine}/events`])
+  for (const topic of [`${mine}/samples/host`, `${mine}/rows/host_disk`])
     t.ok(may('publish', topic), topic)
   for (const topic of [
     'pollux/main/devices/web-2/samples/host',
     'pollux/main/devices/web-1x/samples/host',
     `${mine}/status`,
+    `${mine}/events`,
     `${mine}/alarms/x`,
     `${mine}/samples/a/b`,
     'pollux/other/devices/web-1/samples/host',

@@ -26,7 +26,7 @@ function agent(name: string): Omit<Account, 'createdAt'> {
   return {
     username: `agent-${name}`,
     role: 'agent',
-    publish: [`${mine}/samples/+`, `${mine}/rows/+`, `${mine}/events`],
+    publish: [`${mine}/samples/+`, `${mine}/rows/+`],
     subscribe: [`pollux/test/acks/${name}`],
   }
 }
@@ -245,6 +245,52 @@ t.test('mosquitto: a user that Pollux did not make is not replaced, nor ended', 
   t.equal(await accounts.revoke(username), false)
   t.same(await accounts.list(), [])
   await bus.publish('pollux/test/x', 'the user still works')
+})
+
+t.test('mosquitto: a name can be issued again after a failure at any place', async t => {
+  const store = await openStore({ url: 'sqlite::memory:', log: silentLog })
+  t.teardown(() => store.close())
+  const { url, admin } = await startDynsecMosquitto(t)
+  const bus = client(t, url, admin, 'server')
+  await until(() => bus.connected, 'the connection')
+  const real = createDynsec(bus)
+  const failing = { put: false, make: false, all: false }
+  const broken = new Error('it is away')
+  const accounts = createDynsecAccounts({
+    store: {
+      ...store.accounts,
+      put: row => (failing.put ? Promise.reject(broken) : store.accounts.put(row)),
+    },
+    dynsec: {
+      async run(commands) {
+        if (failing.all) throw broken
+        const errors = await real.run(commands)
+        // Made, but the answer is lost.
+        if (!failing.make || !commands.some(one => one.command === 'createClient')) return errors
+        failing.all = true
+        throw broken
+      },
+    },
+  })
+  failing.put = true
+  await t.rejects(accounts.issue(agent('h')), { message: 'it is away' })
+  failing.put = false
+  const first = client(t, url, await accounts.issue(agent('h')), 'agent-h')
+  await until(() => first.connected, 'after a database that was away')
+
+  failing.put = true
+  await t.rejects(accounts.issue(agent('h')), { message: 'it is away' })
+  await first.publish(topicOf('h'), 'still here')
+  t.equal(first.stats.connects, 1, 'nothing is cut off for an account that is not made')
+  failing.put = false
+
+  failing.make = true
+  await t.rejects(accounts.issue(agent('i')), { message: 'it is away' })
+  Object.assign(failing, { make: false, all: false })
+  const second = client(t, url, await accounts.issue(agent('i')), 'agent-i')
+  await until(() => second.connected, 'after a broker that was away')
+  t.equal(await accounts.revoke('agent-i'), true)
+  await until(() => second.isRefused, 'and it ends')
 })
 
 t.test('mosquitto without the plugin, or without the right to it: a clear error', async t => {

@@ -48,8 +48,8 @@ function listCall(web: WebContext): Route {
     summary: 'The agents that enrolled',
     answer: async () =>
       (await web.agents.enrolment.agents()).map(
-        ({ deviceId, version, address, enrolledAt, revokedAt, src }) => ({
-          ...{ id: deviceId, version, address, enrolledAt, revokedAt, src },
+        ({ deviceId, version, address, enrolledAt, revokedAt }) => ({
+          ...{ id: deviceId, version, address, enrolledAt, revokedAt },
         }),
       ),
   })
