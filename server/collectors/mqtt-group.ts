@@ -11,10 +11,10 @@ import type { Body, Collected } from './collector.ts'
 import { collectionsOf } from './mqtt-collections.ts'
 import { MessageRow, type RowValues } from './mqtt-row.ts'
 
-/** Moments gathered at once: Telegraf sends many after an outage. */
-const momentsMax = 64
-/** Times of collections that are remembered, so that none is given twice. */
-const timesMax = 512
+/** Rows × paths that are gathered; when there are more, they are evaluated before the flush. */
+const cellsMax = 100_000
+/** Times of collections that are remembered, so that none is given twice: hours of Telegraf's. */
+const timesMax = 4096
 /** Names of rows are told so often at most while they change, and so often at least, ms. */
 const rowsMsMin = 5_000
 const rowsMsMax = 3_600_000
@@ -62,8 +62,12 @@ export class MessageGroupState {
   readonly rows = new Map<string, MessageRow>()
   readonly #reader: MessageReader
   readonly #note: Note
+  readonly #hasRoom: (at: number) => boolean
   /** By time; what is of its arrival is one moment, of the last one that came. */
   readonly #moments = new Map<number, Moment>()
+  #cells = 0
+  /** What was evaluated since the last flush. */
+  #settled: Collected['collections'] = []
   /** Rows whose message had a time that cannot be. */
   #wrongTimes = new Map<string, string[]>()
   readonly #times = new Set<number>()
@@ -72,9 +76,11 @@ export class MessageGroupState {
   #isNamed = true
   #toldAt = Number.NEGATIVE_INFINITY
 
-  constructor(group: MessageGroup, note: Note) {
+  /** @param hasRoom takes the place of one more moment of the device in this second */
+  constructor(group: MessageGroup, note: Note, hasRoom: (at: number) => boolean) {
     this.group = group
     this.#note = note
+    this.#hasRoom = hasRoom
     this.#reader = createReader(group.messages, group.paths, group.table)
   }
 
@@ -88,18 +94,10 @@ export class MessageGroupState {
 
   /** Collections of what was gathered, the oldest first, and names where they changed. */
   flush(now: number): Pick<Collected, 'collections' | 'rows'> {
-    const collections: Collected['collections'] = []
+    this.#settle()
+    const collections = this.#settled
+    this.#settled = []
     const id = this.group.id
-    const moments = [...this.#moments.values()].sort((a, b) => a.at - b.at)
-    this.#moments.clear()
-    for (const { at, rows } of moments) {
-      const given: RowValues[] = []
-      for (const [index, gathered] of rows) {
-        const one = this.#evaluate(index, gathered, at)
-        if (one) given.push(one)
-      }
-      for (const body of this.#bodies(given, at)) collections.push({ group: id, body })
-    }
     const wrong = [...this.#wrongTimes].flatMap(([index, metrics]) =>
       this.#missing(index, metrics, 'device-clock'),
     )
@@ -149,17 +147,35 @@ export class MessageGroupState {
     // While times come from messages, one without is of the moment that it came.
     const key = at ?? Number.NEGATIVE_INFINITY
     const moment = this.#moments.get(key) ?? { at: message.at, rows: new Map() }
-    if (this.#moments.size >= momentsMax && !this.#moments.has(key)) {
+    if (!this.#moments.has(key) && !this.#hasRoom(message.at)) {
       this.#note('rate', message)
       return
     }
     this.#moments.set(key, moment)
     moment.at = at ?? message.at
     const before = moment.rows.get(index)?.values
+    if (!before) this.#cells += values.length
     moment.rows.set(index, {
       message,
       values: values.map((value, i) => (value.type === 'none' ? (before?.[i] ?? value) : value)),
     })
+    if (this.#cells >= cellsMax) this.#settle()
+  }
+
+  #settle(): void {
+    const moments = [...this.#moments.values()].sort((a, b) => a.at - b.at)
+    this.#moments.clear()
+    this.#cells = 0
+    for (const { at, rows } of moments) {
+      const given: RowValues[] = []
+      for (const [index, gathered] of rows) {
+        const one = this.#evaluate(index, gathered, at)
+        if (one) given.push(one)
+      }
+      for (const body of this.#bodies(given, at)) {
+        this.#settled.push({ group: this.group.id, body })
+      }
+    }
   }
 
   #row(index: string, message: Heard): MessageRow | null {

@@ -13,6 +13,8 @@ import { type Heard, MessageGroupState, type Note } from './mqtt-group.ts'
 /** Intervals without a message until that is a gap, and a grace; judge waits a little longer. */
 const quietIntervals = 2
 const quietGraceMs = 2000
+/** Moments of all groups of a device in a second: Telegraf sends hours of them after an outage. */
+const momentsPerSecondMax = 5000
 
 type Given = Pick<Collected, 'collections' | 'rows'>
 
@@ -51,7 +53,8 @@ export function createMessageDevice(options: {
 }): MessageDevice {
   const { config, note } = options
   const everyMs = parseDuration(config.every)
-  const states = options.groups.map(group => new MessageGroupState(group, note))
+  const hasRoom = perSecond(momentsPerSecondMax)
+  const states = options.groups.map(group => new MessageGroupState(group, note, hasRoom))
   const dirty = new Set<MessageGroupState>()
   let heardAt = options.now
   let isHeard = false
@@ -116,5 +119,17 @@ export function createMessageDevice(options: {
       if (heardAt < since) return { collections: allSilent(now), rows }
       return { collections: states.flatMap(state => state.silences(since, now)), rows }
     },
+  }
+}
+
+/** Whether there is room for one more in the second of `at`, ms; then it is taken. */
+function perSecond(max: number): (at: number) => boolean {
+  let second = Number.NaN
+  let taken = 0
+  return at => {
+    const current = Math.floor(at / 1000)
+    if (current !== second) taken = 0
+    second = current
+    return taken++ < max
   }
 }

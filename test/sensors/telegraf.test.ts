@@ -157,3 +157,81 @@ t.test(
     t.same(device.setAside, [{ reason: 'empty', topic: 'other' }])
   },
 )
+
+const HOUR = Array.from({ length: 360 }, (_, i) => START - 3_600_000 + i * 10_000)
+
+t.test('an hour after an outage, in one batch: each point with its own time', async t => {
+  const device = await testDevice(catalogue)
+  const metrics = HOUR.map((at, i) => ({
+    name: 'system',
+    tags: { host: 'h' },
+    fields: { load1: i },
+    timestamp: at / 1000,
+  }))
+  device.say('tg', JSON.stringify({ metrics }))
+  t.same(
+    device.flush().collections.map(({ body }) => [body.at, body.ok && body.metrics.load1]),
+    HOUR.map((at, i) => [at, [i]]),
+  )
+  t.same(device.setAside, [])
+})
+
+t.test('an hour in single messages of several measurements, with rates', async t => {
+  const device = await testDevice(catalogue)
+  for (const [i, at] of HOUR.entries()) {
+    const time = `${at}000000`
+    device.say('tg/h/system', `system,host=h load1=${i} ${time}`)
+    device.say('tg/h/mem', `mem,host=h used=${i}i,total=1000i ${time}`)
+    device.say('tg/h/net', `net,host=h,interface=eth0 bytes_recv=${i * 5000}i ${time}`)
+  }
+  const { collections } = device.flush()
+  const told = (group: string, metric: string) =>
+    collections
+      .filter(one => one.group === group)
+      .map(({ body }) => [body.at, ...(body.ok ? [body.metrics[metric]].flat() : [])])
+  t.same(
+    told('telegraf_system', 'load1'),
+    HOUR.map((at, i) => [at, i]),
+  )
+  t.same(
+    told('telegraf_memory', 'used'),
+    HOUR.map((at, i) => [at, i]),
+  )
+  t.same(
+    told('telegraf_interface', 'in'),
+    HOUR.map((at, i) => [at, i === 0 ? null : 4000]),
+  )
+  t.same(device.setAside, [])
+})
+
+t.test('more than is gathered at once is evaluated early, not lost', async t => {
+  const device = await testDevice(catalogue)
+  const hosts = Array.from({ length: 60 }, (_, i) => `h${i}`)
+  for (const at of HOUR) {
+    device.say('tg', hosts.map(host => `mem,host=${host} used=7i ${at}000000`).join('\n'))
+  }
+  let points = 0
+  const times: number[] = []
+  for (const { body } of device.flush().collections) {
+    times.push(body.at)
+    points += body.ok ? (body.rows?.length ?? 0) : 0
+  }
+  t.equal(points, HOUR.length * hosts.length)
+  t.equal(new Set(times).size, times.length, 'no time twice')
+  t.ok(times.length < 2 * HOUR.length, 'what is of one moment is together')
+  t.same(device.setAside, [])
+})
+
+t.test('as many moments a second as a device may have; the rest is counted', async t => {
+  const device = await testDevice(catalogue)
+  const flood = (from: number) => {
+    const times = Array.from({ length: 3000 }, (_, i) => START - (from + i) * 1000)
+    device.say('tg', times.map(at => `system,host=h load1=1 ${at}000000`).join('\n'))
+    return device.flush().collections.length
+  }
+  t.equal(flood(0), 3000)
+  t.equal(flood(3000), 2000)
+  t.same(device.setAside, Array(1000).fill({ reason: 'rate', topic: 'tg' }))
+  device.now += 1000
+  t.equal(flood(6000), 3000)
+})
