@@ -79,6 +79,8 @@ export async function startForeign(options: ForeignOptions): Promise<Foreign> {
   let deafUntil = now()
   let work = Promise.resolve()
   let isClosed = false
+  /** A message that fits several subscriptions comes once for each: the same object. */
+  const heard = new WeakSet<BusMessage>()
 
   // ---- messages
 
@@ -111,9 +113,11 @@ export async function startForeign(options: ForeignOptions): Promise<Foreign> {
     return true
   }
 
-  function onMessage({ topic, payload, retained }: BusMessage): void {
+  function onMessage(given: BusMessage): void {
+    const { topic, payload, retained } = given
     // Our own topics are no sensors; somebody's wide filter must not bring them round again.
-    if (isClosed || topic.startsWith('pollux/')) return
+    if (isClosed || topic.startsWith('pollux/') || heard.has(given)) return
+    heard.add(given)
     const levels = topic.split('/')
     const at = now()
     const message: Heard = { topic, levels, payload: new Payload(payload), retained, at }

@@ -69,3 +69,34 @@ t.test('a flood on one topic is cut; the others, and other devices, are heard', 
   )
   t.notMatch(sent.join('\n'), /99/)
 })
+
+t.test('filters that overlap, neither covering the other: a message is mapped once', async t => {
+  const broker = await embeddedBroker(t)
+  const bus = broker.connect()
+  const sensor = broker.connect()
+  await until(() => bus.connected && sensor.connected, 'both are connected')
+  const foreign = await startForeign({
+    bus,
+    devices: {
+      all: () => [
+        device(1, 'one', ['hall/+/a', 'hall/north/+', '+/north/a']),
+        device(2, 'two', ['hall/#']),
+      ],
+      onRefresh: () => () => false,
+    },
+    catalogue: () => catalogue,
+    send: () => undefined,
+    onReceipt: () => undefined,
+    log: silentLog,
+    now: () => START,
+  })
+  t.teardown(() => foreign.close())
+  await sensor.publish('hall/north/a', '{"t": 1}', { qos: 1 })
+  await sensor.publish('hall/north/a', '{"t": 1}', { qos: 1 })
+  await sensor.publish('roof/north/a', '{"t": 2}', { qos: 1 })
+  await until(() => foreign.stats.received >= 5, 'all were heard')
+  await sensor.publish('hall/south/b', '{"t": 3}', { qos: 1 })
+  await until(() => foreign.stats.received >= 6, 'and the last')
+  t.equal(foreign.stats.received, 6, 'twice the two, and one for each of the others')
+  t.equal(foreign.stats.mapped, 6)
+})
