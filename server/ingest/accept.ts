@@ -106,6 +106,8 @@ export function acceptEvent(message: Message, context: AcceptContext): AcceptedE
   return guarded(found, (): AcceptedEvent => {
     const { device, document } = open(message, context, 'events', eventBytesMax, found)
     const { at, kind, severity, name, text, group, row, fields } = valid(checkEvent(document))
+    // People comment on pages, signed in: a sender must not put words into their mouths.
+    if (kind === 'comment') throw new Refusal('schema', 'comments do not come by the bus')
     believable(at, context)
     const line = cleanLine(text, EVENT_TEXT_MAX)
     if (line === '') throw new Refusal('schema', 'text says nothing')

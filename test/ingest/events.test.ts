@@ -116,8 +116,9 @@ t.test('refused with the reason; the good ones pass', t =>
     await r.send(numbered(9, { fields: { a: 5 } }))
     await r.send(numbered(10, { name: '<img>' }))
     await r.send(numbered(11))
+    await r.send(numbered(13, { kind: 'comment', fields: { by: 'admin' } }))
     await until(() => doneOf(r.acks) === 1, 'the good one')
-    await until(() => refusedOf(r.acks).length === 10, 'the refusals')
+    await until(() => refusedOf(r.acks).length === 11, 'the refusals')
     t.same(refusedOf(r.acks), [
       [1, 'device-clock'],
       [2, 'too-old'],
@@ -126,6 +127,7 @@ t.test('refused with the reason; the good ones pass', t =>
       ...[5, 6, 7].map(seq => [seq, 'schema']),
       [8, 'json'],
       ...[9, 10].map(seq => [seq, 'schema']),
+      [13, 'schema'],
     ])
     t.equal((await r.stored()).length, 1)
     t.equal(...balance(r))
