@@ -34,16 +34,17 @@ export class Tally {
   readonly #min: Float64Array
   readonly #max: Float64Array
   readonly #last: Float64Array
-  /** When the last number or text was. */
+  /** When the last number was, and the last text: of those that are fed in any order. */
   readonly #lastAt: Float64Array
+  readonly #textAt: Float64Array
   /** Index of the last text; -1: none. */
   readonly #text: Int32Array
   /** Bucket → gap → how often. */
   readonly #gaps = new Map<number, Map<number, number>>()
 
   constructor(size: number) {
-    // Of one piece: making seven arrays costs more than filling them.
-    const memory = new ArrayBuffer(size * (6 * 8 + 4))
+    // Of one piece: making eight arrays costs more than filling them.
+    const memory = new ArrayBuffer(size * (7 * 8 + 4))
     const column = (index: number) => new Float64Array(memory, index * size * 8, size)
     this.#count = column(0)
     this.#sum = column(1)
@@ -51,7 +52,8 @@ export class Tally {
     this.#max = column(3).fill(Number.NEGATIVE_INFINITY)
     this.#last = column(4)
     this.#lastAt = column(5).fill(Number.NEGATIVE_INFINITY)
-    this.#text = new Int32Array(memory, size * 6 * 8, size).fill(-1)
+    this.#textAt = column(6).fill(Number.NEGATIVE_INFINITY)
+    this.#text = new Int32Array(memory, size * 7 * 8, size).fill(-1)
   }
 
   /** The inner loop of roll-ups and charts: the numbers of one bucket are summed before it is touched. */
@@ -123,8 +125,8 @@ export class Tally {
   }
 
   addText(bucket: number, at: number, text: number): void {
-    if (at < (this.#lastAt[bucket] ?? 0)) return
-    this.#lastAt[bucket] = at
+    if (at < (this.#textAt[bucket] ?? 0)) return
+    this.#textAt[bucket] = at
     this.#text[bucket] = text
   }
 

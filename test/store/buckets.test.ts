@@ -39,6 +39,19 @@ t.test('a value beats gaps; of gaps alone the most frequent, then the lowest num
   t.same(buckets.points('avg'), [number(0, 5), gap(100, 5), gap(200, 5)])
 })
 
+t.test(
+  'numbers and texts in one bucket: the last number, in whatever order they are fed',
+  async t => {
+    const points = [{ ...number(10, 0), value: null, said: 3 }, number(5, 8), number(2, 4)]
+    for (const fed of [points, points.toReversed()]) {
+      const buckets = new SeriesBuckets(bucketGrid(0, 100, 1))
+      for (const point of fed) buckets.add(point)
+      t.same(buckets.points('last'), [number(0, 8)])
+      t.same(buckets.points('avg'), [number(0, 6)])
+    }
+  },
+)
+
 t.test('a cell becomes a point: number, gap, text, or nothing', async t => {
   t.equal(pointOf(10, 0, 0), null)
   t.same(finishPoint(pointOf(10, NUMBER, 2.5) ?? gap(0, 0), undefined), {
