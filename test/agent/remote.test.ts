@@ -54,6 +54,7 @@ t.test('it enrols, its device appears with its page, and it sends', async t => {
   const clock = await latest('web.example', 'host.clock')
   t.ok(Math.abs(Number(clock?.value)) < 30, `its clock is the server's: ${clock?.value} s`)
   const listed = await api.ask('GET', '/agents')
+  t.notMatch(listed.text, /agent-[0-9a-f]{16}/, 'a src is nobody else’s business')
   t.match(listed.body, [{ id: 'web.example', version: '0.0.1', revokedAt: null }])
   t.notOk(listed.text.includes(identity.mqtt.password))
   await agent.close()
