@@ -14,7 +14,7 @@ import type {
   Refused,
 } from '../model/accepted.ts'
 import { FailedCollection, GoodCollection, RowsMessage } from '../model/collection.ts'
-import { DeviceEvent, EVENT_TEXT_MAX } from '../model/event.ts'
+import { DeviceEvent, EVENT_FIELDS_BYTES_MAX, EVENT_TEXT_MAX } from '../model/event.ts'
 import { cleanLine } from '../model/text.ts'
 import { type Checked, checker, parseJson } from '../validate.ts'
 import { columnsOf, uniqueRows } from './matrix.ts'
@@ -109,6 +109,7 @@ export function acceptEvent(message: Message, context: AcceptContext): AcceptedE
     // People comment on pages, signed in: a sender must not put words into their mouths.
     if (kind === 'comment') throw new Refusal('schema', 'comments do not come by the bus')
     believable(at, context)
+    if (fields) bounded(fields)
     const line = cleanLine(text, EVENT_TEXT_MAX)
     if (line === '') throw new Refusal('schema', 'text says nothing')
     const event = {
@@ -119,6 +120,16 @@ export function acceptEvent(message: Message, context: AcceptContext): AcceptedE
     }
     return { refused: null, device, event, number: found.number }
   })
+}
+
+/** Refused, not cut: what is left of a cut text could say the opposite. */
+function bounded(fields: Record<string, string>): void {
+  const bytes = Object.entries(fields)
+    .flat()
+    .reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+  if (bytes > EVENT_FIELDS_BYTES_MAX) {
+    throw new Refusal('too-large', `fields of ${bytes} bytes, at most ${EVENT_FIELDS_BYTES_MAX}`)
+  }
 }
 
 function cleanFields(fields: Record<string, string>): Record<string, string> {

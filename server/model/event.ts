@@ -28,6 +28,8 @@ export const SEVERITIES = ['info', 'warning', 'critical'] as const
 export type Severity = (typeof SEVERITIES)[number]
 
 export const EVENT_TEXT_MAX = 1024
+/** Names and texts of one event's `fields` together, bytes of UTF-8. */
+export const EVENT_FIELDS_BYTES_MAX = 4096
 
 /** One event. Numbered like a collection where its sender spools (`src`, `boot`, `seq`). */
 export const DeviceEvent = Type.Object({
@@ -46,10 +48,11 @@ export const DeviceEvent = Type.Object({
   /** The group and the row key that it is about, where it is about a row. */
   group: Type.Optional(Type.String({ maxLength: 64 })),
   row: Type.Optional(Type.String({ maxLength: 512 })),
-  /** What else is known: exit code, image digest, varbinds. */
+  /** What else is known: exit code, image digest, varbinds; `EVENT_FIELDS_BYTES_MAX` together. */
   fields: Type.Optional(
     Type.Record(Type.String({ maxLength: 128 }), Type.String({ maxLength: 1024 }), {
       maxProperties: 64,
+      description: `names and texts together at most ${EVENT_FIELDS_BYTES_MAX} bytes in UTF-8`,
     }),
   ),
 })

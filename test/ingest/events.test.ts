@@ -115,10 +115,13 @@ t.test('refused with the reason; the good ones pass', t =>
     await r.send(`${JSON.stringify(numbered(8)).slice(0, -1)},`)
     await r.send(numbered(9, { fields: { a: 5 } }))
     await r.send(numbered(10, { name: '<img>' }))
-    await r.send(numbered(11))
+    const fields = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, 'ä'.repeat(510)]))
+    await r.send(numbered(11, { fields: fields(4) }))
+    await r.send(numbered(12, { fields: fields(5) }))
     await r.send(numbered(13, { kind: 'comment', fields: { by: 'admin' } }))
     await until(() => doneOf(r.acks) === 1, 'the good one')
-    await until(() => refusedOf(r.acks).length === 11, 'the refusals')
+    await until(() => refusedOf(r.acks).length === 12, 'the refusals')
     t.same(refusedOf(r.acks), [
       [1, 'device-clock'],
       [2, 'too-old'],
@@ -127,8 +130,10 @@ t.test('refused with the reason; the good ones pass', t =>
       ...[5, 6, 7].map(seq => [seq, 'schema']),
       [8, 'json'],
       ...[9, 10].map(seq => [seq, 'schema']),
+      [12, 'too-large'],
       [13, 'schema'],
     ])
+    t.equal(r.ingest.stats().refused['too-large'], 2, 'counted')
     t.equal((await r.stored()).length, 1)
     t.equal(...balance(r))
   }),

@@ -2,12 +2,15 @@
 // comment, those who may; nothing that a device or a person wrote becomes markup; in a real Chromium
 // it comes by itself, also as marks on charts, and works without scripts.
 
+import path from 'node:path'
 import type { BrowserContextOptions } from 'playwright-core'
 import t from 'tap'
 import Type from 'typebox'
 import { DeviceEvent } from '../../server/model/event.ts'
+import { openStore } from '../../server/store/open.ts'
 import { parser } from '../../server/validate.ts'
 import { createEvents } from '../../server/web/events.ts'
+import { silentLog } from '../parts/broker.ts'
 import { startChromium, watchMisdeeds } from '../parts/chromium.ts'
 import { until } from '../parts/find.ts'
 import { as, ask, FORM, people } from './people.ts'
@@ -145,6 +148,39 @@ t.test('filters, pages and the export of the API', async t => {
     t.ok([400, 422].includes((await get(`/api/v1/events${wrong}`)).status), wrong)
   t.equal((await get('/api/v1/events?device=nobody')).status, 404)
   t.equal((await ask(url, '/api/v1/events')).status, 401)
+})
+
+t.test('an answer of the API is bounded in bytes; its pages go on to the end', async t => {
+  const uid = (await program.devices.get(ID))?.uid ?? 0
+  const long = Array.from({ length: 300 }, (_, i) => ({
+    ...({
+      deviceUid: uid,
+      at: 86_400_000 + i,
+      kind: 'syslog',
+      severity: 'info',
+      name: 'long',
+    } as const),
+    ...{
+      text: `line ${i}`,
+      fields: { a: 'ä'.repeat(1000), b: '"'.repeat(1000), c: '"'.repeat(1000) },
+    },
+  }))
+  const file = path.join(test.dataDir, 'pollux.db')
+  const store = await openStore({ url: `sqlite:${file}`, log: silentLog })
+  t.teardown(() => store.close())
+  await store.events.write(long)
+  const seen: string[] = []
+  let next: string | null = '/api/v1/events?kind=syslog&limit=1000'
+  let pages = 0
+  while (next !== null) {
+    const answer = await get(next)
+    t.ok(Buffer.byteLength(answer.body) <= 1024 * 1024 + 1000, `${answer.body.length} characters`)
+    for (const { text } of parseEvents(JSON.parse(answer.body))) seen.push(text)
+    next = /<([^>]+)>; rel="next"/.exec(String(answer.headers.link ?? ''))?.[1] ?? null
+    pages++
+  }
+  t.same(seen, long.map(({ text }) => text).toReversed())
+  t.equal(pages, 2)
 })
 
 t.test('the page: filters, empty states, nothing wrong in the address breaks it', async t => {

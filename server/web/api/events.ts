@@ -15,6 +15,10 @@ import { timeSpan } from './times.ts'
 
 const LIMIT_DEFAULT = 100
 const limitMax = 1000
+/** Of one answer; the next page goes on. */
+const answerBytesMax = 1024 * 1024
+/** Events read from the store at once for an answer: what does not fit in it is read in vain. */
+const pageStep = 100
 /** Lines of one export; who needs more asks by time. */
 const linesMax = 100_000
 const lineStep = 500
@@ -74,14 +78,35 @@ function listCall(web: WebContext): Route {
     async answer({ query, request, reply }): Promise<EventAnswer[]> {
       const { limit = LIMIT_DEFAULT, cursor, ...rest } = query
       const asked = { ...(await storeQuery(web, rest)), ...(cursor && { before: cursor }) }
-      const found = await web.store.events.list({ ...asked, limit: Math.min(limit + 1, limitMax) })
-      const events = found.slice(0, limit)
+      const { events, hasMore } = await pageOf(web, asked, limit)
       const last = events.at(-1)
-      if (last && (found.length > limit || events.length === limitMax))
-        reply.header('link', nextLink(request.url, last.id))
-      return events.map(answerOf)
+      if (last && hasMore) reply.header('link', nextLink(request.url, last.id))
+      return events
     },
   })
+}
+
+/** At most so many events and so many bytes, and at least one of those that there are. */
+async function pageOf(
+  web: WebContext,
+  query: EventQuery,
+  limit: number,
+): Promise<{ events: EventAnswer[]; hasMore: boolean }> {
+  const events: EventAnswer[] = []
+  let bytes = 0
+  for (let asked = query; ; ) {
+    const step = Math.min(pageStep, limit + 1 - events.length)
+    const found = await web.store.events.list({ ...asked, limit: step })
+    for (const event of found.map(answerOf)) {
+      bytes += Buffer.byteLength(JSON.stringify(event))
+      const isFull = events.length === limit || (events.length > 0 && bytes > answerBytesMax)
+      if (isFull) return { events, hasMore: true }
+      events.push(event)
+    }
+    const last = found.at(-1)
+    if (!last || found.length < step) return { events, hasMore: false }
+    asked = { ...query, before: last.id }
+  }
 }
 
 function linesCall(web: WebContext): Route {
