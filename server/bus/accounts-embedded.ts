@@ -24,6 +24,9 @@ const bytesPerSecondMax: Record<AccountRole, number> = {
   ...{ agent: 8e6, sensor: 1e6, guest: 1e5, poller: 50e6 },
 }
 
+/** Row names of thousands of devices; the others have the broker's own bound. */
+const pollerRetainedMax = { topics: 50_000, bytes: 128 * 1024 * 1024 }
+
 export interface EmbeddedAccounts extends Accounts {
   authenticate(username: string, password: string): Principal | null
 }
@@ -93,6 +96,7 @@ function principalOf(row: AccountRow): Principal {
     packetBytesMax,
     messagesPerSecondMax: messagesPerSecondMax[role],
     bytesPerSecondMax: bytesPerSecondMax[role],
+    ...(role === 'poller' && { retainedMax: pollerRetainedMax }),
   }
   return { username, publish, subscribe, ...limits }
 }

@@ -9,6 +9,7 @@ import { Aedes, type Client } from 'aedes'
 import type { Logger } from '../log.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import type { SetAside } from '../model/setaside.ts'
+import { createDoor } from './door.ts'
 import { createFrameGuard, type FrameGuard } from './frames.ts'
 import { guardReads, type Intake } from './intake.ts'
 import type { Principal } from './principals.ts'
@@ -17,6 +18,11 @@ import { createSignInThrottle } from './throttle.ts'
 
 /** Connections at a time. */
 const clientsMax = 2000
+/** Of one address: agents behind one router or container gateway share theirs. */
+const addressMax = 1000
+/** Connections that have not signed in; of one address. */
+const waitingMax = 200
+const addressWaitingMax = 100
 /** Packet of somebody who has not signed in yet, bytes: a CONNECT with a will. */
 const connectBytesMax = 16 * 1024
 /** Packet of a principal that has no limit of its own, bytes. */
@@ -48,6 +54,7 @@ export interface BrokerOptions {
   setAside?: SetAside
   tls?: { cert: string; key: string }
   clientsMax?: number
+  addressMax?: number
   packetBytesMax?: number
 }
 
@@ -56,7 +63,7 @@ export interface BrokerStats {
   denied: number
   /** Connections cut for a packet that was too large. */
   oversize: number
-  /** Connections above the limit. */
+  /** Connections above the limits, in all, of an address, or not signed in. */
   rejected: number
   /** Times that a client sent faster than it may, and was read more slowly. */
   held: number
@@ -72,11 +79,14 @@ export interface Broker {
   readonly stats: Readonly<BrokerStats>
   /** Cuts every connection of this user; gives their number. */
   disconnect(username: string): number
+  /** Drops what this user had retained: it was removed. */
+  forget(username: string): Promise<void>
   close(): Promise<void>
 }
 
 /** What the broker remembers of a connection. */
 interface Session {
+  socket: Socket
   address: string
   guard: FrameGuard
   intake: Intake
@@ -94,7 +104,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const sockets = new Map<Socket, Client | null>()
   const opened = new WeakMap<object, Omit<Session, 'principal' | 'denied'>>()
   const throttle = createSignInThrottle()
-  const mayKeep = createRetainedBound(() => stats.notRetained++)
+  const retained = createRetainedBound(() => stats.notRetained++)
+  const door = createDoor(
+    { addressMax: options.addressMax ?? addressMax, waitingMax, addressWaitingMax },
+    () => stats.rejected++,
+  )
   let closing: Promise<void> | null = null
 
   const broker = await Aedes.createBroker({
@@ -138,7 +152,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         packet.retain = false
         return done()
       }
-      if (packet.retain && !mayKeep(packet)) packet.retain = false
+      if (packet.retain && !retained.mayKeep(session.principal, packet)) packet.retain = false
       done()
     },
     authorizeSubscribe(client, subscription, done) {
@@ -163,6 +177,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     session.principal = asked instanceof Promise ? await asked : asked
     const { principal } = session
     if (!principal) return refuseSignIn(session, username, 'unknown user or wrong password')
+    door.signedIn(session.socket)
     session.guard.bytesMax = principal.packetBytesMax ?? options.packetBytesMax ?? packetBytesMax
     const { messagesPerSecondMax, bytesPerSecondMax } = principal
     if (messagesPerSecondMax && bytesPerSecondMax) {
@@ -198,7 +213,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }
 
   function accept(socket: Socket): void {
-    if (closing) return void socket.destroy()
+    if (closing || socket.destroyed) return void socket.destroy()
     sockets.set(socket, null)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => undefined)
@@ -210,7 +225,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       onBroken: () => tooLarge(socket, guard.bytesMax, address),
       onHeld: () => stats.held++,
     })
-    opened.set(socket, { address, guard, intake })
+    opened.set(socket, { socket, address, guard, intake })
     sockets.set(socket, broker.handle(socket))
   }
 
@@ -232,8 +247,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     log.debug({ err: messageOf(error) }, 'an MQTT connection was cut')
   })
   const server = options.tls
-    ? createTlsServer({ ...options.tls, minVersion: 'TLSv1.2' }, accept)
-    : createServer({ noDelay: true }, accept)
+    ? createTlsServer({ ...options.tls, minVersion: 'TLSv1.2', handshakeTimeout: connectMsMax })
+    : createServer({ noDelay: true })
+  // Before TLS, too: a handshake that never ends holds a place.
+  server.on('connection', door.enter)
+  server.on(options.tls ? 'secureConnection' : 'connection', accept)
   server.maxConnections = options.clientsMax ?? clientsMax
   server.on('drop', () => stats.rejected++)
   server.on('tlsClientError', error => log.debug({ err: messageOf(error) }, 'a TLS client failed'))
@@ -268,11 +286,25 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       }
       return cut
     },
+    async forget(username) {
+      // An empty one deletes. Past the subscribers: to them the message is no news.
+      const empty = { payload: Buffer.alloc(0) }
+      for (const topic of retained.forget(username)) {
+        if (keepsRetained(broker)) await broker.persistence.storeRetained({ topic, ...empty })
+      }
+    },
     close() {
       closing ??= shutDown()
       return closing
     },
   }
+}
+
+/** Aedes' types leave its persistence out. */
+function keepsRetained(broker: object): broker is {
+  persistence: { storeRetained(packet: { topic: string; payload: Buffer }): Promise<void> }
+} {
+  return 'persistence' in broker
 }
 
 function badCredentials() {

@@ -22,6 +22,8 @@ export interface Principal {
   /** What its connection may send in a second; it is read more slowly where it sends more. */
   messagesPerSecondMax?: number
   bytesPerSecondMax?: number
+  /** What the broker keeps of it as retained; the broker's own limit where absent. */
+  retainedMax?: { topics: number; bytes: number }
 }
 
 export interface Credentials {

@@ -57,5 +57,15 @@ export async function brokerAccounts(parts: {
     disconnect: broker.disconnect,
   })
   signIn.use(accounts)
-  return accounts
+  return {
+    ...accounts,
+    async revoke(username) {
+      try {
+        return await accounts.revoke(username)
+      } finally {
+        // Cut off also where the database is away.
+        await broker.forget(username)
+      }
+    },
+  }
 }

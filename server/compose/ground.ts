@@ -16,6 +16,9 @@ import { openStore } from '../store/open.ts'
 import { brokerAccounts, signInWith } from './accounts.ts'
 import type { Base, Connect } from './base.ts'
 
+/** Pollux' own parts keep what the broker keeps in all. */
+const unbounded = { topics: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
+
 /** Opens what the rest stands on; what fails is named together, so that one start shows it all. */
 export async function openGround({ config, log, life, refusals }: Base): Promise<{
   store: Store
@@ -53,7 +56,7 @@ export async function openGround({ config, log, life, refusals }: Base): Promise
   const connect: Connect = principal => {
     const clientId = `pollux-${principal.username}-${randomBytes(4).toString('hex')}`
     if (config.mqttUrl !== null) return connectBus({ url: config.mqttUrl, clientId, log })
-    const { username, password } = principals.add(principal)
+    const { username, password } = principals.add({ retainedMax: unbounded, ...principal })
     const url = `mqtt://${reachable(config.mqttListen.host)}:${embedded?.port}`
     return connectBus({ url, username, password, clientId, protocol: 4, log })
   }

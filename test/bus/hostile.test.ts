@@ -1,11 +1,13 @@
 // The embedded broker under people who mean harm: a flood from one client, huge packets, wrong
 // passwords, topics of others. What matters is that the others are served and that it is told.
 
-import { connect, type Socket } from 'node:net'
+import { connect, Socket } from 'node:net'
 import t from 'tap'
 import { type BrokerOptions, startBroker } from '../../server/bus/broker.ts'
 import { connectBus } from '../../server/bus/client.ts'
+import { createDoor } from '../../server/bus/door.ts'
 import { authorize, createPrincipals } from '../../server/bus/principals.ts'
+import { createRetainedBound } from '../../server/bus/retained.ts'
 import { createSignInThrottle } from '../../server/bus/throttle.ts'
 import { createSetAside } from '../../server/model/setaside.ts'
 import { silentLog } from '../parts/broker.ts'
@@ -115,6 +117,107 @@ t.test('what a slowed client sent comes all the same, in order', async t => {
   await until(() => got.length === numbers.length, 'all of them')
   t.same(got, numbers)
   t.ok(broker.stats.held > 0)
+})
+
+t.test('retained messages: an account fills its own part alone, which goes with it', async t => {
+  const { broker, join, client } = await place(t)
+  const [good, evil] = [client(join('good')), client(join('evil'))]
+  await until(() => good.connected && evil.connected, 'both')
+  const keep = (bus: typeof good, topic: string, payload: string | Buffer = '{') =>
+    bus.publish(topic, payload, { retain: true })
+  for (let i = 0; i < 1010; i++) await keep(evil, `evil/${i}`)
+  t.equal(broker.stats.notRetained, 10)
+  await keep(evil, 'evil/0', 'newer')
+  t.equal(broker.stats.notRetained, 10, 'one that is replaced needs no room')
+  await keep(evil, 'evil/1', '')
+  await keep(evil, 'evil/1010')
+  t.equal(broker.stats.notRetained, 10, 'one that is deleted leaves room')
+  await keep(good, 'good/x')
+  const kept = async () => {
+    const hearer = client(join(`hearer-${Math.random()}`))
+    await until(() => hearer.connected, 'the hearer')
+    const got = new Set<string>()
+    await hearer.subscribe('#', ({ topic }) => void got.add(topic))
+    await until(() => got.has('good/x'), 'what the other one keeps')
+    await keep(good, 'good/last')
+    await until(() => got.has('good/last'), 'all that is kept')
+    await hearer.close()
+    return [...got].filter(topic => topic.startsWith('evil/')).length
+  }
+  t.equal(await kept(), 1000)
+  await broker.forget('evil')
+  t.equal(await kept(), 0)
+  await keep(evil, 'evil/0')
+  t.equal(await kept(), 1, 'and its room is free again')
+})
+
+t.test('retained messages: bytes are counted, names of topics too', t => {
+  let full = 0
+  const { mayKeep, forget } = createRetainedBound(() => full++)
+  const own = { username: 'own', publish: [], subscribe: [], retainedMax: { topics: 9, bytes: 20 } }
+  t.ok(mayKeep(own, { topic: 'a', payload: '123456789' }))
+  t.ok(mayKeep(own, { topic: 'b', payload: '123456789' }))
+  t.notOk(mayKeep(own, { topic: 'c', payload: '1' }))
+  t.notOk(mayKeep(own, { topic: 'a', payload: '1234567890' }))
+  t.ok(mayKeep({ ...own, username: 'another' }, { topic: 'a', payload: '1' }))
+  t.ok(mayKeep(own, { topic: 'long topic', payload: '' }))
+  t.ok(mayKeep(own, { topic: 'c', payload: '123456789' }), 'what another overwrote is its own')
+  t.same(forget('own'), ['b', 'c'])
+  t.equal(full, 2)
+  t.end()
+})
+
+t.test('connections that say nothing do not keep the others out', async t => {
+  const { broker, join, client, raw } = await place(t, { addressMax: 300 })
+  const before = client(join('before'))
+  await until(() => before.connected, 'one that was there before')
+  const silent: Socket[] = []
+  for (let i = 0; i < 250; i++) silent.push(await raw(Buffer.alloc(0)))
+  await until(() => silent.filter(socket => socket.closed).length === 150, 'all but 100 are cut')
+  t.ok(silent[0]?.closed && !silent[249]?.closed, 'the oldest went')
+  const newcomer = client(join('newcomer'))
+  await until(() => newcomer.connected, 'the newcomer')
+  await newcomer.publish('newcomer/x', 'served')
+  t.equal(before.stats.connects, 1, 'who signed in is left alone')
+  t.equal(broker.stats.rejected, 151)
+})
+
+t.test('one address has a bound; who signed in counts, and who went does not', async t => {
+  const { broker, join, client, raw } = await place(t, { addressMax: 3 })
+  const first = client(join('first'))
+  await until(() => first.connected, 'the first')
+  const [second] = [await raw(Buffer.alloc(0)), await raw(Buffer.alloc(0))]
+  await until(() => second?.readyState === 'open', 'the second')
+  const fourth = await raw(Buffer.alloc(0))
+  await until(() => fourth.closed, 'the fourth to be refused')
+  t.equal(broker.stats.rejected, 1)
+  second?.destroy()
+  const next = client(join('next'))
+  await until(() => next.connected, 'one in the free place')
+  t.equal(first.stats.connects, 1)
+})
+
+t.test('of many that wait, the address that has the most loses its oldest', t => {
+  const limits = { addressMax: 10, waitingMax: 5, addressWaitingMax: 4 }
+  let cut = 0
+  const door = createDoor(limits, () => cut++)
+  const come = (remoteAddress: string) => {
+    const socket = new Socket()
+    Object.defineProperty(socket, 'remoteAddress', { value: remoteAddress })
+    Object.defineProperty(socket, 'remotePort', { value: Math.random() })
+    door.enter(socket)
+    return socket
+  }
+  const honest = come('a')
+  const flood = [1, 2, 3, 4, 5].map(() => come('b'))
+  t.same(
+    flood.map(socket => socket.destroyed),
+    [true, false, false, false, false],
+  )
+  come('c')
+  t.same([honest.destroyed, flood[1]?.destroyed, flood[2]?.destroyed], [false, true, false])
+  t.equal(cut, 2)
+  t.end()
 })
 
 t.test('a payload of 10 MB: the connection is cut, it is counted and told', async t => {
