@@ -90,6 +90,33 @@ const emptyRow = {
 }
 
 /**
+ * Deletes the rows of one stream, some days or hours at a time. Each of them is named: the tables are
+ * ordered by time, and a statement without it would go through the rows of every stream.
+ */
+export async function* deletePlain(
+  db: Db,
+  table: 'daily_value' | 'hourly_value',
+  key: 'day' | 'hour',
+  streamId: number,
+  timesMax: number,
+): AsyncGenerator<void> {
+  const [rows, at] = [sql.table(table), sql.ref(key)]
+  const found = await sql<{ least: number | null; most: number | null }>`
+    select (select min(${at}) from ${rows}) as least, (select max(${at}) from ${rows}) as most`.execute(
+    db,
+  )
+  const { least, most } = found.rows[0] ?? { least: null, most: null }
+  if (least === null || most === null) return
+  for (let from = least; from <= most; from += timesMax) {
+    const times = Array.from({ length: timesMax }, (_, index) => from + index)
+    await sql`delete from ${rows} where ${at} in (${sql.join(times)}) and stream_id = ${streamId}`.execute(
+      db,
+    )
+    yield
+  }
+}
+
+/**
  * Deletes what lies before a day or an hour, one of them at a time.
  * @returns how many rows went
  */

@@ -4,10 +4,15 @@
 import type { Logger } from '../log.ts'
 import { messageOf } from '../model/errors.ts'
 import type { Db } from './database.ts'
+import { slotsPerStreamMax } from './layout.ts'
+import { deletePlain } from './plain-rows.ts'
 import { BLOCK_TABLES } from './tiers.ts'
 
 /** Rows deleted by one statement. */
 const stepMax = 2000
+
+/** Days or hours of a stream whose plain rows are deleted by one statement. */
+const plainTimesMax = stepMax / slotsPerStreamMax
 
 /** What else is kept of a stream: a few hundred rows. */
 const otherTables = ['rollup_due', 'latest_value', 'block_damaged'] as const
@@ -16,19 +21,24 @@ const otherTables = ['rollup_due', 'latest_value', 'block_damaged'] as const
 export async function purgeDevice(db: Db, uid: number, stopped: () => boolean): Promise<void> {
   const streams = await db.selectFrom('stream').select('id').where('device_uid', '=', uid).execute()
   for (const { id } of streams) {
-    while (await deleteStep(db, 'poll', id)) if (stopped()) return
-    while (await deleteStep(db, 'text_log', id)) if (stopped()) return
-    for (const table of BLOCK_TABLES)
-      await db.deleteFrom(table).where('stream_id', '=', id).execute()
-    for (const table of otherTables)
-      await db.deleteFrom(table).where('stream_id', '=', id).execute()
-    if (stopped()) return
-    await db.deleteFrom('series').where('stream_id', '=', id).execute()
-    await db.deleteFrom('stream').where('id', '=', id).execute()
+    for await (const _ of purgeStream(db, id)) if (stopped()) return
   }
   while (await deleteEvents(db, uid)) if (stopped()) return
   await db.deleteFrom('row_info').where('device_uid', '=', uid).execute()
   await db.deleteFrom('device').where('uid', '=', uid).execute()
+}
+
+/** Yields after each of its steps but the last, with which the stream is gone. */
+async function* purgeStream(db: Db, id: number): AsyncGenerator<void> {
+  while (await deleteStep(db, 'poll', id)) yield
+  while (await deleteStep(db, 'text_log', id)) yield
+  for (const table of BLOCK_TABLES) await db.deleteFrom(table).where('stream_id', '=', id).execute()
+  for (const table of otherTables) await db.deleteFrom(table).where('stream_id', '=', id).execute()
+  yield* deletePlain(db, 'daily_value', 'day', id, plainTimesMax)
+  yield* deletePlain(db, 'hourly_value', 'hour', id, plainTimesMax)
+  yield
+  await db.deleteFrom('series').where('stream_id', '=', id).execute()
+  await db.deleteFrom('stream').where('id', '=', id).execute()
 }
 
 /**

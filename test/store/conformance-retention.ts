@@ -10,7 +10,7 @@ import type { SamplePoint, Store } from '../../server/store/contract.ts'
 import { openStore } from '../../server/store/open.ts'
 import { tempDir } from '../parts/find.ts'
 import { log, type NewPlace } from './place.ts'
-import { collected, gap, good, opened } from './samples.ts'
+import { collected, config, gap, good, opened } from './samples.ts'
 import { count, DAY, HOUR, MINUTE, minutes, readRange, T0, tend } from './tending.ts'
 
 const MIGRATIONS = path.join(import.meta.dirname, '../../migrations')
@@ -164,6 +164,29 @@ function plainCases(t: Test, newPlace: NewPlace): void {
     })
     t.ok(Math.abs(Number(days[0]?.value_avg) - 48.67) < 0.02, `${days[0]?.value_avg}`)
     t.match(days[1], { value_count: 60, value_min: 40, value_max: 99 })
+  })
+
+  t.test('plain rows of a device that is deleted with its history go, and no others', async t => {
+    const { place, store, uid } = await opened(t, newPlace)
+    await store.retention.setHourlyDays(100)
+    const other = await store.devices.create(config('other'), 'form', 1)
+    // More days than one statement deletes.
+    const days = Array.from({ length: 24 }, (_, day) => day)
+    for (const deviceUid of [uid, other.uid]) {
+      const times = days.flatMap(day => minutes(day * 1440, day * 1440 + 10))
+      await store.samples.write(times.map(at => collected(deviceUid, at, ['a'], { in: [1] })))
+    }
+    await tend(store, T0 + 25 * DAY)
+    t.equal(await count(place, 'daily_value'), 48)
+    t.equal(await count(place, 'hourly_value'), 48)
+    await store.devices.remove('sw', { history: true, at: T0 + 26 * DAY })
+    t.equal(await count(place, 'device'), 1)
+    for (const table of ['daily_value', 'hourly_value']) {
+      const left = await place.raw(`select distinct device_uid from ${table}
+        join stream on stream.id = ${table}.stream_id`)
+      t.match(left, [{ device_uid: other.uid }], table)
+      t.equal(await count(place, table), 24, table)
+    }
   })
 }
 
