@@ -83,10 +83,17 @@ export function createNewestCursor(options: CursorOptions): Cursor {
       const lowest = indexFrom(segment, from)
       const before = indexFrom(segment, to + 1)
       const { records, begin } = await takeBefore(segment, before, lowest, countMax, bytesMax)
-      // Numbers below the file's first one may lie in the file before it.
-      taken.add(Math.max(from, segment.seqs[begin] ?? from), to)
+      taken.add(Math.max(from, takenFrom(segment, begin, lowest) ?? from), to)
       if (records.length > 0) return records
     }
+  }
+
+  /**
+   * The lowest number that needs no other look at this file: where it was read to, with what is in no
+   * file. Below the file's first number, the file before it may go on.
+   */
+  function takenFrom({ seqs }: Segment, begin: number, lowest: number): number | undefined {
+    return seqs[begin > lowest ? begin : 0]
   }
 
   async function takeOld(countMax: number, bytesMax: number) {

@@ -3,8 +3,9 @@
 
 import t from 'tap'
 import type { Bus } from '../../server/bus/contract.ts'
+import { openSpool } from '../../server/bus/spool.ts'
 import { ackTopic, rowsTopic, sampleTopic } from '../../server/bus/topics.ts'
-import { eachBroker, embeddedBroker, SITE } from '../parts/broker.ts'
+import { eachBroker, embeddedBroker, SITE, silentLog } from '../parts/broker.ts'
 import { tempDir } from '../parts/find.ts'
 import { type Received, standInIngest } from '../parts/ingest.ts'
 import { balanced, send, senderIn, until } from './sending.ts'
@@ -107,6 +108,40 @@ t.test('a spool that is full drops the past, a file that went is counted', async
   t.same(sender.ledger, { sent: 4000, stored: waiting, refused: 0, dropped, waiting: 0 })
   const least = Math.min(...ingest.received.map(({ n }) => n))
   t.equal(least, 4000 - waiting + 1, 'the oldest went')
+})
+
+t.test('numbers that are in no file, between numbers that are', async t => {
+  const dir = await tempDir(t)
+  const limits = { memoryBytesMax: 20_000 }
+  const spool = await openSpool({ dir, boot: 'a'.repeat(12), log: silentLog, order, limits })
+  t.teardown(() => spool.close())
+  const put = (from: number, to: number) => {
+    const payload = Buffer.from(`{"a":"${'x'.repeat(900)}"}`)
+    for (let seq = from; seq <= to; seq++) spool.append({ seq, retain: false, topic: 't', payload })
+  }
+  const seen: number[] = []
+  const take = async (count: number) => {
+    const records = await spool.take(count, 1_000_000)
+    seen.push(...records.map(({ seq }) => seq))
+    return records.length > 0
+  }
+  put(1, 10)
+  await spool.flush()
+  await take(100)
+  // More than memory holds, in one turn: the oldest of them never come to the disk.
+  put(11, 60)
+  await spool.flush()
+  const { dropped, waiting } = spool.stats
+  t.ok(dropped > 0 && waiting === 60 - dropped)
+  while (await take(3));
+  t.equal(seen.length, waiting)
+  const kept = (n: number) => n <= 10 || n > 10 + dropped
+  const all = Array.from({ length: 60 }, (_, i) => i + 1)
+  t.same(
+    seen.toSorted((a, b) => a - b),
+    all.filter(kept),
+    'each once, and none is left',
+  )
 })
 
 t.test('the retained list of rows is the newest one', async t => {
