@@ -86,6 +86,12 @@ export function specHash(container: NewContainer, imageId: string): string {
     .slice(0, 32)
 }
 
-export function isOf(fleet: string, { labels }: Deployed): boolean {
-  return labels[LABELS.fleet] === fleet
+/** By label and name: an image that was made of a container (`docker commit`) copies its labels. */
+export function isOf(fleet: string, { name, labels }: Deployed): boolean {
+  const start = `${fleet}-${labels[LABELS.service] ?? ''}-`
+  return (
+    labels[LABELS.fleet] === fleet &&
+    name.startsWith(start) &&
+    /^[1-9][0-9]*$/.test(name.slice(start.length))
+  )
 }

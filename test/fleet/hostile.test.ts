@@ -89,7 +89,7 @@ t.test('every failure is a line, and names the image that cannot be had', async 
   t.equal(pulls.asked.filter(line => line === 'POST /images/create').length, 1, 'pulled once')
 })
 
-t.test('what bears another label is never removed, whatever its name', async t => {
+t.test('what bears another label or name is never removed, whatever its name', async t => {
   const id = (digit: string) => digit.repeat(64)
   const list = [
     { Id: id('a'), Names: ['/shop-web-1'], Status: 'Up', State: 'running', Labels: {} },
@@ -102,10 +102,18 @@ t.test('what bears another label is never removed, whatever its name', async t =
     },
     {
       Id: id('c'),
-      Names: ['/odd'],
+      Names: ['/shop-old-7'],
       Status: 'Up',
       State: 'running',
-      Labels: { 'pollux.fleet': 'shop' },
+      Labels: { 'pollux.fleet': 'shop', 'pollux.fleet.service': 'old' },
+    },
+    {
+      // Of an image that "docker commit" made of a container of the fleet.
+      Id: id('d'),
+      Names: ['/my-own'],
+      Status: 'Up',
+      State: 'running',
+      Labels: { 'pollux.fleet': 'shop', 'pollux.fleet.service': 'web' },
     },
   ]
   const { deployer, asked } = await engine(t, {
@@ -113,7 +121,7 @@ t.test('what bears another label is never removed, whatever its name', async t =
     [`/containers/${id('c')}`]: says('', 204),
     '/networks': says('[]'),
   })
-  t.match(await down(deployer, 'shop', false, silent), [{ name: 'odd', action: 'removed' }])
+  t.match(await down(deployer, 'shop', false, silent), [{ name: 'shop-old-7', action: 'removed' }])
   const changed = asked.filter(line => !line.startsWith('GET'))
   t.same(changed, [`POST /containers/${id('c')}/stop`, `DELETE /containers/${id('c')}`])
 })
