@@ -50,7 +50,7 @@ function sshAddress(text: string, hasTls: boolean, port: number | undefined): En
     )
   }
   const written = /@(?:\[[^\]]*\]|[^/:]*):([0-9]+)/.exec(text)?.[1]
-  const socketPath = ['', '/'].includes(url.pathname) ? SOCKET_PATH : decodeURI(url.pathname)
+  const socketPath = ['', '/'].includes(url.pathname) ? SOCKET_PATH : decoded(url.pathname)
   checkSocketPath(socketPath)
   return {
     kind: 'ssh',
@@ -58,6 +58,14 @@ function sshAddress(text: string, hasTls: boolean, port: number | undefined): En
     port: written !== undefined ? Number(written) : (port ?? SSH_PORT),
     user: url.username,
     socketPath,
+  }
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURI(path)
+  } catch {
+    throw refused(`"${path}" is not a path`, 'a "%" is written as %25')
   }
 }
 

@@ -52,6 +52,7 @@ t.test('addresses that are refused', async t => {
     'ssh://user:password@host',
     'ssh://us%20er@host',
     'ssh://user@host?x=1',
+    'ssh://user@host/%zz',
     `ssh://user@host/${'x'.repeat(120)}`,
     'ssh://user@host:99999',
     'http://host',
