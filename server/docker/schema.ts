@@ -5,6 +5,8 @@ import Type, { type Static, type TSchema } from 'typebox'
 
 /** Containers of one list that are read; more are counted as dropped. */
 export const containersMax = 1000
+/** The year 2100, Unix s: an event that says to be of later would be where the stream begins again. */
+const secondsMax = 4_102_444_800
 
 /** Go writes an empty slice, map or pointer as null as well as leaving it out. */
 const Maybe = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]))
@@ -121,7 +123,7 @@ export const EventLine = Type.Object({
     }),
   ),
   /** Unix s, and the same in ns: beyond 2^53, so that it is only good to about 0.2 us. */
-  time: Maybe(Count),
-  timeNano: Maybe(Count),
+  time: Maybe(Type.Number({ minimum: 0, maximum: secondsMax })),
+  timeNano: Maybe(Type.Number({ minimum: 0, maximum: secondsMax * 1e9 })),
 })
 export type EventLine = Static<typeof EventLine>
