@@ -38,6 +38,7 @@ export class Follower {
   /** Something happened that no read has seen yet. */
   #isStale = false
   #restUntil = 0
+  #isClosed = false
 
   constructor(options: FollowOptions) {
     this.#options = options
@@ -69,13 +70,13 @@ export class Follower {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#forgetTimer()
     this.#watch.close()
   }
 
   async #begin(since: string | null, signal: AbortSignal): Promise<AsyncIterable<ContainerEvent>> {
     const engine = await this.#options.open()
-    signal.addEventListener('abort', () => engine.close())
     try {
       return closing(await engine.events(since, signal), engine)
     } catch (error) {
@@ -102,7 +103,7 @@ export class Follower {
 
   #askForRead(): void {
     this.#isStale = true
-    if (this.#isReading || this.#timer) return
+    if (this.#isReading || this.#timer || this.#isClosed) return
     const waitMs = Math.max(gatherMs, this.#restUntil - performance.now())
     this.#timer = setTimeout(() => {
       this.#timer = undefined

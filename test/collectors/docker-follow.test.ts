@@ -1,6 +1,7 @@
 // Goal: what happens to containers is told at once and read soon, by no more endpoints than are
 // documented, without any secret of a container, and bounded when hundreds come and go.
 
+import { getEventListeners } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer, request, type ServerResponse } from 'node:http'
 import t, { type Test } from 'tap'
@@ -242,4 +243,25 @@ t.test('500 containers that come and go', async t => {
   const seconds = (performance.now() - startedAt) / 1000
   t.ok(reads >= 1 && reads <= 2 + seconds / 5, `${reads} reads`)
   t.ok(kept() >= 200 && kept() <= 200 + 2 * seconds + 1, `${kept()} events were told`)
+})
+
+t.test('an engine that refuses the stream again and again leaves nothing behind', async t => {
+  const signals: AbortSignal[] = []
+  const real = await openEngine({ address: 'unix:///none.sock', addresses, timeoutMs: 1000 })
+  t.teardown(() => real.close())
+  let closed = 0
+  const events: typeof real.events = async (_since, signal) => {
+    signals.push(signal)
+    throw new Error('403')
+  }
+  const follower = new Follower({
+    open: async () => ({ ...real, events, close: () => closed++ }),
+    tell: () => undefined,
+    retryMs: { min: 1, max: 2 },
+  })
+  await until(() => signals.length > 20, 'many tries')
+  follower.close()
+  t.ok(closed >= 20, 'each connection was closed')
+  const [signal = AbortSignal.abort()] = signals
+  t.ok(getEventListeners(signal, 'abort').length < 5, 'no listener for each try')
 })
