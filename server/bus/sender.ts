@@ -26,6 +26,9 @@ const refusalLogEveryMs = 60_000
 /** Reasons of refusals that are counted apart. */
 const reasonsMax = 32
 
+/** Topics of retained messages that are remembered. */
+const retainedTopicsMax = 500_000
+
 const OPENING_BRACE = 0x7b
 const CLOSING_BRACE = 0x7d
 
@@ -86,6 +89,8 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
   const inflight = createInflight({ resend, boot, isWaiting: spool.isWaiting })
   const refusedBy = new Map<string, number>()
   const counts = { stored: 0, refused: 0, resent: 0 }
+  /** Topic → number of the newest retained message of this boot that was sent. */
+  const newestRetained = new Map<string, number>()
   let seq = 0
   let pumping = false
   let pumpAgain = false
@@ -124,7 +129,7 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
     entry.tries++
     inflight.sent(entry)
     const { record } = entry
-    bus.publish(record.topic, spliced(src, record), { qos: 1, retain: record.retain }).then(
+    bus.publish(record.topic, spliced(src, record), { qos: 1, retain: isNewest(record) }).then(
       () => {
         entry.publishing = false
         inflight.sent(entry)
@@ -134,6 +139,16 @@ export async function createSender(options: SenderOptions): Promise<SpoolingSend
         publishFailed(entry, error)
       },
     )
+  }
+
+  /** A retained message that is sent again must not replace a newer one of its topic. */
+  function isNewest({ retain, topic, boot: madeIn, seq: number }: SpoolRecord): boolean {
+    if (!retain) return false
+    const newest = newestRetained.get(topic) ?? 0
+    if (madeIn !== boot) return newest === 0
+    if (newest > number) return false
+    if (newest > 0 || newestRetained.size < retainedTopicsMax) newestRetained.set(topic, number)
+    return true
   }
 
   function publishFailed({ record }: Inflight, error: unknown): void {

@@ -4,7 +4,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
-import { ackTopic, sampleTopic } from '../../server/bus/topics.ts'
+import { ackTopic, rowsTopic, sampleTopic } from '../../server/bus/topics.ts'
 import { eachBroker, embeddedBroker, SITE } from '../parts/broker.ts'
 import { tempDir } from '../parts/find.ts'
 import { standInIngest } from '../parts/ingest.ts'
@@ -112,6 +112,34 @@ t.test('acknowledgements that lie or cannot be read change nothing', async t => 
   for (const lie of lies) await other.publish(ackTopic(SITE, sender.src), lie)
   await until(() => seen.length === lies.length, 'the lies')
   t.same(sender.ledger, { sent: 10, stored: 0, refused: 0, dropped: 0, waiting: 10 })
+})
+
+t.test('a list of rows that is sent again does not replace a newer one', async t => {
+  const broker = await embeddedBroker(t)
+  const bus = broker.connect()
+  const other = broker.connect()
+  await until(() => bus.connected && other.connected, 'both')
+  const resend = { msMin: 100, msMax: 200 }
+  const sender = await senderIn(t, bus, await tempDir(t), { resend })
+  const topic = rowsTopic(SITE, 'd', 'g')
+  const seen: number[] = []
+  // The newer one alone is acknowledged: the older one is sent again and again.
+  await other.subscribe(topic, async ({ payload }) => {
+    const { n, boot, seq } = JSON.parse(payload.toString())
+    seen.push(n)
+    if (n < 2) return
+    const ack = JSON.stringify({ boot, seq: [[seq, seq]], refused: [] })
+    await other.publish(ackTopic(SITE, sender.src), ack)
+  })
+  for (const n of [1, 2]) sender.send(topic, Buffer.from(`{"n":${n}}`), { retain: true })
+  await until(() => seen.filter(n => n === 1).length > 3, 'the older one, sent again')
+  const kept: number[] = []
+  const late = broker.connect()
+  await late.subscribe(topic, ({ payload, retained }) => {
+    if (retained) kept.push(JSON.parse(payload.toString()).n)
+  })
+  await until(() => kept.length > 0, 'what the broker kept')
+  t.equal(kept[0], 2, 'the newest')
 })
 
 t.test('the id of a sender is kept; a broken one is replaced', async t => {
