@@ -10,6 +10,9 @@ import { connectionError, statusError, timeoutError } from './errors.ts'
 
 /** Bytes of one answer: a list of a thousand containers with many labels is below 10 MB. */
 export const answerBytesMax = 16 * 1024 * 1024
+/** Bytes of an answer about one container: as many are asked about side by side as there are sockets. */
+export const oneAnswerBytesMax = 1024 * 1024
+const ABOUT_ONE = /^\/containers\/[^/]+\/(json|stats)\b/
 /** Connections to one engine at a time; more calls wait for a free one. */
 const socketsMax = 250
 /** A stream may be silent for days: TCP itself looks this often whether the engine is still there. */
@@ -86,7 +89,7 @@ export function createTransport(
         keepAlive(answer)
         return answer
       }
-      const body = await readAnswer(answer)
+      const body = await readAnswer(answer, bytesMaxOf(dial.path))
       counters.bytes += body.length
       if (answer.statusCode !== 200) {
         throw statusError(answer.statusCode ?? 0, body.toString('utf8'), name)
@@ -114,6 +117,10 @@ export function createTransport(
     },
     close: () => own.destroy(),
   }
+}
+
+function bytesMaxOf(path: string): number {
+  return ABOUT_ONE.test(path) ? oneAnswerBytesMax : answerBytesMax
 }
 
 function nameOf(endpoint: Endpoint): string {
@@ -165,18 +172,18 @@ function keepAlive({ socket }: http.IncomingMessage): void {
 }
 
 /** The whole body; gives up on one that is too big. */
-function readAnswer(answer: http.IncomingMessage): Promise<Buffer> {
+function readAnswer(answer: http.IncomingMessage, bytesMax: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
     answer.on('data', (chunk: Buffer) => {
       size += chunk.length
-      if (size <= answerBytesMax) {
+      if (size <= bytesMax) {
         chunks.push(chunk)
         return
       }
       chunks.length = 0
-      const error = new AppError('E_DOCKER_TOO_BIG', `an answer is over ${answerBytesMax} bytes`, {
+      const error = new AppError('E_DOCKER_TOO_BIG', `an answer is over ${bytesMax} bytes`, {
         hint: 'is this really a Docker engine?',
       })
       reject(error)

@@ -80,7 +80,11 @@ export async function lastLines(
   const lines = await target.logs.open(target.device, asked)
   await target.logs.record(by, target.device.config.id, target.name)
   const found: ShownLine[] = []
-  for await (const some of lines) found.push(...some.map(shownLine))
+  for await (const some of lines) {
+    // An engine may send more than it was asked for.
+    found.push(...some.slice(-TAIL).map(shownLine))
+    found.splice(0, found.length - TAIL)
+  }
   return found.slice(-TAIL)
 }
 

@@ -140,6 +140,22 @@ t.test('an endless answer is cut', async t => {
   t.ok(process.memoryUsage().arrayBuffers - before < 200 << 20, 'memory stays bounded')
 })
 
+t.test('an answer about one container may be smaller still', async t => {
+  // A list of this size is taken; of one container it is a lie, and many are asked about at once.
+  const big = JSON.stringify([{ Id: 'a', Names: [`/${'x'.repeat(2 << 20)}`] }])
+  const address = await serve(t, (_, res) => res.end(big))
+  const engine = await openEngine({ address, addresses: loopback, timeoutMs: 20_000 })
+  t.teardown(() => engine.close())
+  const code = async (call: Promise<unknown>) =>
+    call.then(
+      () => 'answered',
+      error => error.code,
+    )
+  t.not(await code(engine.containers()), 'E_DOCKER_TOO_BIG')
+  t.equal(await code(engine.inspect('a')), 'E_DOCKER_TOO_BIG')
+  t.equal(await code(engine.stats('a', true)), 'E_DOCKER_TOO_BIG')
+})
+
 t.test('refusals keep what the engine said, shortened', async t => {
   const refuse = (status: number, body: string) =>
     serve(t, (_, res) => {
