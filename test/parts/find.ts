@@ -118,8 +118,17 @@ export async function startPart(
   child.stderr?.on('data', keep)
   let ended: string | null = null
   child.once('error', error => (ended = error.message))
-  child.once('exit', (code, signal) => (ended = `exit ${code ?? signal}`))
+  let isReady = false
+  let isStopped = false
+  child.once('exit', (code, signal) => {
+    ended = `exit ${code ?? signal}`
+    // A part that dies by itself makes tests fail in words that do not name it.
+    if (isReady && !isStopped && code !== 0) {
+      process.stderr.write(`${command} ended by itself (${ended}):\n${text.slice(-4000)}\n`)
+    }
+  })
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    isStopped = true
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
     const gone = new Promise(resolve => child.once('exit', resolve))
     child.kill(signal)
@@ -129,7 +138,10 @@ export async function startPart(
   }
   const deadline = Date.now() + (options.timeoutMs ?? 20_000)
   while (ended === null && Date.now() < deadline) {
-    if (await ready().catch(() => false)) return { child, output: () => text, stop }
+    if (await ready().catch(() => false)) {
+      isReady = true
+      return { child, output: () => text, stop }
+    }
     await new Promise(resolve => setTimeout(resolve, 25))
   }
   await stop('SIGKILL')
