@@ -1,5 +1,6 @@
 // How a host becomes a device: an admin makes a token that works once, the host's agent brings it and
-// gets a user of its own on the broker, which may publish its own device's topics and nothing else.
+// gets a user of its own on the broker, which may publish its own device's topics and nothing else. A little
+// past 300 lines: making, undoing and ending an account are one state, and are read together.
 
 import { createHash, randomBytes } from 'node:crypto'
 import type { Audit } from '../audit.ts'

@@ -1,5 +1,6 @@
 // The collector for Docker engines: one engine is a device, its containers are the rows of a table.
-// What becomes of the values is said by the profiles of `"source": "docker"` (oids/docker.json).
+// What becomes of the values is said by the profiles of `"source": "docker"` (oids/docker.json). Past 300
+// lines: check, identify and the reader share how an engine is opened.
 
 import { type Engine, type EngineOptions, openEngine } from '../docker/engine.ts'
 import { dockerGapReason } from '../docker/errors.ts'

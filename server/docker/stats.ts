@@ -1,5 +1,6 @@
 // The Engine API's answers turned into raw values by path: pure functions. Counters stay cumulative
-// (the profile's rate engine makes rates of them); nothing is computed that a profile can compute.
+// (the profile's rate engine makes rates of them); nothing is computed that a profile can compute. Past 300
+// lines: one small function for each answer of the API, in its order.
 
 import type { RawValue } from '../model/raw.ts'
 import { cleanText } from '../model/text.ts'

@@ -28,10 +28,7 @@ export const SnmpCommunityCredentials = Type.Object(
 )
 
 const KeyedProtocol = <const T extends readonly string[]>(protocols: T) =>
-  Type.Object(
-    { protocol: Type.Enum([...protocols] as unknown as T), key: SecretInput },
-    { additionalProperties: false },
-  )
+  Type.Object({ protocol: Type.Enum(protocols), key: SecretInput }, { additionalProperties: false })
 
 export const AUTH_PROTOCOLS = ['md5', 'sha', 'sha224', 'sha256', 'sha384', 'sha512'] as const
 export type AuthProtocol = (typeof AUTH_PROTOCOLS)[number]

@@ -1,6 +1,7 @@
 // What the rest of Pollux may ask of the database: the contract that SQLite and MySQL both keep
 // (test/store runs one conformance suite over them). Nothing outside this folder knows SQL.
-// All times are Unix ms. Every call may reject with AppError; E_STORE_UNAVAILABLE is passing.
+// All times are Unix ms. Every call may reject with AppError; E_STORE_UNAVAILABLE is passing. Past 300
+// lines: it is the one page on which all of the store can be read.
 
 import type { AcceptedCollection } from '../model/accepted.ts'
 import type { RowInfo } from '../model/collection.ts'

@@ -3,6 +3,7 @@
 import Type from 'typebox'
 import { AppError } from '../../model/errors.ts'
 import { checker } from '../../validate.ts'
+import { actorOf } from '../actor.ts'
 import { rowPath } from '../charts.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { eventListData } from '../event-list.ts'
@@ -33,7 +34,7 @@ export function commentDevice(web: WebContext): Handler {
     const { id } = device.config
     const about = group !== '' && row !== '' ? { group, row } : undefined
     if (about) await assertRow(web, device.uid, about)
-    const by = { name: request.viewer?.name ?? '', address: request.ip }
+    const by = actorOf(request)
     await web.events.comment({ id, uid: device.uid }, { text, about }, by)
     const path = about ? rowPath(id, group, row) : `/devices/${encodeURIComponent(id)}`
     return goTo(request, reply, `${path}#events`)
@@ -48,7 +49,7 @@ async function assertRow(web: WebContext, uid: number, about: { group: string; r
 
 export function changeEventDays(web: WebContext): Handler {
   return async (request, reply) => {
-    const by = { name: request.viewer?.name ?? '', address: request.ip }
+    const by = actorOf(request)
     await web.events.setDays(readValues(request.body).days ?? '', by)
     return goTo(request, reply, '/events#kept')
   }

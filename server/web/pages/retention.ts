@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FieldError } from '../../model/errors.ts'
 import { RETENTION_CLASSES } from '../../model/retention.ts'
 import type { DaysKept } from '../../store/contract.ts'
+import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { goTo, page } from '../render.ts'
 import { droppedBy, droppedHours, readDays, readHourlyDays } from '../retention.ts'
@@ -30,7 +31,7 @@ export function changeRetention(web: WebContext): Handler {
       const title = `Keep samples of the class ${known} for a shorter time`
       return confirm(request, reply, { title, action: '/settings/retention', fields, dropped })
     }
-    await web.retention.change(known, read.days, actor(request))
+    await web.retention.change(known, read.days, actorOf(request))
     return goTo(request, reply, '/settings#kept')
   }
 }
@@ -50,17 +51,12 @@ export function changeHourlyRows(web: WebContext): Handler {
       const title = 'Keep hourly rows for a shorter time'
       return confirm(request, reply, { title, action: '/settings/hourly-rows', fields, dropped })
     }
-    await web.retention.changeHourly(read.days, actor(request))
+    await web.retention.changeHourly(read.days, actorOf(request))
     return goTo(request, reply, '/settings#kept')
   }
 }
 
 const shownDays = ({ raw, r15m, r1h }: DaysKept) => `${raw} ${r15m} ${r1h}`
-
-const actor = (request: FastifyRequest) => ({
-  name: request.viewer?.name ?? '',
-  address: request.ip,
-})
 
 function confirm(
   request: FastifyRequest,
