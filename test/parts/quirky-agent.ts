@@ -44,6 +44,8 @@ export interface Faults {
   /** Each answer waits so long, and a random part of the jitter more. */
   delayMs?: number
   jitterMs?: number
+  /** Each answer waits for this instead, such as for what somebody else sends before it. */
+  hold?: Promise<unknown>
   /** From where the answer comes: another port, or another address (IPv4 only). */
   from?: 'port' | 'address'
   /** Community of the answer. */
@@ -124,10 +126,14 @@ export async function startQuirkyAgent(
   }
 
   const send = (bytes: Buffer, to: { address: string; port: number }) => {
-    const { delayMs = 0, jitterMs = 0, from } = agent.faults
+    const { delayMs = 0, jitterMs = 0, hold, from } = agent.faults
     const out = () => {
       agent.sent++
       ;(from ? elsewhere[from] : socket).send(bytes, to.port, to.address, () => {})
+    }
+    if (hold) {
+      void hold.then(out)
+      return
     }
     if (delayMs + jitterMs === 0) return out()
     const timer = setTimeout(

@@ -38,6 +38,10 @@ async function socketAt(t: Teardown, address: string, port = 0): Promise<Socket>
   return socket
 }
 
+function sentBy(socket: Socket, bytes: Buffer, to: { address: string; port: number }) {
+  return new Promise<void>(resolve => socket.send(bytes, to.port, to.address, () => resolve()))
+}
+
 /** A device, a session with it, and what was asked last: whoever sees it can answer. */
 async function start(t: Teardown, address = '127.0.0.1') {
   const agent = await startQuirkyAgent(
@@ -67,12 +71,10 @@ t.test('from elsewhere, with all that the request says', async t => {
     const forger = await socketAt(t, from, samePort ? agent.port : 0)
     let sent = 0
     agent.heard = (request, to) => {
-      for (let i = 0; i < 3; i++) {
-        forger.send(forge(request), to.port, to.address)
-        sent++
-      }
+      const three = [0, 1, 2].map(() => sentBy(forger, forge(request), to))
+      sent += three.length
+      agent.faults = { hold: Promise.all(three) }
     }
-    agent.faults = { delayMs: 20 }
     for (let i = 0; i < 5; i++) t.equal(await name(), TRUE, what)
     t.same(exchange.counters, { ...NONE, forged: sent }, `${what}: counted`)
     t.equal(session.counters.dropped, sent, `${what}: and shown at the device`)
@@ -136,17 +138,19 @@ t.test('one device answers for another', async t => {
   const session = open(t, traitor, {}, victim.exchange)
   // The traitor is polled too, and answers the open request of the victim beside its own.
   let seen: Buffer | null = null
-  victim.agent.faults = { delayMs: 50 }
   victim.agent.heard = request => {
     seen = Buffer.from(request)
   }
   traitor.ahead = () => (seen ? [forge(seen)] : [])
   for (let i = 0; i < 5; i++) {
     seen = null
+    const answered = Promise.withResolvers<void>()
+    victim.agent.faults = { hold: answered.promise }
     const asking = victim.name()
     await until(() => seen, 'the request')
     const [own] = await session.get([NAME])
     t.equal(own && shown(own.value), value.octets('traitor').text, 'its own answer is its own')
+    answered.resolve()
     t.equal(await asking, TRUE)
   }
   t.same(victim.exchange.counters, { ...NONE, forged: 5 })
@@ -211,9 +215,9 @@ t.test('the answer to a try before counts, and the other is a duplicate', async 
   agent.faults = { delayMs: 1300 }
   const [found] = await session.get([NAME])
   t.equal(found && shown(found.value), TRUE)
-  t.equal(agent.requests.length, 2)
   t.match(session.counters, { requests: 1, retries: 1, timeouts: 0 })
   await until(() => exchange.counters.duplicate === 1, 'the answer to the second try')
+  t.equal(agent.requests.length, 2)
   t.same(exchange.counters, { ...NONE, duplicate: 1 })
 })
 
