@@ -8,7 +8,7 @@ import { until } from '../parts/find.ts'
 import { pollux, quickToken, spawnCommand, startServer } from '../system/server.ts'
 import { enrolToken, fixedPorts } from './hosts.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 t.test('the command: what it says, and what it keeps', async t => {
   const where = await fixedPorts(t)

@@ -15,7 +15,7 @@ const everyMs = 100
 const beatsBefore = 40
 const beatsAway = 100
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 /** All beats that the database has, in the order of their times. */
 async function storedBeats(where: Installation, device: string): Promise<number[]> {
   const store = await openStore({ url: where.sqliteUrl, log: silentLog })

@@ -13,7 +13,7 @@ import { isProblem, startApi } from '../web/caller.ts'
 import { ask as askRaw } from '../web/people.ts'
 import { countingSource, enrolled, started } from './hosts.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 const api = await startApi(t)
 const { url } = api.test
 const Made = Type.Object({ token: Type.String(), prefix: Type.String(), command: Type.String() })

@@ -12,7 +12,7 @@ import { freePort, program, until } from '../parts/find.ts'
 import { pollux, quickToken, spawnCommand, startServer } from '../system/server.ts'
 import { enrolToken, fixedPorts } from './hosts.ts'
 
-t.setTimeout(150_000)
+t.setTimeout(600_000)
 
 /** A certificate of its own authority for this machine's names. */
 async function ownCertificate(dir: string, name: string) {

@@ -20,7 +20,7 @@ const stepMs = 10
 /** Each of: before, frozen, between, cut, after. */
 const phaseMs = 4000
 
-t.setTimeout(170_000)
+t.setTimeout(600_000)
 
 function join(t: Teardown, { port }: Shipped, credentials: Credentials): MqttBus {
   const bus = connectBus({

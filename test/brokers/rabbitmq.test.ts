@@ -36,7 +36,7 @@ const POLLER = {
   read: '^pollux\\.main\\.acks\\.[^.]+$',
 }
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 function join(t: Teardown, { port }: RabbitMq, user: Pick<RabbitUser, 'username' | 'password'>) {
   const { username, password } = user

@@ -10,7 +10,7 @@ import { tempDir } from '../parts/find.ts'
 import { type Received, standInIngest } from '../parts/ingest.ts'
 import { balanced, send, senderIn, until } from './sending.ts'
 
-t.setTimeout(110_000)
+t.setTimeout(600_000)
 
 const order = 'newest'
 /** Files of a few records each. */

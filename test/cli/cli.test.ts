@@ -42,7 +42,7 @@ async function inspect<T>(
 }
 
 // Each command is a process of its own, and a busy machine starts them slowly.
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 t.test('token add: works once it is made, and is kept only as a hash', async t => {
   const it = await shell(t)

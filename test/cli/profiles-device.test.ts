@@ -33,7 +33,7 @@ interface Line {
 const cells = (line: Line) => line.samples.map(({ metric, index }) => `${metric} ${index}`).sort()
 
 // Each command is a process of its own, and a busy machine starts them slowly.
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 t.test('recorded and live are the same', async t => {
   const recorded = await profiles(['record', ...device, ...community, '--output', file, '--json'])

@@ -14,7 +14,7 @@ const env = { POLLUX_PROFILES_DIR: own }
 const fromMib = (...args: string[]) => profiles(['from-mib', ...args], env)
 
 // Each command is a process of its own, and a busy machine starts them slowly.
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 t.test('a profile beside the shipped ones', async t => {
   const file = path.join(own, 'interfaces.json')

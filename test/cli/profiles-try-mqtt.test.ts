@@ -8,7 +8,7 @@ import { embeddedBroker } from '../parts/broker.ts'
 import { until } from '../parts/find.ts'
 import { profilesShell } from './profiles-run.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 t.test('live messages, by our mappings and by a file', async t => {
   const broker = await embeddedBroker(t)

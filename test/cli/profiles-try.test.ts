@@ -40,7 +40,7 @@ await mkdir(path.join(walks, 'folder.snmprec'))
 const ran = await profiles(['try', '--walk', walks, '--json'])
 
 // Each command is a process of its own, and a busy machine starts them slowly.
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 t.test(
   'one line for each recording, in order, and exit 1 for those that cannot be read',

@@ -4,7 +4,7 @@ import t from 'tap'
 import { shell } from './run.ts'
 
 // Each command is a process of its own, and a busy machine starts them slowly.
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 /** The names under "Commands:" of a help text. */
 function commandsIn(help: string): string[] {

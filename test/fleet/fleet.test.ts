@@ -20,7 +20,7 @@ const answerOf = parser(
   'the answer',
 )
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 const SECRET = 'kept-in-the-store-alone'
 /** Ends at once when it is asked to; a plain `sleep` as the first process would not. */

@@ -10,7 +10,7 @@ import t, { type Test } from 'tap'
 import { shell } from '../cli/run.ts'
 import { program } from '../parts/find.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 /** A certificate of its own, good for 127.0.0.1: authority, server and client in one. */
 async function certificate(folder: string, name: string): Promise<{ cert: string; key: string }> {

@@ -15,7 +15,7 @@ import { tempDir } from '../parts/find.ts'
 import { startMosquitto } from '../parts/mosquitto.ts'
 
 // One part waits for resends, on a machine with other work.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const SAMPLES = 'pollux/main/devices/d1/samples/g'
 const ROWS = 'pollux/main/devices/d1/rows/g'

@@ -18,7 +18,7 @@ import { type Teardown, tempDir, until } from '../parts/find.ts'
 import { context, device, lookup, message, NOW, silent } from './messages.ts'
 import { addDevice, type Door, door, sqlite, unavailable } from './store.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const START = Date.now() - 3_600_000
 

@@ -24,7 +24,7 @@ const GOOD_PER_ROUND = 200
 /** What the heap may grow by over three rounds after the first, bytes. */
 const heapGrowthMax = 32 * 1024 * 1024
 
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 

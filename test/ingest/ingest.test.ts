@@ -18,7 +18,7 @@ import { device, good, lookup, silent } from './messages.ts'
 import { addDevice, type Door, door, sqlite, unavailable } from './store.ts'
 
 // A machine with other work.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 interface Rig {
   store: Store

@@ -12,7 +12,7 @@ import { startTestProgram } from '../web/program.ts'
 import { device, good, lookup, silent } from './messages.ts'
 import { addDevice, sqlite } from './store.ts'
 
-t.setTimeout(100_000)
+t.setTimeout(600_000)
 
 t.test('each kind of bad message is set aside with its example, between good ones', async t => {
   const broker = await embeddedBroker(t)

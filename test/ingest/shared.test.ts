@@ -28,7 +28,7 @@ const DEVICES = 20
 const COLLECTIONS = 20_000
 const SHARE = 'ingest'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 /** An ingester with a connection, and where given a store, of its own. */
 async function ingester(

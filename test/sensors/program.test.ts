@@ -9,7 +9,7 @@ import { startTestProgram } from '../web/program.ts'
 
 const by = { name: 'test', address: '' }
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 t.test('a weather station and a relay, over Mosquitto', async t => {
   const broker = await mosquittoBroker(t)

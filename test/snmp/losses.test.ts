@@ -12,7 +12,7 @@ import type { Value } from '../parts/quirky-objects.ts'
 import { cell, cells, failure, open, upTo } from './quirks-device.ts'
 
 // Lost datagrams are waited for, many times.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 const TABLE = '1.3.6.1.2.1.2.2.1'
 const COLUMNS = upTo(11).map(n => `${TABLE}.${n}`)
 const SCALARS = upTo(100).map(n => `1.3.6.1.2.1.1.${n}.0`)

@@ -17,7 +17,7 @@ import {
 } from './quirks-device.ts'
 
 // Lost datagrams are waited for, many times.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 const rowsMax = 10_000
 /** Scalars that are there, two that are not, and one twice. */
 const SCALARS = [

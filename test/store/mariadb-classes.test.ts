@@ -4,7 +4,7 @@ import { anyMariaDb, rawRows } from '../parts/mariadb.ts'
 import { chosenClassCases } from './conformance-classes.ts'
 import type { Place } from './place.ts'
 
-t.setTimeout(110_000)
+t.setTimeout(600_000)
 const shared = await anyMariaDb(t)
 
 async function newPlace(_t: Test): Promise<Place> {

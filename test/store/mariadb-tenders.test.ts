@@ -15,7 +15,7 @@ import { count, DAY, MINUTE, minutes, readRange, T0 } from './tending.ts'
 const DAYS = 6
 const DEVICES = ['a', 'b', 'c']
 
-t.setTimeout(110_000)
+t.setTimeout(600_000)
 const shared = await anyMariaDb(t)
 
 interface Tender {

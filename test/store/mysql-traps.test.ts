@@ -11,7 +11,7 @@ import { log } from './place.ts'
 import { collected, config } from './samples.ts'
 import { DAY, HOUR, minutes, readRange, T0, tend } from './tending.ts'
 
-t.setTimeout(110_000)
+t.setTimeout(600_000)
 
 const TRAPS: [RegExp, string][] = [
   [/\breturning\b/i, 'MySQL has no RETURNING'],

@@ -3,5 +3,5 @@ import t from 'tap'
 import { chosenClassCases } from './conformance-classes.ts'
 import { sqlitePlace } from './sqlite-place.ts'
 
-t.setTimeout(110_000)
+t.setTimeout(600_000)
 chosenClassCases(t, sqlitePlace)

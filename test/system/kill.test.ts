@@ -153,7 +153,7 @@ async function inRhythm(server: Server, token: string, devices: number, reads: n
 }
 
 // Many starts of a whole program, on a machine that may have other work.
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 t.test('the server is killed three times under load', async t => {
   const random = randomOf(SEED)

@@ -87,7 +87,7 @@ async function settled(t: Test, databaseUrl: string, ledger: Ledger): Promise<vo
 }
 
 // Many starts of whole programs, on a machine that may have other work.
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 t.test('Mosquitto, MariaDB and Redis', async whole => {
   const [mosquitto, mariadb, redis] = await Promise.all([

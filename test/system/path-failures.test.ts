@@ -25,7 +25,7 @@ const resultOf = parser(
   'a result of a failure run',
 )
 
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 /** The quick form of one fault. */
 async function failure(t: Test, fault: string, database: string) {

@@ -7,7 +7,7 @@ import { until } from '../parts/find.ts'
 import { chartOf } from './chart.ts'
 import { startTestProgram } from './program.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const { url, program, network, signIn } = await startTestProgram(t, { network: true, every: '1s' })
 const { cookie } = await signIn()

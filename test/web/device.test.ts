@@ -7,7 +7,7 @@ import { openPage, startChromium } from '../parts/chromium.ts'
 import { until } from '../parts/find.ts'
 import { startTestProgram } from './program.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const { url, program, signIn, adminPassword } = await startTestProgram(t, {
   network: true,

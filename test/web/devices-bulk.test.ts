@@ -7,7 +7,7 @@ import { until } from '../parts/find.ts'
 import { as, ask, FORM, people } from './people.ts'
 import { startTestProgram } from './program.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 const test = await startTestProgram(t, { network: true })
 const { url, program } = test
 const { admin, technician } = await people(test)

@@ -16,7 +16,7 @@ import { until } from '../parts/find.ts'
 import { as, ask, FORM, people } from './people.ts'
 import { startTestProgram } from './program.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 const test = await startTestProgram(t, { network: true, every: '1s' })
 const { url, program, network } = test

@@ -26,7 +26,7 @@ const EVIL = [
 const SIGNS = ['\u202e', '\u2066', '\u0000', '\u001b']
 const DECEITFUL = `up${SIGNS.join('x')}nwod`
 
-t.setTimeout(110_000)
+t.setTimeout(600_000)
 const test = await startTestProgram(t)
 const { url } = test
 const { admin } = await people(test)

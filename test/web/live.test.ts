@@ -5,7 +5,7 @@ import { openPage, startChromium } from '../parts/chromium.ts'
 import { until } from '../parts/find.ts'
 import { startTestProgram } from './program.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 const { url, program, network, signIn, adminPassword } = await startTestProgram(t, {
   network: true,

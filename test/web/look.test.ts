@@ -10,7 +10,7 @@ import { startTestProgram } from './program.ts'
 const BY = { name: 'test', address: '' }
 const HOSTILE = `"><svg onload=alert(1)><img src=x onerror=alert(2)> ' hx-get=/logout hx-trigger=load`
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 const test = await startTestProgram(t, { network: true })
 const { url, program, network } = test
 const agent = network?.devices[0]

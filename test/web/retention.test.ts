@@ -16,7 +16,7 @@ const DAY = 86_400_000
 const STREAMS = 40
 const BLOCK_BYTES = 10_000
 
-t.setTimeout(110_000)
+t.setTimeout(600_000)
 const test = await startTestProgram(t)
 // Before the first test: tap ends a file whose tests are done while the next is awaited.
 const browser = await startChromium(t)

@@ -5,7 +5,7 @@ import t from 'tap'
 import { freePort } from '../parts/find.ts'
 import { startTestProgram } from './program.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(600_000)
 
 const PAGES = ['/', '/devices', '/devices/this-machine', '/devices/new', '/account']
 

@@ -6,7 +6,7 @@ import { openPage, startChromium } from '../parts/chromium.ts'
 import { until } from '../parts/find.ts'
 import { startTestProgram } from './program.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 const { url, program, adminPassword } = await startTestProgram(t, { network: true })
 const browser = await startChromium(t)
 

@@ -7,7 +7,7 @@ import { until } from '../parts/find.ts'
 import { people } from './people.ts'
 import { startTestProgram } from './program.ts'
 
-t.setTimeout(110_000)
+t.setTimeout(600_000)
 const test = await startTestProgram(t, { network: true, every: '1s' })
 const { url } = test
 const { admin } = await people(test)
