@@ -4,6 +4,13 @@
 // lines: it is the one page on which all of the store can be read.
 
 import type { AcceptedCollection } from '../model/accepted.ts'
+import type {
+  Acknowledgement,
+  Alarm,
+  AlarmState,
+  NewTransition,
+  Transition,
+} from '../model/alarm.ts'
 import type { RowInfo } from '../model/collection.ts'
 import type {
   Device,
@@ -25,6 +32,9 @@ export interface Store {
   readonly devices: DeviceStore
   readonly samples: SampleStore
   readonly events: EventStore
+  readonly leases: LeaseStore
+  readonly alarms: AlarmStore
+  readonly rules: RuleStore
   readonly users: UserStore
   readonly enrolment: EnrolmentStore
   readonly accounts: AccountStore
@@ -185,6 +195,108 @@ export interface EventStore {
   setDays(days: number): Promise<void>
   /** Deletes some of those that are older; gives how many. */
   trim(now: number): Promise<number>
+}
+
+export interface Lease {
+  name: string
+  holder: string
+  /** Grows with each new holder: who writes under an old one is refused. */
+  epoch: number
+}
+
+export interface SeenLease {
+  /** Empty: it was released. */
+  holder: string
+  epoch: number
+  /** Grows while the holder lives. */
+  beat: number
+}
+
+export interface LeaseStore {
+  look(name: string): Promise<SeenLease | null>
+  /** Takes it where it is still as it was seen (null: there was none); null: somebody was faster. */
+  take(name: string, holder: string, seen: SeenLease | null): Promise<Lease | null>
+  /** False: it is somebody else's now. */
+  beat(lease: Lease): Promise<boolean>
+  release(lease: Lease): Promise<void>
+}
+
+/** What is absent is not asked for. */
+export interface AlarmQuery {
+  states?: readonly AlarmState[]
+  severities?: readonly Severity[]
+  deviceUid?: number
+  rule?: string
+  /** Part of anything that is said of the alarm; capital letters of ASCII count as small ones. */
+  text?: string
+  /** Unix ms: alarms that were open at any time in between. */
+  from?: number
+  to?: number
+  /** `<raisedAt>-<id>` of the last alarm of the page before. */
+  before?: string
+  /** At most 1,000. */
+  limit?: number
+}
+
+/** Open alarms: active ones by severity, and those that nobody needs to look at now. */
+export type AlarmCounts = Record<Severity | 'acknowledged' | 'suppressed', number>
+
+export interface AlarmStore {
+  /**
+   * One transaction for the whole batch, in its order. Gives what was stored: a step that is stored
+   * already, by a retry or by another judge, is left out.
+   * @throws AppError E_LEASE_LOST: somebody else is judge now, and nothing was written
+   */
+  write(lease: Lease, batch: readonly NewTransition[]): Promise<Transition[]>
+  /** Of these, those that are active are acknowledged. */
+  acknowledge(ids: readonly string[], ack: Acknowledgement): Promise<Transition[]>
+  /** All that are not clear, oldest first. */
+  open(): Promise<Alarm[]>
+  get(id: string): Promise<Alarm | null>
+  /** Newest first. */
+  list(query: AlarmQuery): Promise<Alarm[]>
+  counts(): Promise<AlarmCounts>
+  /** Transitions with a greater number, in their order: the outbox of who tells people. */
+  after(id: number, limit: number): Promise<Transition[]>
+  /** The number of the newest transition; 0: there is none. */
+  newest(): Promise<number>
+  /** In their order; of too many the newest. */
+  transitions(query: {
+    alarm?: string
+    deviceUid?: number
+    from?: number
+    to?: number
+    limit?: number
+  }): Promise<Transition[]>
+  /** Deletes some of those that cleared before; gives how many. */
+  trim(before: number): Promise<number>
+}
+
+/** A rule or a maintenance window as it is stored: what is in the document is checked by who reads it. */
+export interface StoredDocument {
+  id: string
+  version: number
+  document: unknown
+  by: string
+  at: number
+}
+
+export interface RuleStore {
+  list(): Promise<StoredDocument[]>
+  /** @throws AppError E_RULE_CHANGED (somebody saved in between); `expectedVersion` 0: it is new */
+  put(id: string, document: unknown, expectedVersion: number, by: string, at: number): Promise<void>
+  remove(id: string): Promise<boolean>
+  windows(): Promise<StoredDocument[]>
+  putWindow(
+    id: string,
+    document: unknown,
+    endsAt: number | null,
+    by: string,
+    at: number,
+  ): Promise<void>
+  removeWindow(id: string): Promise<boolean>
+  /** Single windows that ended before. */
+  trimWindows(before: number): Promise<void>
 }
 
 export interface UserStore {

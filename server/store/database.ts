@@ -109,6 +109,45 @@ export interface Tables extends Record<BlockTable, BlockRow> {
     row_hash: string
     fields: string | null
   }
+  lease: { name: string; holder: string; epoch: number; beat: number }
+  alarm: {
+    id: string
+    device_uid: number
+    rule_id: string
+    state: string
+    severity: string
+    is_open: number
+    raised_at: number
+    cleared_at: number | null
+    steps: number
+    body: string
+  }
+  alarm_transition: {
+    id: Generated<number>
+    alarm_id: string
+    step: number
+    device_uid: number
+    at: number
+    from_state: string
+    to_state: string
+    severity_before: string
+    reason: string
+    body: string
+  }
+  alarm_rule: {
+    id: string
+    version: number
+    body: string
+    updated_by: string
+    updated_at: number
+  }
+  maintenance_window: {
+    id: string
+    ends_at: number | null
+    body: string
+    created_by: string
+    created_at: number
+  }
   row_info: {
     device_uid: number
     group_name: string
@@ -203,6 +242,8 @@ type PutTable =
   | 'daily_value'
   | 'broker_account'
   | 'hourly_value'
+  | 'alarm'
+  | 'maintenance_window'
 
 /** Where a statement can run: the pool, or inside a transaction. */
 export type Db = Kysely<Tables>

@@ -6,6 +6,7 @@ import type { Logger } from '../log.ts'
 import { AppError } from '../model/errors.ts'
 import type { RetentionPolicy } from '../model/retention.ts'
 import { accountStore } from './accounts.ts'
+import { alarmStore } from './alarms.ts'
 import { Damage } from './blocks.ts'
 import type { SampleStore, Store } from './contract.ts'
 import { connectDatabase, type Database, type StoreAddress } from './database.ts'
@@ -15,6 +16,7 @@ import { enrolmentStore } from './enrolment.ts'
 import { eventStore } from './events.ts'
 import { readLatest } from './latest.ts'
 import { LayoutCache } from './layout.ts'
+import { leaseStore } from './leases.ts'
 import { Maintainer } from './maintenance.ts'
 import { migrate } from './migrate.ts'
 import { auditStore, secretStore, settingStore } from './named.ts'
@@ -24,6 +26,7 @@ import { resumePurges } from './purge.ts'
 import { readSamples } from './read.ts'
 import { retentionStore } from './retention.ts'
 import { readRows, writeRows } from './rows.ts'
+import { ruleStore } from './rules.ts'
 import { listSeries } from './series.ts'
 import { TextCache } from './texts.ts'
 import { userStore } from './users.ts'
@@ -67,6 +70,9 @@ function buildStore(database: Database, log: Logger): Store {
     devices: deviceStore(database, log, stopped),
     samples: sampleStore(database, log, damage, (uid, group) => policy(uid, group)),
     events: eventStore(database),
+    leases: leaseStore(database),
+    alarms: alarmStore(database),
+    rules: ruleStore(database),
     users: userStore(db),
     enrolment: enrolmentStore(database),
     accounts: accountStore(database),

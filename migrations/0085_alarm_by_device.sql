@@ -1,0 +1,1 @@
+create index alarm_by_device on alarm (device_uid, raised_at)
