@@ -14,7 +14,7 @@ import { type Teardown, tempDir, until } from '../parts/find.ts'
 
 const POLLUX = fileURLToPath(new URL('../../server/pollux.js', import.meta.url))
 /** A process that did not end by itself after so long is killed, and has failed, ms. */
-const killMs = 10_000
+const killMs = 40_000
 const outputCharsMax = 200_000
 
 export type Env = Readonly<Record<string, string>>
