@@ -25,6 +25,7 @@ import type { RetentionClass, RetentionPolicy } from '../model/retention.ts'
 import type { Role, User } from '../model/user.ts'
 import type { AccountStore } from './accounts.ts'
 import type { EnrolmentStore } from './enrolment.ts'
+import type { ProfileStore } from './profiles.ts'
 import type { Tier } from './tiers.ts'
 
 export interface Store {
@@ -40,6 +41,7 @@ export interface Store {
   readonly accounts: AccountStore
   readonly secrets: SecretStore
   readonly settings: SettingStore
+  readonly profiles: ProfileStore
   readonly retention: RetentionStore
   readonly audit: AuditStore
   readonly maintenance: Maintenance

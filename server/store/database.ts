@@ -218,6 +218,14 @@ export interface Tables extends Record<BlockTable, BlockRow> {
   }
   secret: { name: string; sealed: string; updated_at: number }
   setting: { name: string; value: string }
+  profile_version: {
+    id: Generated<number>
+    profile: string
+    version: number
+    body: string | null
+    saved_by: string
+    saved_at: number
+  }
   audit: {
     id: Generated<number>
     at: number

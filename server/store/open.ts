@@ -22,6 +22,7 @@ import { migrate } from './migrate.ts'
 import { auditStore, secretStore, settingStore } from './named.ts'
 import { NewestCache } from './newest.ts'
 import { PollPool } from './poll-pool.ts'
+import { profileStore } from './profiles.ts'
 import { resumePurges } from './purge.ts'
 import { readSamples } from './read.ts'
 import { retentionStore } from './retention.ts'
@@ -78,6 +79,7 @@ function buildStore(database: Database, log: Logger): Store {
     accounts: accountStore(database),
     secrets: secretStore(database),
     settings: settingStore(database),
+    profiles: profileStore(database),
     retention: retentionStore(database, chosen => {
       policy = chosen
     }),
