@@ -9,19 +9,24 @@ const THEME_SECONDS = 365 * 24 * 3600
 
 const offset = Number(document.documentElement.dataset.now ?? Date.now()) - Date.now()
 
-/** As `shortAge` of the server. */
+/** Texts of scripts in the page's language: `client` of server/web/languages. */
+const words = JSON.parse(document.documentElement.dataset.words ?? '{}')
+
+/** As `ageText` of the server. */
 function ageText(ms) {
   const seconds = Math.max(0, Math.round(ms / 1000))
-  if (seconds < 60) return `${seconds} s`
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min`
-  if (seconds < 86_400) return `${Math.round(seconds / 3600)} h`
-  return `${Math.round(seconds / 86_400)} d`
+  if (seconds < 60) return `${seconds} ${words.second}`
+  if (seconds < 3600) return `${Math.round(seconds / 60)} ${words.minute}`
+  if (seconds < 86_400) return `${Math.round(seconds / 3600)} ${words.hour}`
+  return `${Math.round(seconds / 86_400)} ${words.day}`
 }
+
+const timeText = (time, age) => ('ago' in time.dataset ? words.ago.replace('{age}', age) : age)
 
 function tick() {
   const now = Date.now() + offset
   for (const time of document.querySelectorAll('time[data-age]')) {
-    const text = ageText(now - Number(time.dataset.age))
+    const text = timeText(time, ageText(now - Number(time.dataset.age)))
     if (time.textContent !== text) time.textContent = text
   }
   for (const clock of document.querySelectorAll('[data-clock]')) {
@@ -59,6 +64,13 @@ function fitForm(form) {
   for (const part of form.querySelectorAll('[data-for-version]')) {
     part.hidden = !part.dataset.forVersion.split(' ').includes(version)
   }
+}
+
+/** Times of the next page are written in this zone. */
+function rememberZone() {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
+  // biome-ignore lint/suspicious/noDocumentCookie: as above
+  if (timeZone) document.cookie = `zone=${timeZone}; path=/; max-age=${THEME_SECONDS}; samesite=lax`
 }
 
 function moveRow(step) {
@@ -141,6 +153,7 @@ document.addEventListener('change', event => {
   const form = event.target.closest?.('[data-device-form]')
   if (form) fitForm(form)
 })
+rememberZone()
 document.documentElement.dataset.script = 'on'
 for (const part of document.querySelectorAll('[data-needs-script]')) part.hidden = false
 for (const form of document.querySelectorAll('[data-device-form]')) fitForm(form)

@@ -126,6 +126,7 @@ function userOf(row: User): User {
     disabled: row.disabled,
     createdAt: row.createdAt,
     lastSignInAt: row.lastSignInAt,
+    language: row.language,
   }
 }
 

@@ -3,7 +3,7 @@
 
 import type { Audit } from '../audit.ts'
 import { AppError } from '../model/errors.ts'
-import type { Actor, Role, User } from '../model/user.ts'
+import type { Actor, Language, Role, User } from '../model/user.ts'
 import type { UserStore } from '../store/contract.ts'
 import { addToken, addUser } from './auth.ts'
 import { hashPassword, makePassword } from './passwords.ts'
@@ -21,6 +21,8 @@ export interface People {
   change(id: number, to: { role: Role; disabled: boolean }, by: Actor): Promise<void>
   /** A password made on the spot; all sessions of the user end. @throws AppError E_USER_UNKNOWN */
   resetPassword(id: number, by: Actor): Promise<{ user: User; password: string }>
+  /** In which language the pages speak to this user; null: as the browser asks for. */
+  setLanguage(user: User, language: Language | null): Promise<void>
   /** Signs somebody out everywhere. @throws AppError E_USER_UNKNOWN */
   endSessions(id: number, by: Actor): Promise<void>
   tokens: UserStore['tokens']
@@ -87,6 +89,7 @@ export function createPeople({ users, audit, now = Date.now }: PeopleOptions): P
       await audit.record(by, 'user.password-reset', `user:${user.name}`)
       return { user, password }
     },
+    setLanguage: (user, language) => users.setLanguage(user.id, language),
     async endSessions(id, by) {
       const user = await get(id)
       await users.endSessions(id)

@@ -53,6 +53,10 @@ export function can(role: Role | null, permission: Permission): boolean {
   return role !== null && GRANTS[role].has(permission)
 }
 
+/** Languages of the pages, as BCP 47 names them; one dictionary each in web/languages. */
+export const LANGUAGES = ['en', 'fr'] as const
+export type Language = (typeof LANGUAGES)[number]
+
 export interface User {
   id: number
   name: string
@@ -60,6 +64,8 @@ export interface User {
   disabled: boolean
   createdAt: number
   lastSignInAt: number | null
+  /** null: as the browser asks for. */
+  language: Language | null
 }
 
 /** Who does something, for the audit log: a user's name, `token:NAME` or `system`, and from where. */

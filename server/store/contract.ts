@@ -22,7 +22,7 @@ import type {
 import type { EventBody, EventKind, Severity } from '../model/event.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { RetentionClass, RetentionPolicy } from '../model/retention.ts'
-import type { Role, User } from '../model/user.ts'
+import type { Language, Role, User } from '../model/user.ts'
 import type { AccountStore } from './accounts.ts'
 import type { EnrolmentStore } from './enrolment.ts'
 import type { ProfileStore } from './profiles.ts'
@@ -308,6 +308,7 @@ export interface UserStore {
   create(user: { name: string; role: Role; passwordHash: string; at: number }): Promise<User>
   byName(name: string): Promise<(User & { passwordHash: string }) | null>
   setPassword(id: number, passwordHash: string): Promise<void>
+  setLanguage(id: number, language: Language | null): Promise<void>
   /**
    * false, and nothing changed: no admin who may sign in would be left. Who is disabled has no
    * session any more.

@@ -168,6 +168,7 @@ export interface Tables extends Record<BlockTable, BlockRow> {
     disabled: number
     created_at: number
     last_sign_in_at: number | null
+    language: string | null
   }
   session: {
     hash: string

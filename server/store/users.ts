@@ -2,14 +2,14 @@
 
 import type { Selectable } from 'kysely'
 import { AppError } from '../model/errors.ts'
-import { ROLES, type Role, type User } from '../model/user.ts'
+import { LANGUAGES, ROLES, type Role, type User } from '../model/user.ts'
 import type { UserStore } from './contract.ts'
 import type { Db, Tables } from './database.ts'
 import { isDuplicateKey } from './failures.ts'
 
 type AccountRow = Pick<
   Selectable<Tables['account']>,
-  'id' | 'name' | 'role' | 'disabled' | 'created_at' | 'last_sign_in_at'
+  'id' | 'name' | 'role' | 'disabled' | 'created_at' | 'last_sign_in_at' | 'language'
 >
 
 /** One name however it is typed: composed or not, in capitals or not. */
@@ -23,7 +23,9 @@ type Part<K extends keyof UserStore> = Pick<UserStore, K>
 
 function accounts(
   db: Db,
-): Part<'list' | 'count' | 'create' | 'byName' | 'setPassword' | 'change' | 'signedIn'> {
+): Part<
+  'list' | 'count' | 'create' | 'byName' | 'setPassword' | 'setLanguage' | 'change' | 'signedIn'
+> {
   return {
     async list() {
       return (await db.selectFrom('account').selectAll().orderBy('name_key').execute()).map(userOf)
@@ -44,6 +46,7 @@ function accounts(
         disabled: 0,
         created_at: at,
         last_sign_in_at: null,
+        language: null,
       }
       try {
         const { insertId } = await db.insertInto('account').values(row).executeTakeFirstOrThrow()
@@ -70,6 +73,9 @@ function accounts(
         .set({ password_hash: passwordHash })
         .where('id', '=', id)
         .execute()
+    },
+    async setLanguage(id, language) {
+      await db.updateTable('account').set({ language }).where('id', '=', id).execute()
     },
     async change(id, { role, disabled }) {
       let update = db
@@ -202,6 +208,7 @@ function userOf(row: AccountRow): User {
     disabled: row.disabled !== 0,
     createdAt: row.created_at,
     lastSignInAt: row.last_sign_in_at,
+    language: LANGUAGES.find(known => known === row.language) ?? null,
   }
 }
 

@@ -15,6 +15,7 @@ import type { Store } from '../store/contract.ts'
 import type { IngestAnswer } from './api/ingest.ts'
 import type { ContainerLogs } from './container-log.ts'
 import type { Events } from './events.ts'
+import type { Reader } from './languages/say.ts'
 import type { Retention } from './retention.ts'
 
 /** A titled list of name, value and meaning; each part of the program adds its own to Settings. */
@@ -68,7 +69,7 @@ export interface WebContext {
 }
 
 /** Who asks: a person with a session, or a program with a token. */
-export interface Viewer {
+export interface Viewer extends Reader {
   name: string
   role: Role
   via: 'session' | 'token'

@@ -30,6 +30,8 @@ const NOBODY: Viewer = {
   via: 'session',
   user: null,
   csrf: '',
+  language: 'en',
+  zone: 'UTC',
   sessionToken: '',
 }
 

@@ -3,11 +3,13 @@
 
 import type { Eta } from 'eta'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { GAP_TEXT } from '../model/gap.ts'
-import { formatSeconds, formatValue, unitText } from '../model/units.ts'
+import type { DeviceStatus } from '../model/collection.ts'
+import { unitText } from '../model/units.ts'
 import { can, type Permission } from '../model/user.ts'
 import type { Viewer } from './context.ts'
-import { plainText, shortAge, statusView } from './words.ts'
+import { type Reader, readerOf, wordsOf } from './languages/say.ts'
+import { ageText, numberTexts, whenText } from './languages/times.ts'
+import { plainText, statusView } from './words.ts'
 
 export const THEMES = ['system', 'light', 'dark'] as const
 export type Theme = (typeof THEMES)[number]
@@ -16,20 +18,25 @@ export function themeOf(request: FastifyRequest): Theme {
   return THEMES.find(theme => theme === request.cookies.theme) ?? 'system'
 }
 
-/** What views may call; all of it pure. */
-export const HELPERS = {
-  formatValue,
-  formatSeconds,
-  unitText,
-  plainText,
-  shortAge,
-  statusView,
-  GAP_TEXT,
+/** What views may call; all of it pure, in the language and the zone of the reader. */
+function helpers(reader: Reader) {
+  const words = wordsOf(reader)
+  return {
+    say: words,
+    language: reader.language,
+    /** An absolute time with its zone. */
+    when: (ms: number) => whenText(reader, ms),
+    shortAge: (ms: number) => ageText(words.time, ms),
+    ...numberTexts(reader),
+    unitText,
+    plainText,
+    statusView: (status: DeviceStatus | null) => statusView(status, words),
+  }
 }
 
-function shared(viewer: Viewer | null) {
+function shared(reader: Reader, viewer: Viewer | null) {
   return {
-    ...HELPERS,
+    ...helpers(reader),
     viewer,
     csrf: viewer?.csrf ?? '',
     may: (permission: Permission) => can(viewer?.role ?? null, permission),
@@ -44,8 +51,9 @@ export function page(
   view: string,
   data: { title: string } & Record<string, unknown>,
 ): Promise<string> {
+  reply.header('vary', 'Accept-Language, Cookie')
   return reply.viewAsync(`${view}/index`, {
-    ...shared(request.viewer),
+    ...shared(request.viewer ?? readerOf(request), request.viewer),
     theme: themeOf(request),
     path: request.url.split('?')[0],
     troubles: request.troubles ?? [],
@@ -60,7 +68,8 @@ export function fragment(
   view: string,
   data: Record<string, unknown>,
 ): Promise<string> {
-  return reply.viewAsync(view, { ...shared(request.viewer), ...data })
+  const reader = request.viewer ?? readerOf(request)
+  return reply.viewAsync(view, { ...shared(reader, request.viewer), ...data })
 }
 
 /** The same as text, for the live stream. */
@@ -70,7 +79,7 @@ export function renderFragment(
   view: string,
   data: Record<string, unknown>,
 ): Promise<string> {
-  return eta.renderAsync(view, { ...shared(viewer), ...data })
+  return eta.renderAsync(view, { ...shared(viewer, viewer), ...data })
 }
 
 export function isHtmx(request: FastifyRequest): boolean {

@@ -6,6 +6,7 @@ import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../model/errors.ts'
 import type { Viewer, WebContext } from './context.ts'
+import { readerOf } from './languages/say.ts'
 
 const SELF = ["'self'"]
 const NONE = ["'none'"]
@@ -62,6 +63,7 @@ export async function viewerOf(web: WebContext, request: FastifyRequest): Promis
         role: token.role,
         via: 'token',
         user: null,
+        ...readerOf(request, null),
         csrf: '',
         sessionToken: '',
       }
@@ -72,7 +74,15 @@ export async function viewerOf(web: WebContext, request: FastifyRequest): Promis
   const session = await web.auth.session(cookie)
   if (!session) return null
   const { user, csrf } = session
-  return { name: user.name, role: user.role, via: 'session', user, csrf, sessionToken: cookie }
+  return {
+    name: user.name,
+    role: user.role,
+    via: 'session',
+    user,
+    csrf,
+    sessionToken: cookie,
+    ...readerOf(request, user.language),
+  }
 }
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])

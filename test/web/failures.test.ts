@@ -39,6 +39,7 @@ async function brokenServer(failure: () => never, secure = false) {
           disabled: false,
           createdAt: 0,
           lastSignInAt: 0,
+          language: null,
         },
         csrf: CSRF,
       }),

@@ -3,9 +3,10 @@
 import Type from 'typebox'
 import { checker } from '../../validate.ts'
 import type { Handler, WebContext } from '../context.ts'
+import { say } from '../languages/say.ts'
+import { ageText } from '../languages/times.ts'
 import { page } from '../render.ts'
 import { clearSessionCookie, setSessionCookie } from '../security.ts'
-import { shortAge } from '../words.ts'
 
 const checkForm = checker(
   Type.Object({
@@ -27,7 +28,12 @@ export function loginPage(): Handler {
     const query = checkQuery(request.query)
     const next = localPath(query.ok ? query.value.next : undefined)
     if (request.viewer) return reply.redirect(next, 303)
-    return page(request, reply, 'login', { title: 'Sign in', next, name: '', problem: '' })
+    return page(request, reply, 'login', {
+      title: say(request).login.title,
+      next,
+      name: '',
+      problem: '',
+    })
   }
 }
 
@@ -46,11 +52,9 @@ export function login(web: WebContext): Handler {
     const { retryAfterMs } = result
     reply.code(retryAfterMs > 0 ? 429 : 422)
     if (retryAfterMs > 0) reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
-    const problem =
-      retryAfterMs > 0
-        ? `Too many tries: wait ${shortAge(retryAfterMs)} and try again.`
-        : 'Name or password is not right.'
-    return page(request, reply, 'login', { title: 'Sign in', next, name, problem })
+    const { login: words, time } = say(request)
+    const problem = retryAfterMs > 0 ? words.tooMany(ageText(time, retryAfterMs)) : words.wrong
+    return page(request, reply, 'login', { title: words.title, next, name, problem })
   }
 }
 
