@@ -35,7 +35,7 @@ t.test('a thread in native code is stuck until it ends by itself', async t => {
   await writeFile(flag, '')
   const b = bench(t, { limits: { hangMs: 3000, stuckMs: 100, tickMs: 200 } })
   b.targets.push(
-    target('bad', { deadly: 'native', nativeSeconds: 9, flag }, { every: '1h' }),
+    target('bad', { deadly: 'native', nativeSeconds: 20, flag }, { every: '1h' }),
     target('good'),
   )
   await b.poller.start()

@@ -4,7 +4,7 @@
 import { bench, target } from './bench.ts'
 
 const b = bench({ teardown: () => {} }, { limits: { hangMs: 3000, stuckMs: 200, tickMs: 200 } })
-b.targets.push(target('bad', { deadly: 'native', nativeSeconds: 30 }))
+b.targets.push(target('bad', { deadly: 'native', nativeSeconds: 120 }))
 await b.poller.start()
 const timer = setInterval(async () => {
   if (b.poller.stats().pool.stuck === 0) return
