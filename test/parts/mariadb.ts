@@ -35,21 +35,35 @@ export interface PrivateMariaDb extends MariaDb {
 /**
  * @param durable what is committed survives a crash (slower)
  * @param isLogged the server writes down each statement that it gets
+ * @param settings more of the server's settings; of one given twice the last holds
  */
 export async function startMariaDb(
   t: Teardown,
-  { durable = false, isLogged = false }: { durable?: boolean; isLogged?: boolean } = {},
+  {
+    durable = false,
+    isLogged = false,
+    settings: more = [],
+  }: { durable?: boolean; isLogged?: boolean; settings?: readonly string[] } = {},
 ): Promise<PrivateMariaDb> {
   const daemon = await program('mariadbd', 'mariadb-server')
   const install = await program('mariadb-install-db', 'mariadb-server')
   const dir = await tempDir(t)
   const data = path.join(dir, 'data')
   const owner = await ownerOf(dir)
-  await mkdir(data)
-  if (owner) await chown(data, owner.uid, owner.gid)
+  // A server that starts deletes what looks like temporary tables, another server's too.
+  const temporary = `${dir}/tmp`
+  for (const folder of [data, temporary]) {
+    await mkdir(folder)
+    if (owner) await chown(folder, owner.uid, owner.gid)
+  }
   const who = owner ? ['--user=mysql'] : []
-  const common = ['--no-defaults', ...who, `--datadir=${data}`, '--innodb-log-file-size=8M']
-  await run(install, [...common, '--auth-root-authentication-method=normal', '--skip-test-db'])
+  const common = ['--no-defaults', ...who, `--datadir=${data}`, `--tmpdir=${temporary}`]
+  await run(install, [
+    ...common,
+    '--innodb-log-file-size=8M',
+    '--auth-root-authentication-method=normal',
+    '--skip-test-db',
+  ])
   const port = await freePort()
   const settings = [
     ...common,
@@ -59,12 +73,14 @@ export async function startMariaDb(
     `--port=${port}`,
     '--skip-name-resolve',
     '--innodb-buffer-pool-size=32M',
+    '--innodb-log-file-size=8M',
     `--innodb-flush-log-at-trx-commit=${durable ? 1 : 0}`,
     ...(durable ? [] : ['--innodb-flush-method=nosync']),
     '--skip-log-bin',
     ...(isLogged ? ['--general-log=1', `--general-log-file=${dir}/statements.log`] : []),
     '--character-set-server=utf8mb4',
     '--default-time-zone=+00:00',
+    ...more,
   ]
   const root = { socketPath: `${dir}/m.sock`, user: 'root' }
   let server: RunningPart | null = null
