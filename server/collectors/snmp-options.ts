@@ -1,14 +1,11 @@
 // A device config with its opened secrets, as the options of an SNMP session.
 
-import { AUTH_PROTOCOLS, DEVICE_DEFAULTS, PRIV_PROTOCOLS } from '../model/device.ts'
+import { AUTH_PROTOCOLS, DEVICE_DEFAULTS, PRIV_PROTOCOLS, SNMP_PORT } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
 import { AppError } from '../model/errors.ts'
 import type { Plan } from '../profiles/face.ts'
 import type { SessionOptions, SnmpCredentials } from '../snmp/session.ts'
 import type { Target } from './collector.ts'
-
-/** SNMP's registered port (RFC 3417, section 3). */
-const SNMP_PORT = 161
 
 /** @throws AppError E_SNMP_CONFIG where the config names none */
 export function addressOf({ config }: Target): string {

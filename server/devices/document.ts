@@ -1,7 +1,13 @@
 // A device document from a form, the API or a file: defaults filled in, every wrong field named at
 // once, in words that fit beside a form field. It knows nothing of what is stored.
 
-import { DEVICE_DEFAULTS, DeviceConfig, type DeviceKind, EVERY_MS_MIN } from '../model/device.ts'
+import {
+  DEVICE_DEFAULTS,
+  DeviceConfig,
+  type DeviceKind,
+  EVERY_MS_MIN,
+  SNMP_PORT,
+} from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
 import { AppError, type FieldError, messageOf } from '../model/errors.ts'
 import { checker } from '../validate.ts'
@@ -60,7 +66,7 @@ function withDefaults(document: unknown): Record<string, unknown> {
   if (!isObject(document)) throw invalid([{ path: '', message: 'must be a JSON object' }])
   const name = document.name ?? document.id
   const filled: Record<string, unknown> = { ...DEVICE_DEFAULTS, ...document, name }
-  if (filled.kind === 'snmp') filled.port ??= 161
+  if (filled.kind === 'snmp') filled.port ??= SNMP_PORT
   return filled
 }
 

@@ -131,6 +131,9 @@ export const DEVICE_DEFAULTS = {
   enabled: true,
 } as const
 
+/** SNMP's registered port (RFC 3417, section 3). */
+export const SNMP_PORT = 161
+
 /** Shortest interval that a device may be polled at, in ms. */
 export const EVERY_MS_MIN = 1000
 
