@@ -4,14 +4,11 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Command } from 'commander'
-import { identify } from '../collectors/snmp-identify.ts'
-import { readGroups } from '../collectors/snmp-read.ts'
+import { type Tried as Read, trySession } from '../collectors/snmp-try.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import { buildCatalogue } from '../profiles/build.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
-import { createTracingEvaluator } from '../profiles/evaluator.ts'
-import { type Explained, explain } from '../profiles/explain.ts'
-import type { Evaluator, Plan } from '../profiles/face.ts'
+import type { Plan } from '../profiles/face.ts'
 import { compilePlan } from '../profiles/plan.ts'
 import { parseRecording, type Recording } from '../snmp/recording.ts'
 import { recordingSession } from '../snmp/recording-session.ts'
@@ -32,21 +29,9 @@ const recordingBytesMax = 256 * 1024 * 1024
 const plansMax = 500
 /** A device that answers slowly is read for at most this long. */
 const liveMsMax = 300_000
-/** Every column is due in the first read, whatever the interval. */
-const EVERY_MS = 60_000
 
 /** One line of `--json`; docs/profiles.md, "Commands", says what is in it. */
-export interface Tried {
-  walk: string
-  profiles: string[]
-  chosenBecause: string[]
-  device: Record<string, string>
-  samples: Explained['samples']
-  tables: Explained['tables']
-  /** What was read and came to nothing. */
-  skipped: { what: string; reason: string; count: number; example?: string }[]
-  cost: { pdus: number; varbinds: number }
-}
+export type Tried = { walk: string } & Omit<Read, 'apart'>
 
 interface TryOptions extends DeviceOptions, MqttTryOptions {
   walk?: string[]
@@ -110,13 +95,10 @@ async function openBench(wanted: readonly string[]): Promise<Bench> {
   }
 }
 
-async function report(
-  walk: string,
-  { json }: TryOptions,
-  run: () => Promise<Omit<Tried, 'walk'>>,
-): Promise<void> {
+async function report(walk: string, { json }: TryOptions, run: () => Promise<Read>): Promise<void> {
   try {
-    const tried = { walk, ...(await run()) }
+    const { apart: _, ...read } = await run()
+    const tried = { walk, ...read }
     if (json) printJson(tried)
     else for (const line of summary(tried)) print(line)
   } catch (error) {
@@ -144,7 +126,7 @@ async function recordingFiles(paths: readonly string[]): Promise<string[]> {
   return files
 }
 
-async function tryRecording(bench: Bench, file: string): Promise<Omit<Tried, 'walk'>> {
+async function tryRecording(bench: Bench, file: string): Promise<Read> {
   const { size } = await stat(file)
   if (size > recordingBytesMax) {
     throw new AppError('E_RECORDING', `${file} has ${size} bytes, at most ${recordingBytesMax}`)
@@ -156,11 +138,11 @@ async function tryRecording(bench: Bench, file: string): Promise<Omit<Tried, 'wa
     })
   }
   const session = recordingSession(recording)
-  const tried = await trySession(bench, () => session, new AbortController().signal)
+  const tried = await trySession({ ...bench, open: () => session }, new AbortController().signal)
   return { ...tried, skipped: [...skippedLines(recording), ...tried.skipped] }
 }
 
-async function tryDevice(bench: Bench, options: DeviceOptions): Promise<Omit<Tried, 'walk'>> {
+async function tryDevice(bench: Bench, options: DeviceOptions): Promise<Read> {
   const device = await liveDevice(options)
   const opened: SnmpSession[] = []
   const open = (quirks?: Plan['quirks']) => {
@@ -169,7 +151,7 @@ async function tryDevice(bench: Bench, options: DeviceOptions): Promise<Omit<Tri
     return session
   }
   try {
-    return await trySession(bench, open, AbortSignal.timeout(liveMsMax))
+    return await trySession({ ...bench, open }, AbortSignal.timeout(liveMsMax))
   } finally {
     for (const session of opened) session.close()
   }
@@ -187,68 +169,6 @@ function skippedLines({ skipped }: Recording): Tried['skipped'] {
   }
   if (skipped.cut > 0) lines.push({ what: 'lines', reason: 'too-many', count: skipped.cut })
   return lines
-}
-
-/**
- * Identifies and reads everything once, as a poll does.
- * @param open with the quirks of the chosen profiles, once they are known
- */
-async function trySession(
-  bench: Bench,
-  open: (quirks?: Plan['quirks']) => SnmpSession,
-  signal: AbortSignal,
-): Promise<Omit<Tried, 'walk'>> {
-  const first = open()
-  const { identity, plan } = await identify({ ...bench, session: first, withTables: true }, signal)
-  const session = Object.keys(plan.quirks).length === 0 ? first : open(plan.quirks)
-  const evaluator = createTracingEvaluator(plan)
-  const at = Date.now()
-  const { groups, failures } = await readGroups(session, evaluator.due(at, EVERY_MS), signal)
-  const reading = { at, monotonicMs: performance.now(), upTicks: null, groups }
-  const { samples, tables, missing } = explain(evaluator, evaluator.evaluate(reading, 0))
-  return {
-    profiles: identity.profiles,
-    chosenBecause: identity.chosenBecause,
-    device: identity.facts,
-    samples,
-    tables,
-    skipped: [...skippedCells(missing), ...skippedGroups(failures), ...skippedRows(evaluator)],
-    cost: costOf(new Set([first, session])),
-  }
-}
-
-function skippedCells(missing: Explained['missing']): Tried['skipped'] {
-  return missing.map(({ metric, reason, count, example }) => ({
-    what: metric,
-    reason,
-    count,
-    ...(example !== null && { example }),
-  }))
-}
-
-function skippedGroups(failures: ReadonlyMap<string, AppError>): Tried['skipped'] {
-  return [...failures].map(([group, { code, message }]) => ({
-    what: group,
-    reason: code,
-    count: 1,
-    example: message,
-  }))
-}
-
-function skippedRows({ counters: { rowsCut, rowsSkipped } }: Evaluator): Tried['skipped'] {
-  const skipped: Tried['skipped'] = []
-  if (rowsSkipped > 0) skipped.push({ what: 'rows', reason: 'index', count: rowsSkipped })
-  if (rowsCut > 0) skipped.push({ what: 'rows', reason: 'max-rows', count: rowsCut })
-  return skipped
-}
-
-function costOf(sessions: ReadonlySet<SnmpSession>): Tried['cost'] {
-  const cost = { pdus: 0, varbinds: 0 }
-  for (const { counters } of sessions) {
-    cost.pdus += counters.requests
-    cost.varbinds += counters.varbinds
-  }
-  return cost
 }
 
 /** For people: what it is, which profiles, and how much each group gave. */

@@ -3,8 +3,9 @@
 import { SHIPPED_PROFILES_DIR } from '../paths.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import type { Plan } from '../profiles/face.ts'
-import { type CatalogueWatch, watchCatalogue } from '../profiles/load.ts'
+import { type CatalogueWatch, type OtherSources, watchCatalogue } from '../profiles/load.ts'
 import { compilePlan } from '../profiles/plan.ts'
+import type { Store } from '../store/contract.ts'
 import type { Base } from './base.ts'
 
 /** The catalogue as it is now, and who wants to hear of a new one. */
@@ -13,10 +14,28 @@ export interface Catalogues {
   onChange(listener: (catalogue: CatalogueWatch['catalogue']) => void): void
 }
 
-export async function startCatalogue({ config, log, life }: Base): Promise<Catalogues> {
+/** Where a profile that was written on the page is said to be. */
+export const ownFile = (id: string): string => `own/${id}.json`
+
+/** Every process on the database sees what one of them saved. */
+function savedProfiles({ profiles }: Store): OtherSources {
+  return {
+    stamp: () => profiles.stamp(),
+    async read() {
+      const saved = await profiles.list()
+      return saved.map(({ id, text }) => ({ id, text, file: ownFile(id), from: 'user' }))
+    },
+  }
+}
+
+export async function startCatalogue(
+  { config, log, life }: Base,
+  store: Store,
+): Promise<Catalogues> {
   const listeners: Parameters<Catalogues['onChange']>[0][] = []
   const watch = await watchCatalogue({
     shippedDir: SHIPPED_PROFILES_DIR,
+    others: savedProfiles(store),
     ...(config.profilesDir === null ? {} : { userDir: config.profilesDir }),
     onChange: catalogue => {
       for (const listener of listeners) listener(catalogue)

@@ -72,7 +72,7 @@ async function startParts(base: Base): Promise<Program> {
   const { store, connect, accounts, brokerPort } = await openGround(base)
   const audit = createAudit(store.audit)
   const admin = await firstAdmin(store, audit, config.adminPassword)
-  const catalogues = await startCatalogue(base)
+  const catalogues = await startCatalogue(base, store)
 
   const directory = await createDirectory(store.devices, error =>
     log.warn({ err: error }, 'devices were not re-read'),

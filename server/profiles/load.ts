@@ -1,5 +1,6 @@
-// Reads profile files from disk, and watches them: a changed file is in force within two seconds,
-// and one that breaks keeps its last good version in force while its problems are listed.
+// Reads profiles from disk and from wherever else some are kept, and watches both: a change is in force
+// within two seconds, and a profile that breaks keeps its last good version in force while its problems
+// are listed.
 
 import { type FSWatcher, watch } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
@@ -21,14 +22,24 @@ export interface ProfileDirs {
   userDir?: string
 }
 
+/** Profiles that lie in no folder. A file of the user's with the same id wins over them. */
+export interface OtherSources {
+  /** Another text after each change; asked every 1.5 s. */
+  stamp(): Promise<string>
+  read(): Promise<ProfileSource[]>
+}
+
 /**
  * All profile files, ours and the user's.
  * @throws AppError E_PROFILES_DIR when a folder cannot be read
  */
-export async function loadSources(dirs: ProfileDirs): Promise<ProfileSource[]> {
+export async function loadSources(
+  dirs: ProfileDirs,
+  others: readonly ProfileSource[] = [],
+): Promise<ProfileSource[]> {
   const shipped = await readDir(dirs.shippedDir, 'shipped')
   const user = dirs.userDir === undefined ? [] : await readDir(dirs.userDir, 'user')
-  return [...shipped, ...user]
+  return [...shipped, ...others, ...user]
 }
 
 async function readDir(dir: string, from: ProfileSource['from']): Promise<ProfileSource[]> {
@@ -111,6 +122,7 @@ export class LastGood {
 }
 
 export interface WatchOptions extends ProfileDirs {
+  others?: OtherSources
   /** Called with each catalogue that differs from the one before; the first is returned. */
   onChange: (catalogue: Catalogue) => void
   log: Logger
@@ -119,7 +131,7 @@ export interface WatchOptions extends ProfileDirs {
 export interface CatalogueWatch {
   /** What is in force now. */
   readonly catalogue: Catalogue
-  /** Looks at the disk at once, without waiting for a sign. */
+  /** Looks at once, without waiting for a sign. */
   refresh(): Promise<void>
   close(): Promise<void>
 }
@@ -142,6 +154,8 @@ class Watching implements CatalogueWatch {
   private settle: NodeJS.Timeout | null = null
   private look: NodeJS.Timeout | null = null
   private stamp = ''
+  private othersStamp = ''
+  private othersRead: readonly ProfileSource[] = []
   private problems = ''
   private running: Promise<void> = Promise.resolve()
   private closed = false
@@ -152,7 +166,7 @@ class Watching implements CatalogueWatch {
 
   async start(): Promise<void> {
     this.stamp = await this.currentStamp()
-    this.take(await loadSources(this.options))
+    this.take(await this.load())
     for (const dir of this.dirs()) this.watch(dir)
     this.look = setInterval(() => void this.lookAgain(), lookAgainMs)
     this.look.unref()
@@ -195,7 +209,25 @@ class Watching implements CatalogueWatch {
         parts.push(`${file} ${found?.size} ${found?.mtimeMs}`)
       }
     }
-    return parts.join('\n')
+    return [...parts, await this.currentOthers()].join('\n')
+  }
+
+  /** Where they cannot be asked, those that were read last stay. */
+  private async currentOthers(): Promise<string> {
+    const { others, log } = this.options
+    if (!others) return ''
+    try {
+      const stamp = await others.stamp()
+      if (stamp !== this.othersStamp) this.othersRead = await others.read()
+      this.othersStamp = stamp
+    } catch (error) {
+      log.debug({ reason: messageOf(error) }, 'profiles of the database were not asked for')
+    }
+    return this.othersStamp
+  }
+
+  private load(): Promise<ProfileSource[]> {
+    return loadSources(this.options, this.othersRead)
   }
 
   refresh(): Promise<void> {
@@ -203,7 +235,7 @@ class Watching implements CatalogueWatch {
       if (this.closed) return
       try {
         this.stamp = await this.currentStamp()
-        const sources = await loadSources(this.options)
+        const sources = await this.load()
         if (!this.closed && this.take(sources)) this.options.onChange(this.catalogue)
       } catch (error) {
         this.options.log.error(

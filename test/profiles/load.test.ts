@@ -107,3 +107,35 @@ t.test('the folder going away keeps the last catalogue', async t => {
   await watch.refresh()
   t.ok(watch.catalogue.profiles.has('a'))
 })
+
+t.test('profiles of another place: seen, behind the files, kept while it is away', async t => {
+  const dir = await tempDir(t)
+  const kept = { stamp: '1', away: false, sources: [source('a', doc('Other A'))] }
+  const reads: string[] = []
+  const others = {
+    async stamp() {
+      if (kept.away) throw new Error('the database is away')
+      return kept.stamp
+    },
+    async read() {
+      reads.push(kept.stamp)
+      return kept.sources
+    },
+  }
+  const options = { shippedDir: dir, userDir: await tempDir(t), others, log, onChange: () => {} }
+  const watch = await watchCatalogue(options)
+  t.teardown(() => watch.close())
+  t.equal(watch.catalogue.profiles.get('a')?.title, 'Other A')
+  await writeFile(path.join(options.userDir, 'a.json'), doc('File A'))
+  await until(() => watch.catalogue.profiles.get('a')?.title === 'File A', 'the file to win')
+  t.same(reads, ['1'], 'read again only where it changed')
+  kept.away = true
+  kept.sources = []
+  await rm(path.join(options.userDir, 'a.json'))
+  await until(() => watch.catalogue.profiles.get('a')?.title === 'Other A', 'what was read last')
+  kept.away = false
+  kept.sources = [source('b', doc('B'))]
+  kept.stamp = '2'
+  await until(() => watch.catalogue.profiles.has('b'), 'the change')
+  t.notOk(watch.catalogue.profiles.has('a'))
+})
