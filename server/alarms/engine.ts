@@ -1,0 +1,679 @@
+// Judges every accepted sample in memory: compiled rules by device, group and metric, and one small
+// machine for each series that is not calm. Nothing is kept for series without rules. It sends and
+// writes nothing: what happens goes to `emit`. Past 300 lines: it is the one place where samples, time
+// and what is known of parents and maintenance come together.
+
+import { createHash } from 'node:crypto'
+import type { AcceptedCollection, KnownDevice } from '../model/accepted.ts'
+import type { Alarm, AlarmState, NewTransition, TransitionReason } from '../model/alarm.ts'
+import { DEVICE_STATES, type DeviceStatus, type Value } from '../model/collection.ts'
+import type { Severity } from '../model/event.ts'
+import type { GapReason } from '../model/gap.ts'
+import type { ConditionType } from '../model/rule.ts'
+import { isChanged, newMemory, type RowMemory, rateOf, SampleFrame } from './frame.ts'
+import { CALM, flapWindowMs, type Hold, type Machine, next } from './next.ts'
+import { type CompiledRule, DEVICE_METRIC } from './rulebook.ts'
+import type { Verdict } from './verdict.ts'
+import { alarmText, limitText, valueText } from './wording.ts'
+
+/** Open alarms of one rule: beyond, the rule is wrong, not the devices. */
+export const openPerRuleMax = 1000
+/** Rows of one rule and device that are remembered for changes and silence. */
+const rowsPerRuleMax = 10_000
+/** Groups and parts of one device whose newest time is known. */
+const groupsPerDeviceMax = 1024
+/** Samples further apart than so many intervals say nothing of the time between. */
+const stepIntervals = 3
+/** How long an alarm about silence waits for news of the parents, beyond their interval, ms. */
+const settleGraceMs = 10_000
+const settleMsMax = 180_000
+/** Our clock and the monotonic one apart by so much: somebody set the clock, ms. */
+const clockJumpMs = 30_000
+/** Devices whose rules are compiled anew in one turn. */
+const renewPerTick = 200
+
+/** What the engine must know of a device beside its samples. */
+export interface DeviceRules {
+  name: string
+  parents: readonly string[]
+  rules: readonly CompiledRule[]
+}
+
+export interface EngineOptions {
+  /** The device's rules as they are now; null: it is not known (yet). Must answer from memory. */
+  rules(device: KnownDevice): DeviceRules | null
+  everyMs(id: string): number
+  /** The maintenance window that a device is in, if any. */
+  maintenance(id: string, now: number): boolean
+  /** The newest values from before this start; for rules about changes. */
+  latest?(device: KnownDevice, group: string, metric: string): readonly Latest[]
+  /** The average of the same hour of last week; undefined: not read yet. */
+  lastWeek?(device: KnownDevice, series: SeriesName): number | null | undefined
+  emit(transition: NewTransition): void
+  now?: () => number
+  /** ms that only grow. */
+  mono?: () => number
+}
+
+export interface Latest {
+  row: string | null
+  value: number | string | null
+}
+
+export interface SeriesName {
+  group: string
+  metric: string
+  row: string | null
+}
+
+interface Instance {
+  watched: Watched
+  row: string | null
+  machine: Machine
+  alarm: Alarm | null
+  /** When it was first ready and kept back, by the monotonic clock. */
+  readyAt: number | null
+  value: number | string | null
+}
+
+/** One rule of one device. */
+export interface Watched {
+  known: Known
+  one: CompiledRule
+  /** By row; '' for scalars. Those that are not calm. */
+  instances: Map<string, Instance>
+  memory: Map<string, RowMemory> | null
+  /** Rows that were good once, where the rule asks for it. */
+  good: Set<string> | null
+  /** For silence: when something good last came, by the monotonic clock, and the last gap's reason. */
+  heard: Map<string, { mono: number; reason: GapReason | null }> | null
+}
+
+interface Known {
+  device: KnownDevice
+  name: string
+  parents: readonly string[]
+  groups: Map<string, Map<string, Watched[]>>
+  all: Watched[]
+  last: Map<string, number>
+}
+
+export interface EngineStats {
+  judged: number
+  late: number
+  rules: number
+  devices: number
+  open: number
+  /** Raises that were left out, as one rule has too many alarms already. */
+  overflowed: number
+}
+
+export interface Engine {
+  /** Every accepted collection. */
+  collection(device: KnownDevice, collection: AcceptedCollection): void
+  /** What models give of a series. */
+  derived(
+    device: KnownDevice,
+    type: ConditionType & ('anomaly' | 'days-to-full'),
+    series: SeriesName & { at: number; value: number },
+  ): void
+  status(device: KnownDevice, status: DeviceStatus): void
+  /** The device is gone, or paused: its alarms end. */
+  forget(id: string, reason: TransitionReason): void
+  /** Rules, configs or profiles changed. */
+  renew(): void
+  /** Takes up what an earlier judge left open; ends what has no rule any more. */
+  load(open: readonly Alarm[], deviceOf: (id: string) => KnownDevice | undefined): void
+  /** About every second. `hearing`: samples can reach us. */
+  tick(hearing: boolean): void
+  /** Forgets all. */
+  clear(): void
+  watched(id: string): readonly Watched[]
+  statusOf(id: string): DeviceStatus | null
+  stats(): EngineStats
+}
+
+export function createEngine(options: EngineOptions): Engine {
+  const { emit, now = Date.now, mono = () => performance.now() } = options
+  const devices = new Map<string, Known>()
+  const statuses = new Map<string, DeviceStatus>()
+  /** Instances that time alone can change. */
+  const waiting = new Set<Instance>()
+  const openByRule = new Map<string, number>()
+  const stale = new Set<string>()
+  const frame = new SampleFrame()
+  const counts = { judged: 0, late: 0, overflowed: 0 }
+  let clockOffset = now() - mono()
+  let isDeaf = false
+
+  const knownOf = (device: KnownDevice): Known | null => {
+    const known = devices.get(device.id)
+    if (known?.device.uid === device.uid) {
+      known.device = device
+      return known
+    }
+    if (known) end(known, 'device-gone')
+    const rules = options.rules(device)
+    if (!rules) return null
+    const made: Known = {
+      ...{ device, name: rules.name, parents: rules.parents },
+      ...{ groups: new Map(), all: [], last: new Map() },
+    }
+    place(made, rules)
+    devices.set(device.id, made)
+    return made
+  }
+  /** Gives a device its rules; what goes on keeps its state, what has no rule any more ends. */
+  const place = (known: Known, rules: DeviceRules) => {
+    const before = new Map(known.all.map(one => [keyOf(one.one), one]))
+    known.name = rules.name
+    known.parents = rules.parents
+    known.groups = new Map()
+    known.all = rules.rules.map(one => {
+      const old = before.get(keyOf(one))
+      before.delete(keyOf(one))
+      return old && old.one.rule.condition === one.rule.condition
+        ? Object.assign(old, { one })
+        : watch(known, one)
+    })
+    for (const gone of before.values()) endWatched(gone, 'rule-gone')
+    for (const watched of known.all) {
+      const { group, metric } = watched.one.metric
+      const metrics = known.groups.get(group) ?? new Map<string, Watched[]>()
+      known.groups.set(group, metrics)
+      metrics.set(metric, [...(metrics.get(metric) ?? []), watched])
+    }
+  }
+  const watch = (known: Known, one: CompiledRule): Watched => {
+    const { condition, changed } = one.rule
+    const remembers = condition === 'rate' || condition === 'text'
+    const watched: Watched = {
+      ...{ known, one, instances: new Map() },
+      memory: remembers ? new Map() : null,
+      good: changed ? new Set() : null,
+      heard: condition === 'missing' ? new Map() : null,
+    }
+    const { group, metric, table } = one.metric
+    if (watched.heard && !table) watched.heard.set('', { mono: mono(), reason: null })
+    if (watched.good || condition === 'text') {
+      for (const latest of options.latest?.(known.device, group, metric) ?? []) {
+        seed(watched, latest)
+      }
+    }
+    return watched
+  }
+  const seed = (watched: Watched, { row, value }: Latest) => {
+    if (value === null) return
+    const key = row ?? ''
+    if (watched.memory && typeof value === 'string') {
+      watched.memory.set(key, { ...newMemory(), text: value })
+    }
+    frame.value = value
+    frame.metrics = new Map()
+    frame.states = watched.one.metric.states
+    if (watched.good && goodAlone(watched.one, value)) watched.good.add(key)
+  }
+  const endWatched = (watched: Watched, reason: TransitionReason) => {
+    for (const instance of watched.instances.values()) close(instance, reason)
+    watched.instances.clear()
+  }
+  const end = (known: Known, reason: TransitionReason) => {
+    for (const watched of known.all) endWatched(watched, reason)
+    devices.delete(known.device.id)
+  }
+  const close = (instance: Instance, reason: TransitionReason) => {
+    waiting.delete(instance)
+    if (instance.alarm) tell(instance, reason, now(), 'clear', instance.alarm.severity)
+  }
+
+  const holdOf = (instance: Instance, at: number): Hold | null => {
+    const { known, one } = instance.watched
+    if (options.maintenance(known.device.id, at)) return 'maintenance'
+    if (known.parents.length === 0) return null
+    const isDead = known.parents.every(id => statuses.get(id)?.state === 'down')
+    if (isDead) return 'parent'
+    const isAboutSilence = one.rule.condition === 'missing' || one.metric === DEVICE_METRIC
+    if (!isAboutSilence) return null
+    const slowest = Math.max(...known.parents.map(options.everyMs), known.device.everyMs)
+    const waitMs = Math.min(slowest + settleGraceMs, settleMsMax)
+    instance.readyAt ??= mono()
+    return mono() - instance.readyAt < waitMs ? 'settling' : null
+  }
+
+  /** What came of an event: told where somebody must hear of it. */
+  const follow = (
+    instance: Instance,
+    machine: Machine,
+    reason: TransitionReason | null,
+    at: number,
+  ) => {
+    const severityBefore = instance.alarm?.severity ?? machine.severity
+    instance.machine = machine
+    if (reason) {
+      const { phase } = machine
+      const to = phase === 'active' || phase === 'suppressed' ? phase : 'clear'
+      tell(instance, reason, at, to, severityBefore)
+    }
+    const isWaiting =
+      machine.phase === 'pending' ||
+      machine.phase === 'suppressed' ||
+      (machine.phase === 'active' && instance.watched.one.metric === DEVICE_METRIC)
+    if (isWaiting) waiting.add(instance)
+    else waiting.delete(instance)
+    if (machine.phase !== 'clear') return
+    instance.readyAt = null
+    const lastRaise = machine.raises.at(-1)
+    if (lastRaise === undefined || lastRaise < at - flapWindowMs) {
+      instance.watched.instances.delete(instance.row ?? '')
+    }
+  }
+  const tell = (
+    instance: Instance,
+    reason: TransitionReason,
+    at: number,
+    to: AlarmState,
+    severityBefore: Severity,
+  ) => {
+    const from = instance.alarm?.state ?? 'clear'
+    const alarm = alarmAfter(instance, at, to)
+    const rule = alarm.rule
+    const open = openByRule.get(rule) ?? 0
+    if (from === 'clear') openByRule.set(rule, open + 1)
+    if (to === 'clear') openByRule.set(rule, Math.max(0, open - 1))
+    instance.alarm = to === 'clear' ? null : alarm
+    emit({ alarm, from, to, severityBefore, at, reason })
+  }
+
+  const instanceOf = (watched: Watched, row: string | null): Instance | null => {
+    const known = watched.instances.get(row ?? '')
+    if (known) return known
+    const open = openByRule.get(watched.one.rule.id) ?? 0
+    if (Math.max(open, watched.instances.size) >= openPerRuleMax) {
+      counts.overflowed++
+      return null
+    }
+    const readyAt = null
+    const made: Instance = { watched, row, machine: CALM, alarm: null, readyAt, value: null }
+    watched.instances.set(row ?? '', made)
+    return made
+  }
+  /** Does the verdict matter to nobody: a good one of a calm series, a port that was never up? */
+  const isIdle = ({ good, instances }: Watched, row: string | null, verdict: Verdict): boolean => {
+    const key = row ?? ''
+    if (verdict === 'good' && good && good.size < rowsPerRuleMax) good.add(key)
+    if (isBad(verdict)) return good !== null && !good.has(key)
+    return !instances.has(key)
+  }
+  /** A verdict goes to the series' machine. */
+  const judge = (
+    watched: Watched,
+    row: string | null,
+    at: number,
+    verdict: Verdict,
+    value: number | string | null,
+  ) => {
+    if (verdict === null || isIdle(watched, row, verdict)) return
+    const instance = instanceOf(watched, row)
+    if (!instance) return
+    const limits = {
+      forMs: heldMs(watched.one),
+      stepMsMax: watched.known.device.everyMs * stepIntervals,
+    }
+    if (at > instance.machine.at) instance.value = value
+    const event = isBad(verdict)
+      ? ({ type: 'bad', at, severity: verdict, hold: holdOf(instance, now()) } as const)
+      : ({ type: verdict, at } as const)
+    const { machine, reason } = next(instance.machine, event, limits)
+    if (machine !== instance.machine || reason) follow(instance, machine, reason, at)
+  }
+
+  /** What a rule says of the value in `frame`, whose other fields are set. */
+  const verdictOf = (
+    watched: Watched,
+    row: string | null,
+    at: number,
+    value: number | string,
+  ): Verdict => {
+    const { one, memory } = watched
+    const { condition } = one.rule
+    frame.states = one.metric.states
+    frame.value = value
+    switch (condition) {
+      case 'threshold':
+      case 'state':
+        return one.verdict(frame)
+      case 'rate': {
+        const known = memoryOf(memory, row)
+        if (typeof value !== 'number' || !known) return null
+        const rate = rateOf(known, at, value, one.overMs)
+        if (rate === null) return null
+        frame.value = rate
+        return one.verdict(frame)
+      }
+      case 'text': {
+        const known = memoryOf(memory, row)
+        if (!known) return null
+        const changed = isChanged(known, at, String(value), one.forMs)
+        return changed ? (one.rule.severity ?? 'info') : 'good'
+      }
+      case 'week': {
+        const { group, metric } = one.metric
+        const before = options.lastWeek?.(watched.known.device, { group, metric, row })
+        if (typeof value !== 'number' || typeof before !== 'number' || before === 0) return null
+        frame.value = (100 * (value - before)) / Math.abs(before)
+        return one.verdict(frame)
+      }
+      default:
+        return null
+    }
+  }
+
+  const silence = (watched: Watched, row: string | null, reason: GapReason | null) => {
+    if (!watched.heard) return
+    const key = row ?? ''
+    const known = watched.heard.get(key)
+    if (!known && watched.heard.size >= rowsPerRuleMax) return
+    if (reason === null) watched.heard.set(key, { mono: mono(), reason: null })
+    else if (known) known.reason = reason
+  }
+
+  const failed = (watched: Watched, reason: GapReason) => {
+    for (const key of watched.heard?.keys() ?? []) silence(watched, key, reason)
+  }
+
+  /** Rows of one metric under its rules; the loop that every sample goes through. */
+  const samples = (list: readonly Watched[], metric: string, collection: AcceptedCollection) => {
+    const values = collection.metrics.get(metric)
+    if (!values) return
+    frame.metrics = collection.metrics
+    for (const watched of list) {
+      if (watched.heard) heardRows(watched, values, metric, collection)
+      else judgeRows(watched, values, collection)
+    }
+  }
+  const judgeRows = (
+    watched: Watched,
+    values: readonly Value[],
+    { rows, at }: AcceptedCollection,
+  ) => {
+    const { fits } = watched.one
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]
+      if (value === null || value === undefined) continue
+      const row = rows?.[i] ?? null
+      if (fits && !fits(row ?? '')) continue
+      frame.place = i
+      const verdict = verdictOf(watched, row, at, value)
+      if (verdict === 'good' && watched.instances.size === 0 && !watched.good) continue
+      judge(watched, row, at, verdict, frame.value)
+    }
+  }
+  const heardRows = (
+    watched: Watched,
+    values: readonly Value[],
+    metric: string,
+    { rows, gaps, at }: AcceptedCollection,
+  ) => {
+    const { fits } = watched.one
+    for (const [i, value] of values.entries()) {
+      const row = rows?.[i] ?? null
+      if (fits && !fits(row ?? '')) continue
+      silence(watched, row, value === null ? (gaps.get(metric)?.[i] ?? 'partial') : null)
+      if (value === null) continue
+      // Silence is measured by our clock, which may be ahead of the device's.
+      const before = watched.instances.get(row ?? '')?.machine.at ?? 0
+      judge(watched, row, Math.max(at, before + 1), 'good', value)
+    }
+  }
+
+  const statusVerdict = (status: DeviceStatus, watched: Watched): Verdict => {
+    if (status.state === 'unknown' || status.state === 'paused') return null
+    frame.metrics = new Map()
+    return verdictOf(watched, null, now(), DEVICE_STATES.indexOf(status.state))
+  }
+
+  const tickOne = (instance: Instance, at: number) => {
+    const { watched } = instance
+    const status = statuses.get(watched.known.device.id)
+    if (watched.one.metric === DEVICE_METRIC && status) {
+      const verdict = statusVerdict(status, watched)
+      const time = Math.max(at, instance.machine.at + 1)
+      if (verdict !== null) judge(watched, null, time, verdict, frame.value)
+    }
+    const hold = holdOf(instance, at)
+    const { machine, reason } = next(
+      instance.machine,
+      { type: 'tick', at, hold },
+      { forMs: heldMs(watched.one), stepMsMax: 0 },
+    )
+    if (machine !== instance.machine || reason) follow(instance, machine, reason, at)
+  }
+
+  const sweepSilence = (watched: Watched, at: number) => {
+    const { one, heard, known } = watched
+    if (!heard || !known.device.enabled) return
+    const forMs = Math.max(one.forMs, 2 * known.device.everyMs)
+    for (const [key, { mono: since, reason }] of heard) {
+      const isAbout = !one.rule.reasons || (reason !== null && one.rule.reasons.includes(reason))
+      if (isAbout && mono() - since >= forMs) isSilent(watched, key, at, reason)
+    }
+  }
+  const isSilent = (watched: Watched, key: string, at: number, reason: GapReason | null) => {
+    const { rule, metric } = watched.one
+    const machine = watched.instances.get(key)?.machine
+    if (machine?.phase === 'active') return
+    const time = Math.max(at, (machine?.at ?? 0) + 1)
+    judge(watched, metric.table ? key : null, time, rule.severity ?? 'warning', reason)
+  }
+
+  /** Somebody set the clock back: times that lie ahead would make us blind until they are reached. */
+  const afterClockJump = (at: number) => {
+    const offset = now() - mono()
+    const jumped = offset - clockOffset
+    clockOffset = offset
+    if (jumped > -clockJumpMs) return
+    for (const known of devices.values()) {
+      for (const [key, last] of known.last) known.last.set(key, Math.min(last, at))
+      for (const one of known.all.flatMap(({ instances }) => [...instances.values()])) {
+        if (one.machine.at > at) one.machine = { ...one.machine, at }
+      }
+    }
+  }
+  /** While nothing could be heard, silence said nothing of the devices. */
+  const hearAgain = () => {
+    for (const { all } of devices.values()) {
+      for (const { heard } of all) for (const one of heard?.values() ?? []) one.mono = mono()
+    }
+  }
+
+  const renewSome = () => {
+    let left = renewPerTick
+    for (const id of stale) {
+      if (left-- <= 0) return
+      stale.delete(id)
+      const known = devices.get(id)
+      if (known) replace(known)
+    }
+  }
+  const replace = (known: Known) => {
+    const rules = options.rules(known.device)
+    if (rules) place(known, rules)
+  }
+
+  /** Newer than what was judged of its group and part? Of some rows alone the same time is, too. */
+  const isNewer = (known: Known, { group, part, some, at }: AcceptedCollection): boolean => {
+    const key = part ? `${group} ${part}` : group
+    const last = known.last.get(key)
+    if (last === undefined && known.last.size >= groupsPerDeviceMax) return false
+    if (last !== undefined && (some ? at < last : at <= last)) {
+      counts.late++
+      return false
+    }
+    known.last.set(key, at)
+    return true
+  }
+
+  /** Takes up one alarm of an earlier judge; what has no rule any more ends. */
+  const takeUp = (alarm: Alarm, device: KnownDevice | undefined) => {
+    const known = device?.uid === alarm.deviceUid ? knownOf(device) : null
+    const list = known?.groups.get(alarm.group)?.get(alarm.metric)
+    const row = alarm.row ?? ''
+    const watched = list?.find(
+      ({ one }) => one.rule.id === alarm.rule && (!one.fits || one.fits(row)),
+    )
+    if (!watched) {
+      const clear: Alarm = { ...alarm, state: 'clear', clearedAt: now() }
+      const step = { from: alarm.state, to: 'clear', severityBefore: alarm.severity } as const
+      emit({ ...step, alarm: clear, at: now(), reason: known ? 'rule-gone' : 'device-gone' })
+      return
+    }
+    const { severity, since, raisedAt, flapping } = alarm
+    const phase = alarm.state === 'suppressed' ? 'suppressed' : 'active'
+    const machine: Machine = { ...CALM, phase, severity, since, at: raisedAt, flapping }
+    const instance = { watched, row: alarm.row, machine, alarm, readyAt: null, value: null }
+    watched.instances.set(row, instance)
+    watched.good?.add(row)
+    watched.heard?.set(row, { mono: mono(), reason: null })
+    openByRule.set(alarm.rule, (openByRule.get(alarm.rule) ?? 0) + 1)
+    follow(instance, machine, null, raisedAt)
+  }
+
+  const collection: Engine['collection'] = (device, heard) => {
+    const known = device.enabled ? knownOf(device) : null
+    if (!known) return
+    if (stale.delete(device.id)) replace(known)
+    if (heard.failed !== null) {
+      for (const one of known.all) if (one.heard) failed(one, heard.failed)
+      return
+    }
+    const groups = known.groups.get(heard.group)
+    if (!groups || !isNewer(known, heard)) return
+    counts.judged++
+    for (const [metric, list] of groups) samples(list, metric, heard)
+  }
+
+  return {
+    collection,
+    derived(device, type, { group, metric, row, at, value }) {
+      for (const watched of knownOf(device)?.groups.get(group)?.get(metric) ?? []) {
+        const { rule, fits, verdict } = watched.one
+        if (rule.condition !== type || (fits && !fits(row ?? ''))) continue
+        frame.metrics = new Map()
+        frame.value = value
+        judge(watched, row, at, verdict(frame), value)
+      }
+    },
+    status(device, status) {
+      statuses.set(device.id, status)
+      const known = knownOf(device)
+      if (status.state === 'paused') {
+        if (known) for (const watched of known.all) endWatched(watched, 'paused')
+        return
+      }
+      for (const watched of known?.groups.get('device')?.get('state') ?? []) {
+        const verdict = statusVerdict(status, watched)
+        const at = Math.max(status.since, (watched.instances.get('')?.machine.at ?? 0) + 1)
+        judge(watched, null, at, verdict, frame.value)
+      }
+    },
+    forget(id, reason) {
+      statuses.delete(id)
+      const known = devices.get(id)
+      if (known) end(known, reason)
+    },
+    renew() {
+      for (const id of devices.keys()) stale.add(id)
+    },
+    load(open, deviceOf) {
+      for (const alarm of open) takeUp(alarm, deviceOf(alarm.device))
+    },
+    tick(hearing) {
+      const at = now()
+      afterClockJump(at)
+      renewSome()
+      if (hearing && isDeaf) hearAgain()
+      isDeaf = !hearing
+      if (isDeaf) return
+      for (const instance of [...waiting]) tickOne(instance, at)
+      for (const { all } of devices.values()) {
+        for (const watched of all) if (watched.heard) sweepSilence(watched, at)
+      }
+    },
+    clear() {
+      devices.clear()
+      waiting.clear()
+      openByRule.clear()
+      stale.clear()
+    },
+    watched: id => devices.get(id)?.all ?? [],
+    statusOf: id => statuses.get(id) ?? null,
+    stats() {
+      let rules = 0
+      for (const { all } of devices.values()) rules += all.length
+      const open = [...openByRule.values()].reduce((sum, n) => sum + n, 0)
+      return { ...counts, rules, devices: devices.size, open }
+    },
+  }
+}
+
+const keyOf = ({ rule, metric }: CompiledRule): string =>
+  `${rule.id} ${metric.group}.${metric.metric} ${rule.row ?? ''}`
+
+/** How long the machine waits: silence and changed texts measure their time themselves. */
+const heldMs = ({ rule, forMs }: CompiledRule): number =>
+  rule.condition === 'missing' || rule.condition === 'text' ? 0 : forMs
+
+const isBad = (verdict: Verdict): verdict is Severity =>
+  verdict !== null && verdict !== 'good' && verdict !== 'between'
+
+function memoryOf(memory: Map<string, RowMemory> | null, row: string | null): RowMemory | null {
+  const known = memory?.get(row ?? '')
+  if (known || !memory || memory.size >= rowsPerRuleMax) return known ?? null
+  const made = newMemory()
+  memory.set(row ?? '', made)
+  return made
+}
+
+/** Good by the value alone, whatever the rest of the row was. */
+function goodAlone({ metric }: CompiledRule, value: number | string): boolean {
+  const state = metric.states.find(one => one.value === value)
+  return state ? state.severity === null : metric.states.length === 0
+}
+
+function alarmAfter(instance: Instance, at: number, to: AlarmState): Alarm {
+  const { watched, row, machine, alarm: before } = instance
+  const { one, known } = watched
+  const { rule, metric } = one
+  const { severity, flapping } = machine
+  const { device } = known
+  const value = valueText(one, instance.value)
+  const said = {
+    ...{ device: known.name, row, value, severity },
+    reason: watched.heard?.get(row ?? '')?.reason ?? null,
+    other: () => '',
+  }
+  // The sentence says what is wrong, also once it is clear again.
+  const isBad = to !== 'clear'
+  return {
+    id: before?.id ?? idOf(rule.id, device.uid, metric.group, metric.metric, row, at),
+    ...{ rule: rule.id, ruleVersion: rule.version, ruleName: rule.name },
+    ...{ device: device.id, deviceUid: device.uid, deviceName: known.name },
+    ...{ group: metric.group, metric: metric.metric, row, state: to },
+    severity: isBad || !before ? severity : before.severity,
+    text: isBad || !before ? alarmText(one, said) : before.text,
+    value: rule.condition === 'missing' ? (said.reason ?? '') : value,
+    limit: limitText(one, severity),
+    since: before?.since ?? machine.since,
+    raisedAt: before?.raisedAt ?? at,
+    clearedAt: to === 'clear' ? at : null,
+    ack: before?.ack ?? null,
+    flapping: isBad && flapping,
+    steps: before?.steps ?? 0,
+    ...(rule.runbook !== undefined && { runbook: rule.runbook }),
+  }
+}
+
+/** The same for every judge that sees the same samples. */
+function idOf(...parts: (string | number | null)[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)
+}
