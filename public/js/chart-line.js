@@ -6,6 +6,9 @@ import { axisText, niceStep } from './units.js'
 /** A ceiling far above everything would press the lines flat: it is only named then. */
 const CEILING_FACTOR = 3
 const AXIS_WIDTH = 68
+/** Around the words in a gap, and the least room for any, px. */
+const REASON_AIR = 6
+const REASON_ROOM_MIN = 40
 
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
@@ -81,19 +84,41 @@ const plainLine = (label, points, color, rest) => ({
 /** Units whose zero says nothing: their axis fits the values. */
 const FREE_UNITS = new Set(['V', 'Hz', 'Cel', 'Pa', 'dB', 'dB[mW]', 'm', 'deg'])
 
+/** What was a week before: a line for each, or one of the sum where lines are stacked. */
+function linesBefore({ series, type }) {
+  const shown = series.filter(({ before }) => before.length > 0)
+  if (type !== 'stacked')
+    return shown.map(({ title, before, color }) => ({ title, points: before, color }))
+  const sums = new Map()
+  for (const { x, y } of shown.flatMap(({ before }) => before)) {
+    sums.set(x, y === null ? (sums.get(x) ?? null) : (sums.get(x) ?? 0) + y)
+  }
+  const points = [...sums].sort(([a], [b]) => a - b).map(([x, y]) => ({ x, y }))
+  return points.length > 0 ? [{ title: '', points, color: 0 }] : []
+}
+
+/** What is drawn at each time: of stacked lines their sums so far. */
+function heights(state) {
+  const sums = new Map()
+  const own = state.series
+    .flatMap(({ points }) => points)
+    .filter(({ y }) => y !== null)
+    .map(({ x, y }) => {
+      if (state.type !== 'stacked') return y
+      sums.set(x, (sums.get(x) ?? 0) + y)
+      return sums.get(x)
+    })
+  const before = linesBefore(state).flatMap(({ points }) => points)
+  return [...own, ...before.flatMap(({ y }) => (y === null ? [] : [y]))]
+}
+
 function extremes(state) {
   const isFree = FREE_UNITS.has(state.unit)
   let low = isFree ? Number.POSITIVE_INFINITY : 0
   let high = isFree ? Number.NEGATIVE_INFINITY : 0
-  const sums = new Map()
-  for (const { points } of state.series) {
-    for (const { x, y } of points) {
-      if (y === null) continue
-      const sum = state.type === 'stacked' ? (sums.get(x) ?? 0) + y : y
-      if (state.type === 'stacked') sums.set(x, sum)
-      low = Math.min(low, sum)
-      high = Math.max(high, sum)
-    }
+  for (const height of heights(state)) {
+    low = Math.min(low, height)
+    high = Math.max(high, height)
   }
   return low <= high ? { low, high } : { low: 0, high: 0 }
 }
@@ -113,6 +138,11 @@ function limitsOf(state) {
 
 function datasetsOf(state, palette, high) {
   const sets = state.series.map(series => datasetOf(series, state.type, palette))
+  for (const [at, { title, points, color }] of linesBefore(state).entries()) {
+    const stroke = color === 0 ? palette.text : alpha(palette.lines[color - 1], 0.75)
+    const rest = { type: 'line', borderDash: [3, 3], stack: `before ${at}` }
+    sets.push(plainLine(title, points, stroke, rest))
+  }
   if (state.average) {
     sets.push(plainLine('Average', state.average.points, palette.strong, { borderWidth: 2 }))
   }
@@ -127,16 +157,31 @@ function datasetsOf(state, palette, high) {
   return sets
 }
 
-/** Behind the lines: when there was nothing. Before them: the crosshair and the selection. */
+/** Why there is nothing, in the shaded part, where the words have room. */
+function drawReason(ctx, { top }, left, right, text, color) {
+  const room = right - left - 2 * REASON_AIR
+  if (room < REASON_ROOM_MIN) return
+  ctx.fillStyle = color
+  ctx.textAlign = 'center'
+  ctx.textBaseline = 'top'
+  if (ctx.measureText(text).width <= room) {
+    ctx.fillText(text, (left + right) / 2, top + REASON_AIR)
+  }
+}
+
+/** Behind the lines: when there was nothing, and why. Before them: the crosshair and the selection. */
 const overlay = {
   id: 'overlay',
   beforeDatasetsDraw({ ctx, chartArea, scales, pollux }) {
     ctx.save()
-    ctx.fillStyle = pollux.palette.gap
-    for (const [from, to] of pollux.state.gaps) {
+    ctx.font = `11px ${pollux.palette.font}`
+    for (const [from, to, , text] of pollux.state.gaps) {
       const left = Math.max(chartArea.left, scales.x.getPixelForValue(from))
       const right = Math.min(chartArea.right, scales.x.getPixelForValue(to))
-      if (right > left) ctx.fillRect(left, chartArea.top, right - left, chartArea.height)
+      if (right <= left) continue
+      ctx.fillStyle = pollux.palette.gap
+      ctx.fillRect(left, chartArea.top, right - left, chartArea.height)
+      drawReason(ctx, chartArea, left, right, text, pollux.palette.text)
     }
     ctx.restore()
   },

@@ -7,8 +7,10 @@ import { append } from './chart-live.js'
 import { drawMarks } from './chart-marks.js'
 import { drawStrips } from './chart-strip.js'
 import { useLocalTime } from './chart-time.js'
+import { inWindow, isPart, showPart } from './chart-window.js'
 
 const DRAG_PIXELS_MIN = 8
+const ZOOM_MS_MIN = 10_000
 /** Charts of averages, and of totals, are fetched again instead of appended to. */
 const REFETCH_MS_MIN = 10_000
 const EVENTS_MS_MIN = 5000
@@ -20,13 +22,14 @@ const points = list => list.map(([x, y, gap]) => ({ x, y, why: gap ?? null }))
 
 /** The server's answer as the drawing modules take it: mirrored lines go downwards. */
 function stateOf(data) {
+  const turned = (list, mirror) =>
+    points(list).map(point => (mirror && point.y !== null ? { ...point, y: -point.y } : point))
   return {
     ...data,
     series: data.series.map(series => ({
       ...series,
-      points: points(series.points).map(point =>
-        series.mirror && point.y !== null ? { ...point, y: -point.y } : point,
-      ),
+      points: turned(series.points, series.mirror),
+      before: turned(series.before, series.mirror),
     })),
     ceiling: data.ceiling && { ...data.ceiling, points: points(data.ceiling.points) },
     average: data.average && { ...data.average, points: points(data.average.points) },
@@ -34,7 +37,6 @@ function stateOf(data) {
 }
 
 const part = (figure, name) => figure.querySelector(`.${name}`)
-const isZoomed = () => new URLSearchParams(location.search).has('from')
 
 function note(figure, text, again) {
   const line = document.createElement('p')
@@ -133,19 +135,13 @@ function followPointer(canvas, chart) {
 
 /** Shows a part of the time in all charts, and keeps it in the URL. */
 function zoom(from, to) {
-  const span = Math.max(10_000, to - from)
-  const query = new URLSearchParams({
-    from: String(Math.round(from)),
-    to: String(Math.round(from + span)),
-  })
-  history.pushState(null, '', `?${query}`)
-  for (const link of document.querySelectorAll('.ranges [aria-current]'))
-    link.removeAttribute('aria-current')
+  showPart(from, Math.max(from + ZOOM_MS_MIN, to))
+  shownSearch = location.search
   for (const figure of document.querySelectorAll('figure.chart[data-src]')) {
-    const url = new URL(figure.dataset.src, location.href)
-    url.searchParams.delete('range')
-    for (const [name, value] of query) url.searchParams.set(name, value)
-    figure.dataset.src = url.pathname + url.search
+    figure.dataset.src = inWindow(figure.dataset.src)
+    for (const link of figure.querySelectorAll('.chart-links a')) {
+      link.href = inWindow(link.href)
+    }
     if (charts.get(figure)?.state) load(figure)
   }
 }
@@ -154,11 +150,12 @@ function zoom(from, to) {
 
 function addTableButton(figure, chart) {
   if (figure.querySelector('.chart-as-table')) return
+  const link = figure.querySelector('.chart-table-link')
   const button = document.createElement('button')
   button.type = 'button'
   button.className = 'chart-as-table'
-  button.textContent = 'Table'
-  button.title = 'Show as table'
+  button.textContent = link.textContent
+  button.title = link.title
   button.setAttribute('aria-pressed', 'false')
   button.addEventListener('click', () => {
     const isTable = button.getAttribute('aria-pressed') !== 'true'
@@ -169,7 +166,7 @@ function addTableButton(figure, chart) {
       part(figure, 'chart-box').replaceChildren(tableOf(chart.state))
     } else show(figure, chart, chart.state)
   })
-  figure.querySelector('figcaption').append(button)
+  link.replaceWith(button)
 }
 
 // The live stream
@@ -181,11 +178,12 @@ function onSamples(event) {
   } catch {
     return
   }
-  if (isZoomed()) return
+  if (isPart()) return
   for (const [figure, chart] of charts) {
     if (!chart.state || figure.dataset.group !== collection.group) continue
     const { state } = chart
-    const isAppendable = state.raw && state.type !== 'bars' && !collection.isLarge
+    const isCompared = state.series.some(({ before }) => before.length > 0)
+    const isAppendable = state.raw && state.type !== 'bars' && !collection.isLarge && !isCompared
     if (!isAppendable || !chart.drawn) {
       const wait = Math.max(REFETCH_MS_MIN, state.raw ? 0 : state.everyMs)
       if (Date.now() - chart.fetchedAt > wait && !isTable(figure)) load(figure)
@@ -210,7 +208,7 @@ async function loadEvents(figure, chart) {
 }
 
 function onEvents() {
-  if (isZoomed()) return
+  if (isPart()) return
   for (const [figure, chart] of charts) {
     const isQuiet = Date.now() - (chart.eventsAt ?? 0) > EVENTS_MS_MIN
     // What somebody looks at is not taken away; marks are on lines alone.
@@ -251,6 +249,7 @@ function recolor() {
 }
 
 let connections = 0
+let shownSearch = location.search
 useLocalTime(Chart)
 scan()
 document.addEventListener('samples', onSamples)
@@ -263,4 +262,7 @@ document.addEventListener('htmx:sse:after:connection', () => {
 })
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', recolor)
 new MutationObserver(recolor).observe(document.documentElement, { attributeFilter: ['data-theme'] })
-addEventListener('popstate', () => location.reload())
+/** Back from a zoom; a link within the page changes nothing of it. */
+addEventListener('popstate', () => {
+  if (location.search !== shownSearch) location.reload()
+})

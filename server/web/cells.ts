@@ -41,7 +41,10 @@ export function cellOf(metric: PageMetric, sample: LatestSample | undefined): Ce
   return { text: numberText(metric, value), tone: null, why: '', missing: false }
 }
 
-export function numberText({ unit, decimals }: PageMetric, value: number): string {
+export function numberText(
+  { unit, decimals }: Pick<PageMetric, 'unit' | 'decimals'>,
+  value: number,
+): string {
   return formatValue(value, unit, decimals ?? undefined)
 }
 

@@ -2,14 +2,22 @@
 // and the spans in which the whole chart has none, each with its reason.
 
 import type { RowInfo } from '../model/collection.ts'
-import { GAP_TEXT, type GapReason } from '../model/gap.ts'
 import type { PageChart, PageGroup } from '../profiles/face.ts'
 import type { SamplePoint, SeriesPoints, Store } from '../store/contract.ts'
 import { isNumeric, numberText, stateOf, type Tone } from './cells.ts'
 import { type ChartEvents, chartEvents } from './chart-events.ts'
+import {
+  broken,
+  type ChartGap,
+  type ChartPoint,
+  changesOf,
+  gapsOf,
+  increases,
+} from './chart-points.ts'
 import { type Line, linesOf } from './charts.ts'
 import { type DeviceView, intervalOf } from './device-data.ts'
-import type { TimeWindow } from './window.ts'
+import type { Dictionary } from './languages/en.ts'
+import { type TimeWindow, WEEK_MS } from './window.ts'
 
 /** Points of one line: two pixels each on a wide screen. */
 const POINTS_MAX = 500
@@ -17,11 +25,6 @@ const POINTS_MAX = 500
 const RAW_POINTS_MAX = 1000
 /** Rows read for one chart, where an average is over all of them. */
 const ROWS_READ_MAX = 200
-/** Without anything for so many steps, the line is broken. */
-const BREAK_STEPS = 3
-
-/** [time, value], or [time, null, why there is none]. */
-export type ChartPoint = [number, number] | [number, null, GapReason | null]
 
 export interface ChartSeries {
   id: string
@@ -35,6 +38,8 @@ export interface ChartSeries {
   points: ChartPoint[]
   latest: number | null
   max: number | null
+  /** A week before, at the times of this week; empty where that is not asked for. */
+  before: ChartPoint[]
 }
 
 export interface ChartData extends ChartEvents {
@@ -49,7 +54,7 @@ export interface ChartData extends ChartEvents {
   decimals: number | null
   series: ChartSeries[]
   /** [from, to, reason, sentence]. */
-  gaps: [number, number, GapReason | 'none', string][]
+  gaps: [...ChartGap, string][]
   ceiling: { title: string; metric: string; points: ChartPoint[] } | null
   average: { title: string; points: ChartPoint[] } | null
   min: number | null
@@ -84,6 +89,7 @@ export async function readChart(
   chart: PageChart,
   window: TimeWindow,
   row: string | null,
+  words: Dictionary,
 ): Promise<ChartData> {
   const values = view.values.get(group.id)
   const { lines, left } = values ? linesOf(group, chart, values, row) : { lines: [], left: 0 }
@@ -95,21 +101,26 @@ export async function readChart(
   const rows = isAveraged ? (values?.rows.slice(0, ROWS_READ_MAX) ?? []) : rowsOf(lines)
   const kinds = new Set(lines.map(line => line.metric.kind))
   const isLast = chart.type === 'status' || kinds.has('total')
-  const { stepMs, ...read } = resolution
-  const found =
-    lines.length === 0
-      ? []
-      : await store.samples.read({
-          deviceUid: view.device.uid,
-          group: group.id,
-          metrics: ceiling === null ? metrics : [...new Set([...metrics, ceiling])],
-          ...(rows.length > 0 ? { rows: rows.map(one => one.key) } : {}),
-          ...read,
-          to: window.to,
-          fn: isLast ? 'last' : 'avg',
-        })
-  const byKey = new Map(found.map(one => [keyOf(one.metric, one.row), one]))
-  const pointsOf = (metric: string, of: string | null) => byKey.get(keyOf(metric, of))?.points ?? []
+  const { stepMs } = resolution
+  const read = async (asked: readonly string[], of: readonly RowInfo[], span: TimeWindow) => {
+    if (lines.length === 0) return []
+    const { from, points } = resolutionOf(span, intervalOf(view, group))
+    return store.samples.read({
+      deviceUid: view.device.uid,
+      group: group.id,
+      metrics: [...new Set(asked)],
+      ...(of.length > 0 ? { rows: of.map(one => one.key) } : {}),
+      from,
+      ...(points !== undefined && { points }),
+      to: span.to,
+      fn: isLast ? 'last' : 'avg',
+    })
+  }
+  const found = await read(ceiling === null ? metrics : [...metrics, ceiling], rows, window)
+  const isCompared = window.compare && chart.type !== 'status'
+  const before = isCompared ? await read(metrics, rowsOf(lines), weekBefore(window)) : []
+  const pointsOf = finder(found)
+  const pointsBefore = finder(before)
   const first = lines[0]?.metric
   return {
     from: window.from,
@@ -119,16 +130,21 @@ export async function readChart(
     type: chart.type,
     unit: first?.unit ?? '1',
     decimals: first?.decimals ?? null,
-    series: lines.map(line =>
-      seriesOf(line, pointsOf(line.metric.id, keyOfRow(line)), chart, stepMs),
-    ),
-    gaps: gapsOf(
-      lines.map(line => pointsOf(line.metric.id, keyOfRow(line))),
-      stepMs,
-      window.to,
-    ),
+    series: lines.map(line => ({
+      ...seriesOf(line, pointsOf(line), chart, stepMs),
+      before: weekLater(linePoints(line, pointsBefore(line), stepMs)),
+    })),
+    gaps: gapsOf(lines.map(pointsOf), stepMs, window.to).map(([from, to, reason]) => [
+      from,
+      to,
+      reason,
+      reason === 'none' ? words.device.notRecorded : words.gap[reason],
+    ]),
     ceiling: ceilingOf(group, ceiling, found, stepMs),
-    average: isAveraged && first ? { title: 'Average', points: averageOf(found, stepMs) } : null,
+    average:
+      isAveraged && first
+        ? { title: words.device.average, points: averageOf(found, stepMs) }
+        : null,
     min: chart.min,
     max: chart.max,
     states: Object.fromEntries(lines.map(({ metric }) => [metric.id, statesOf(metric)])),
@@ -138,10 +154,30 @@ export async function readChart(
 }
 
 const keyOf = (metric: string, row: string | null): string => `${metric}\n${row ?? ''}`
-const keyOfRow = ({ row }: Line): string | null => row?.key ?? null
+
+/** What was read of a line. */
+function finder(found: readonly SeriesPoints[]): (line: Line) => readonly SamplePoint[] {
+  const byKey = new Map(found.map(one => [keyOf(one.metric, one.row), one.points]))
+  return ({ metric, row }) => byKey.get(keyOf(metric.id, row?.key ?? null)) ?? []
+}
+
+const weekBefore = (window: TimeWindow): TimeWindow => ({
+  ...window,
+  from: window.from - WEEK_MS,
+  to: window.to - WEEK_MS,
+})
+
+const weekLater = (points: readonly ChartPoint[]): ChartPoint[] =>
+  points.map(([at, value, gap]) =>
+    value === null ? [at + WEEK_MS, null, gap ?? null] : [at + WEEK_MS, value],
+  )
 
 function rowsOf(lines: readonly Line[]): RowInfo[] {
   return [...new Set(lines.map(line => line.row))].filter(row => row !== null)
+}
+
+function linePoints({ metric }: Line, found: readonly SamplePoint[], stepMs: number) {
+  return broken(metric.kind === 'total' ? increases(found) : found, stepMs)
 }
 
 function seriesOf(
@@ -149,9 +185,9 @@ function seriesOf(
   found: readonly SamplePoint[],
   chart: PageChart,
   stepMs: number,
-): ChartSeries {
+): Omit<ChartSeries, 'before'> {
   const { metric, row, title, color, dashed, mirror } = line
-  const whole = broken(metric.kind === 'total' ? increases(found) : found, stepMs)
+  const whole = linePoints(line, found, stepMs)
   const points = chart.type === 'status' ? changesOf(whole) : whole
   const numbers = whole.flatMap(([, value]) => (value === null ? [] : [value]))
   return {
@@ -166,79 +202,6 @@ function seriesOf(
     latest: whole.at(-1)?.[1] ?? null,
     max: numbers.length > 0 ? numbers.reduce((a, b) => Math.max(a, b)) : null,
   }
-}
-
-/** As points; where nothing came for some steps, an empty one breaks the line. */
-function broken(found: readonly SamplePoint[], stepMs: number): ChartPoint[] {
-  const points: ChartPoint[] = []
-  let last: number | null = null
-  for (const { at, value, gap } of found) {
-    if (last !== null && at - last > BREAK_STEPS * stepMs) points.push([last + stepMs, null, null])
-    points.push(typeof value === 'number' ? [at, significant(value)] : [at, null, gap])
-    last = at
-  }
-  return points
-}
-
-const significant = (value: number): number => Number(value.toPrecision(7))
-
-/** What was added to a total between two samples; a total that went back began again. */
-function increases(found: readonly SamplePoint[]): SamplePoint[] {
-  let last: number | null = null
-  return found.flatMap(({ at, value, gap }): SamplePoint[] => {
-    if (typeof value !== 'number') return [{ at, value: null, gap }]
-    const before = last
-    last = value
-    if (before === null) return []
-    if (value < before) return [{ at, value: null, gap: 'reset' }]
-    return [{ at, value: value - before, gap: null }]
-  })
-}
-
-/** A state lasts until the next point: those that say the same again are left out. */
-function changesOf(points: readonly ChartPoint[]): ChartPoint[] {
-  return points.filter((point, at) => {
-    const before = points[at - 1]
-    return !before || at === points.length - 1 || before[1] !== point[1] || before[2] !== point[2]
-  })
-}
-
-/** Spans in which no line has a value. One line's own gap is in its points. */
-function gapsOf(
-  series: readonly (readonly SamplePoint[])[],
-  stepMs: number,
-  to: number,
-): ChartData['gaps'] {
-  const gaps: ChartData['gaps'] = []
-  let last: number | null = null
-  let open: ChartData['gaps'][number] | null = null
-  for (const [at, reason] of timesOf(series)) {
-    if (last !== null && at - last > BREAK_STEPS * stepMs) {
-      gaps.push([last, at, 'none', 'Nothing was recorded'])
-      open = null
-    }
-    if (open) open[1] = at
-    if (reason === null) {
-      open = null
-    } else if (open?.[2] !== reason) {
-      open = [open || last === null ? at : last, at, reason, GAP_TEXT[reason]]
-      gaps.push(open)
-    }
-    last = at
-  }
-  // Nothing came since: the gap goes on for the step that it stands for.
-  if (open) open[1] = Math.min(to, open[1] + stepMs)
-  return gaps
-}
-
-/** Time → why no line has a value then; null: at least one has. */
-function timesOf(series: readonly (readonly SamplePoint[])[]): [number, GapReason | null][] {
-  const times = new Map<number, GapReason | null>()
-  for (const { at, value, gap } of series.flat()) {
-    if (value !== null) times.set(at, null)
-    else if (gap !== null && !times.has(at)) times.set(at, gap)
-  }
-  return [...times].sort(([a], [b]) => a - b)
 }
 
 function ceilingOf(

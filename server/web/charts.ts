@@ -39,6 +39,9 @@ export interface Figure {
   /** Link to the row's page. */
   href: string
   src: string
+  /** The same as a table, and as CSV. */
+  tableHref: string
+  csvHref: string
   legend: (Pick<Line, 'title' | 'color' | 'dashed'> & { cell: Cell })[]
   /** How many rows have no line here. */
   left: number
@@ -143,7 +146,7 @@ function figure(
   const { lines, left } = linesOf(group, chart, values, row?.key ?? null)
   if (lines.length === 0) return []
   const path = `/devices/${encodeURIComponent(view.id)}/charts/${group.id}/${chart.id}`
-  const rowQuery = row ? `row=${encodeURIComponent(row.key)}&` : ''
+  const query = `${row ? `row=${encodeURIComponent(row.key)}&` : ''}${window.query}`
   const id = ['chart', group.id, chart.id, row ? values.rows.indexOf(row) : null]
   return [
     {
@@ -153,7 +156,9 @@ function figure(
       title: chart.title,
       row: row ? plainText(row.name, 80) : '',
       href: row ? rowPath(view.id, group.id, row.key) : '',
-      src: `${path}?${rowQuery}${window.query}`,
+      src: `${path}?${query}`,
+      tableHref: `${path}/table?${query}`,
+      csvHref: `${path}/csv?${query}`,
       legend: lines.map(({ metric, row: of, title, color, dashed }) => ({
         title,
         color,

@@ -104,8 +104,7 @@ export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: num
     for (const watcher of watchers) {
       if (watcher.shape === null || watcher.shape === data.shape) continue
       watcher.shape = data.shape
-      const { range, from, to } = watcher.window
-      const query = range === null ? { from: String(from), to: String(to) } : { range }
+      const query = Object.fromEntries(new URLSearchParams(watcher.window.query))
       const own = await devicePageData(web, id, windowOf(query, Date.now()))
       watcher.client.send(
         partial('#device-facts', 'outerHTML', await render('_facts', own)) +

@@ -10,12 +10,13 @@ import { profilesCall } from './api/profiles.ts'
 import { sampleCalls } from './api/samples.ts'
 import type { Handler, Route, WebContext } from './context.ts'
 import type { LiveStreams } from './live.ts'
-import { accountPage, changePassword } from './pages/account.ts'
+import { accountPage, changeLanguage, changePassword } from './pages/account.ts'
 import { agentsPage, createAgentToken, revokeAgent, withdrawAgentToken } from './pages/agents.ts'
 import { auditCsv, auditPage } from './pages/audit.ts'
+import { chartCsv, chartData, chartTable } from './pages/chart.ts'
 import { logPage } from './pages/container-log.ts'
 import { containersPage } from './pages/containers.ts'
-import { chartData, devicePage, receiptsFragment } from './pages/device.ts'
+import { devicePage, receiptsFragment } from './pages/device.ts'
 import {
   createDevice,
   deleteDevice,
@@ -96,6 +97,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     action('/logout', 'self', logout(web)),
     page('/account', 'self', accountPage()),
     action('/account/password', 'self', changePassword(web)),
+    action('/account/language', 'self', changeLanguage(web)),
 
     page('/', 'devices.read', overviewPage(web)),
     page('/devices', 'devices.read', devicesPage(web)),
@@ -111,6 +113,8 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     page('/devices/:id', 'devices.read', devicePage(web)),
     fragment('/devices/:id/receipts', 'devices.read', receiptsFragment(web)),
     fragment('/devices/:id/charts/:group/:chart', 'devices.read', chartData(web)),
+    page('/devices/:id/charts/:group/:chart/table', 'devices.read', chartTable(web)),
+    text('/devices/:id/charts/:group/:chart/csv', 'devices.read', chartCsv(web)),
     page('/devices/:id/rows/:group/:row', 'devices.read', rowPage(web)),
     page('/devices/:id/rows/docker_container/:row/log', 'containers.logs', logPage(web)),
     {

@@ -2,7 +2,8 @@
 // states as changes, and small lines; and that a page's range of time is what its URL says.
 import t from 'tap'
 import { sparkline } from '../../server/web/sparkline.ts'
-import { windowOf } from '../../server/web/window.ts'
+import { windowOf, windowTools } from '../../server/web/window.ts'
+import { localToMs, msToLocal } from '../../server/web/zone.ts'
 import { until } from '../parts/find.ts'
 import { chartOf } from './chart.ts'
 import { startTestProgram } from './program.ts'
@@ -19,8 +20,23 @@ t.test('ranges of time', async t => {
   t.match(windowOf({ range: '7d' }, now), { from: now - 7 * 86_400_000 })
   const zoomed = windowOf({ from: '1000', to: '61000', range: '6h' }, now)
   t.match(zoomed, { range: null, from: 1000, to: 61_000, query: 'from=1000&to=61000' })
+  t.match(windowOf({ range: '2y' }, now), { from: now - 730 * 86_400_000 })
+  t.match(windowOf({ range: '6h', compare: 'week' }, now), {
+    compare: true,
+    query: 'range=6h&compare=week',
+  })
+  t.match(windowOf({ from: '1000000', to: '' }, 1_060_000), { to: 1_060_000 }, 'up to now')
+  const local = { from: '2026-11-22T10:00', to: '2026-11-22T12:30' }
+  const at = Date.UTC(2026, 10, 22, 9)
+  t.match(windowOf(local, now, 'Europe/Paris'), { from: at, to: at + 9_000_000, range: null })
   for (const query of [
     { range: '2h' },
+    { from: '2026-02-30T10:00', to: '2026-03-01T10:00' },
+    { from: '2026-02-03T25:00', to: '2026-03-01T10:00' },
+    { from: '2026-02-03', to: '2026-03-01' },
+    { from: '2024-01-01T00:00', to: '2026-06-01T00:00' },
+    { compare: 'month' },
+    { from: ['1000', '2000'], to: '61000' },
     { range: ['1h', '6h'] },
     { from: '-1', to: '5' },
     { from: '5', to: '1' },
@@ -28,6 +44,42 @@ t.test('ranges of time', async t => {
     { from: '1e3', to: '2e6' },
   ])
     t.throws(() => windowOf(query, now), { code: 'E_WINDOW' }, JSON.stringify(query))
+})
+
+t.test('local times, where the clocks change', async t => {
+  for (const [text, iso] of [
+    ['2026-03-29T01:59', '2026-03-29T00:59:00.000Z'],
+    ['2026-03-29T03:00', '2026-03-29T01:00:00.000Z'],
+    ['2026-10-25T03:00', '2026-10-25T02:00:00.000Z'],
+    ['2026-07-14T12:00:30', '2026-07-14T10:00:30.000Z'],
+  ] as const) {
+    const at = localToMs(text, 'Europe/Paris') ?? Number.NaN
+    t.equal(new Date(at).toISOString(), iso, text)
+    t.equal(msToLocal(at, 'Europe/Paris'), text.slice(0, 16), `${text} and back`)
+  }
+  t.equal(msToLocal(Date.UTC(2026, 0, 1, 0, 0, 59), 'Asia/Kathmandu'), '2026-01-01T05:45')
+  t.not(localToMs('2026-03-29T02:30', 'Europe/Paris'), null, 'an hour that does not exist')
+  t.equal(localToMs('yesterday', 'UTC'), null)
+})
+
+t.test('from a part of the time there is a way back, and on both sides', async t => {
+  const now = 1_800_000_000_000
+  const tools = windowTools(windowOf({ from: '1000000', to: '1060000' }, now), now, 'UTC')
+  t.match(tools, {
+    earlier: 'from=940000&to=1000000',
+    later: 'from=1060000&to=1120000',
+    wider: 'from=970000&to=1090000',
+    back: 'range=1h',
+    comparing: 'from=1000000&to=1060000&compare=week',
+  })
+  const open = windowTools(windowOf({ range: '6h', compare: 'week' }, now), now, 'UTC')
+  t.equal(open.later, '', 'nothing is later than now')
+  t.equal(open.comparing, 'range=6h', 'the same link again takes it away')
+  t.ok(open.ranges.every(({ query }) => query.endsWith('&compare=week')))
+  t.same(
+    open.ranges.filter(({ isCurrent }) => isCurrent).map(({ id }) => id),
+    ['6h'],
+  )
 })
 
 t.test('small lines are broken where there is nothing', async t => {
@@ -113,6 +165,57 @@ t.test('a week is given in buckets', async t => {
   const data = await chart('/devices/acc-sw-21/charts/interface/traffic?row=Gi1%2F0%2F1&range=7d')
   t.equal(data.raw, false)
   t.ok(data.everyMs >= 1_209_600, 'at most 500 points')
+})
+
+t.test('a chart as a table and as CSV: the same points, and the reasons', async t => {
+  const path = '/devices/acc-sw-21/charts/interface/traffic'
+  const query = 'row=Gi1%2F0%2F1&range=15m'
+  const headers = { cookie: `${cookie}; zone=Asia/Kathmandu` }
+  const table = await fetch(`${url}${path}/table?${query}`, { headers })
+  t.equal(table.status, 200)
+  const html = await table.text()
+  t.match(html, /<th scope="col" class="number">In<\/th>/)
+  t.match(html, /<td class="number">[\d.]+ [kM]?bit\/s<\/td>/)
+  t.match(html, /A rate needs two reads/, 'why there is no value')
+  t.match(html, /GMT\+5:45/, "times are of the reader's zone")
+  t.match(html, /<a class="button" href="csv\?row=Gi1%2F0%2F1&amp;range=15m"/)
+  t.notMatch(html, /undefined|NaN|\[object/)
+  const csv = await fetch(`${url}${path}/csv?${query}`, { headers })
+  t.match(csv.headers.get('content-type'), 'text/csv')
+  t.match(
+    csv.headers.get('content-disposition'),
+    /filename="acc-sw-21-interface-Gi1_0_1-traffic\.csv"/,
+  )
+  const lines = (await csv.text()).trim().split('\r\n')
+  t.equal(lines[0], 'time,In (bit/s),Out (bit/s),gap')
+  t.match(lines[1], /^\d{4}-\d\d-\d\dT[\d:.]+Z,,,first$/, 'oldest first, the reason in words')
+  t.match(lines.at(-1), /^[^,]+,[\d.]+,[\d.]+,$/)
+  const states = await fetch(`${url}/devices/acc-sw-11/charts/interface/status/csv?range=15m`, {
+    headers,
+  })
+  t.match(await states.text(), /,down[,\r]/, 'states are words')
+  for (const end of ['table', 'csv']) {
+    const wrong = await fetch(`${url}${path}/${end}?range=2h`, { headers })
+    t.equal(wrong.status, 422, end)
+    t.equal((await fetch(`${url}${path}/${end}?row=Gi9`, { headers })).status, 404, end)
+    const stranger = await fetch(`${url}${path}/${end}`, { redirect: 'manual' })
+    t.ok([303, 401].includes(stranger.status), `${end}: nothing without a session`)
+  }
+})
+
+t.test('a local time in the address becomes a moment that is the same for everybody', async t => {
+  const headers = { cookie: `${cookie}; zone=Europe/Paris` }
+  const from = '/devices/acc-sw-21?from=2026-11-22T10:00&to=2026-11-22T11:00&compare=week'
+  const answer = await fetch(`${url}${from}`, { headers, redirect: 'manual' })
+  t.equal(answer.status, 302)
+  const at = Date.UTC(2026, 10, 22, 9)
+  t.equal(answer.headers.get('location'), `?from=${at}&to=${at + 3_600_000}&compare=week`)
+  const page = await fetch(`${url}${from}`, { headers })
+  t.match(
+    await page.text(),
+    /name="from" value="2026-11-22T10:00"/,
+    'and the form shows it as it was',
+  )
 })
 
 t.test('what is not there, or not asked for rightly', async t => {

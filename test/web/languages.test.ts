@@ -24,7 +24,8 @@ function textsOf(tree: Tree, at = ''): [string, string][] {
 }
 
 /** The same in both, since the other language has the same word, sign or unit. */
-const SAME = /^(time|client)\.(second|minute|hour)$|^nav\.agents$|^layout\.administration$/
+const SAME =
+  /^(time|client)\.(second|minute|hour)$|^nav\.agents$|^layout\.administration$|^device\.(ranges\.\w+|total|sections|config|version)$/
 
 async function sources(): Promise<{ file: string; text: string }[]> {
   const found: { file: string; text: string }[] = []

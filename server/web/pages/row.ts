@@ -10,9 +10,10 @@ import type { Handler, WebContext } from '../context.ts'
 import { loadDevice } from '../device-data.ts'
 import { headerOf } from '../device-page.ts'
 import { shortEvents } from '../event-list.ts'
+import { readerOf } from '../languages/say.ts'
 import { page } from '../render.ts'
 import { metricCell } from '../tables.ts'
-import { RANGES, windowOf, withDefaultRange } from '../window.ts'
+import { isLocal, windowOf, windowTools, withDefaultRange } from '../window.ts'
 import { plainText } from '../words.ts'
 
 const checkParams = checker(
@@ -25,7 +26,10 @@ export function rowPage(web: WebContext): Handler {
     if (!params.ok) throw new AppError('E_NOT_FOUND', 'there is no such row')
     const view = await loadDevice(web, params.value.id)
     const now = Date.now()
-    const window = windowOf(withDefaultRange(request.query, now - view.device.createdAt), now)
+    const { zone } = readerOf(request)
+    const asked = withDefaultRange(request.query, now - view.device.createdAt)
+    const window = windowOf(asked, now, zone)
+    if (isLocal(request.query)) return reply.redirect(`?${window.query}`, 302)
     const group = view.groups.get(params.value.group)
     const values = group && view.values.get(group.id)
     const row = values?.rows.find(one => one.key === params.value.row)
@@ -60,7 +64,8 @@ export function rowPage(web: WebContext): Handler {
       stale: values.stale,
       at: values.at,
       figures: rowFigures(view, group, row, window),
-      ranges: RANGES,
+      tools: windowTools(window, now, zone),
+      keep: '',
       window,
       ...(await shortEvents(web, { id: view.id, uid }, about)),
     })
