@@ -8,7 +8,7 @@ import { unitText } from '../model/units.ts'
 import { can, type Permission } from '../model/user.ts'
 import type { Viewer } from './context.ts'
 import { type Reader, readerOf, wordsOf } from './languages/say.ts'
-import { ageText, numberTexts, whenText } from './languages/times.ts'
+import { ageText, numberTexts, stampText, whenText } from './languages/times.ts'
 import { plainText, statusView } from './words.ts'
 
 export const THEMES = ['system', 'light', 'dark'] as const
@@ -27,6 +27,10 @@ function helpers(reader: Reader) {
     /** An absolute time with its zone. */
     when: (ms: number) => whenText(reader, ms),
     shortAge: (ms: number) => ageText(words.time, ms),
+    /** `2026-11-22 21:24:01` and its day, in the reader's zone. */
+    stamp: (ms: number) => stampText(reader, ms),
+    day: (ms: number) => stampText(reader, ms).slice(0, 10),
+    zone: reader.zone,
     ...numberTexts(reader),
     unitText,
     plainText,

@@ -7,6 +7,7 @@ import type { AuditEntry, AuditQuery } from '../../store/contract.ts'
 import { checker } from '../../validate.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { csvLine } from '../csv.ts'
+import { say } from '../languages/say.ts'
 import { page } from '../render.ts'
 
 const PAGE_SIZE = 100
@@ -66,7 +67,7 @@ export function auditPage(web: WebContext): Handler {
     const { before, ...rest } = filter
     const last = found.length > PAGE_SIZE ? entries.at(-1) : undefined
     return page(request, reply, 'audit', {
-      title: 'Audit log',
+      title: say(request).audit.title,
       entries,
       filter,
       filtered: Object.keys(rest).length > 0,

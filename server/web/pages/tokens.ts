@@ -6,6 +6,7 @@ import { ROLES } from '../../model/user.ts'
 import { checker } from '../../validate.ts'
 import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
+import { say } from '../languages/say.ts'
 import { goTo, page } from '../render.ts'
 import { readValues } from './device-fields.ts'
 import { roleOf } from './users.ts'
@@ -33,7 +34,12 @@ async function show(
   shown: Shown,
 ): Promise<string> {
   const tokens = await web.people.tokens()
-  return page(request, reply, 'tokens', { title: 'API tokens', tokens, roles: ROLES, ...shown })
+  return page(request, reply, 'tokens', {
+    title: say(request).tokens.title,
+    tokens,
+    roles: ROLES,
+    ...shown,
+  })
 }
 
 export function createToken(web: WebContext): Handler {
@@ -43,7 +49,7 @@ export function createToken(web: WebContext): Handler {
       show(web, request, reply.code(422), { values, errors: [{ path, message }], made: null })
     const name = (values.name ?? '').trim()
     if (!checkDays(values.days).ok || Number(values.days) > 366)
-      return refuse('days', 'must be a number of days from 1 to 366')
+      return refuse('days', say(request).tokens.daysWrong)
     const role = roleOf(values.role)
     try {
       const expiresInMs = Number(values.days) * DAY_MS

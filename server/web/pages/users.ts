@@ -7,7 +7,7 @@ import { can, PERMISSIONS, ROLES, type Role, type User } from '../../model/user.
 import { checker } from '../../validate.ts'
 import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
-import { PERMISSION_TEXT } from '../permissions.ts'
+import { say } from '../languages/say.ts'
 import { goTo, page } from '../render.ts'
 import { readValues } from './device-fields.ts'
 
@@ -17,7 +17,6 @@ const isRole = checker(Type.Enum(ROLES))
 /** What each role may do, for people: rows of permissions, columns of roles. */
 const ROLE_TABLE = PERMISSIONS.filter(one => one !== 'public').map(permission => ({
   permission,
-  text: PERMISSION_TEXT[permission],
   roles: ROLES.map(role => ({ role, may: can(role, permission) })),
 }))
 
@@ -40,7 +39,7 @@ async function show(
   shown: Shown,
 ): Promise<string> {
   return page(request, reply, 'users', {
-    title: 'Users',
+    title: say(request).users.title,
     users: await web.people.list(),
     roles: ROLES,
     table: ROLE_TABLE,
