@@ -31,6 +31,7 @@ import { firstAdmin, firstDevice } from './first-start.ts'
 import { openGround, reachable } from './ground.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { observeMaintenance, runMaintenance } from './maintenance.ts'
+import { startOwnProfiles } from './own-profiles.ts'
 import { startLocalAgent, startPolling } from './polling.ts'
 import { retentionPolicy } from './retention.ts'
 import { connected, startIngest, startLive } from './samples.ts'
@@ -163,6 +164,7 @@ async function startParts(base: Base): Promise<Program> {
     }),
     store,
     live,
+    ...(await startOwnProfiles({ ...base, store, audit, vault, directory, catalogues })),
     catalogue: () => catalogues.watch.catalogue,
     plan,
     settings: async () => [

@@ -4,18 +4,21 @@ import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
 import type { Enrolment } from '../agents/enrolment.ts'
 import type { Auth } from '../auth/contract.ts'
 import type { People } from '../auth/people.ts'
+import type { DraftTry } from '../collectors/profile-bench.ts'
 import type { Devices } from '../devices/contract.ts'
 import type { Live } from '../live/contract.ts'
 import type { Logger } from '../log.ts'
 import type { Permission, Role, User } from '../model/user.ts'
 import type { DevicePolling } from '../poll/contract.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
+import type { Draft } from '../profiles/draft.ts'
 import type { Plan } from '../profiles/face.ts'
 import type { Store } from '../store/contract.ts'
 import type { IngestAnswer } from './api/ingest.ts'
 import type { ContainerLogs } from './container-log.ts'
 import type { Events } from './events.ts'
 import type { Reader } from './languages/say.ts'
+import type { OwnProfiles } from './own-profiles.ts'
 import type { Retention } from './retention.ts'
 
 /** A titled list of name, value and meaning; each part of the program adds its own to Settings. */
@@ -49,6 +52,13 @@ export interface WebContext {
   catalogue(): Catalogue
   /** The plan of a set of profiles, under the catalogue of now. */
   plan(profiles: readonly string[]): Plan
+  ownProfiles: OwnProfiles
+  /** Reads once by a profile that is not in force; nothing is stored. */
+  tryProfile: {
+    device(draft: Draft, id: string): Promise<DraftTry>
+    /** The text of a recording (.snmprec). */
+    recording(draft: Draft, text: string): Promise<DraftTry>
+  }
   settings(): Promise<SettingsSection[]>
   retention: Retention
   events: Events
