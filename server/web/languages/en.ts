@@ -325,6 +325,8 @@ export const en = {
     noTag: 'No tag',
     waitingForSample: 'waiting for the next sample',
     lastSample: 'last sample',
+    /** After an age. */
+    lastSampleAgo: 'ago',
     leaveWall: 'Leave the wall',
   },
 

@@ -325,7 +325,8 @@ export const fr: Dictionary = {
     noLocation: 'Sans lieu',
     noTag: 'Sans étiquette',
     waitingForSample: 'en attente de la prochaine mesure',
-    lastSample: 'dernière mesure',
+    lastSample: 'dernière mesure il y a',
+    lastSampleAgo: '',
     leaveWall: 'Quitter le mur',
   },
 
