@@ -4,7 +4,9 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, type FieldError } from '../model/errors.ts'
 import { fieldErrors } from '../validate.ts'
-import { isHtmx, page } from './render.ts'
+import type { Dictionary } from './languages/en.ts'
+import { readerOf, say } from './languages/say.ts'
+import { fragment, isHtmx, page } from './render.ts'
 
 const STATUS: Record<string, number> = {
   E_SIGN_IN: 401,
@@ -155,17 +157,29 @@ export async function sendProblemPage(
   reply.code(problem.status)
   if (isHtmx(request)) {
     reply.header('HX-Retarget', '#flash').header('HX-Reswap', 'innerHTML')
-    return reply.viewAsync('layout/_flash', { problem, requestId: request.id })
+    return fragment(request, reply, 'layout/_flash', {
+      problem,
+      text: textOf(request, problem),
+      requestId: request.id,
+    })
   }
   return page(request, reply, 'error', {
-    title: titleOf(problem.status),
+    title: titleOf(say(request), problem.status),
     problem,
+    text: textOf(request, problem),
     requestId: request.id,
   })
 }
 
-function titleOf(status: number): string {
-  if (status === 404) return 'Not found'
-  if (status === 403) return 'Not allowed'
-  return status >= 500 ? 'Something went wrong' : 'That did not work'
+function titleOf({ error }: Dictionary, status: number): string {
+  if (status === 404) return error.notFound
+  if (status === 403) return error.notAllowed
+  return status >= 500 ? error.ours : error.yours
+}
+
+/** A code that has no translation is told in English, as the log has it. */
+function textOf(request: FastifyRequest, { code, title, hint }: Problem): string {
+  const known = new Map(Object.entries(say(request).error.by)).get(code)
+  const own = `${hint ? `${title}: ${hint}` : title}.`
+  return readerOf(request).language === 'en' ? own : (known ?? own)
 }

@@ -8,6 +8,7 @@ import { GAP_TEXT } from '../model/gap.ts'
 import type { Viewer, WebContext } from './context.ts'
 import { type DevicePage, devicePageData } from './device-page.ts'
 import { shortEvents } from './event-list.ts'
+import { type Reader, wordsOf } from './languages/say.ts'
 import type { LiveClient } from './live-client.ts'
 import { renderFragment } from './render.ts'
 import { type TimeWindow, windowOf } from './window.ts'
@@ -24,14 +25,12 @@ const SAMPLES_BYTES_MAX = 256 * 1024
 const FOLDED_ROWS_MAX = 240
 
 /** Nothing on these parts depends on who looks. */
-const NOBODY: Viewer = {
+const NOBODY: Omit<Viewer, keyof Reader> = {
   name: '',
   role: 'viewer',
   via: 'session',
   user: null,
   csrf: '',
-  language: 'en',
-  zone: 'UTC',
   sessionToken: '',
 }
 
@@ -53,7 +52,14 @@ export function partial(target: string, swap: string, html: string): string {
   return `<hx-partial hx-target="${target}" hx-swap="${swap}">${html}</hx-partial>`
 }
 
-export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: number): DeviceFeed {
+/** One feed is for those who read in one language and time zone. */
+export function createDeviceFeed(
+  web: WebContext,
+  eta: Eta,
+  { id, uid }: { id: string; uid: number },
+  reader: Reader,
+): DeviceFeed {
+  const nobody: Viewer = { ...NOBODY, language: reader.language, zone: reader.zone }
   const watchers = new Set<Watcher>()
   const dirty = new Set<string>()
   let timer: NodeJS.Timeout | null = null
@@ -65,7 +71,7 @@ export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: num
   let isClosed = false
 
   const render = (view: string, data: Record<string, unknown>) =>
-    renderFragment(eta, NOBODY, `device/${view}`, data)
+    renderFragment(eta, nobody, `device/${view}`, data)
   const tell = (data: string, event?: string) => {
     if (data !== '') for (const { client } of watchers) client.send(data, event)
   }
@@ -114,7 +120,11 @@ export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: num
   }
   const gone = () => {
     tell(
-      partial('#flash', 'innerHTML', '<div class="note note-warning">This device is gone.</div>'),
+      partial(
+        '#flash',
+        'innerHTML',
+        `<div class="note note-warning">${wordsOf(reader).layout.deviceGone}</div>`,
+      ),
     )
     for (const { client } of [...watchers]) client.close()
   }
@@ -127,7 +137,7 @@ export function createDeviceFeed(web: WebContext, eta: Eta, id: string, uid: num
   const tellEvents = async () => {
     eventsTimer = null
     try {
-      const html = await renderFragment(eta, NOBODY, 'events/_short', {
+      const html = await renderFragment(eta, nobody, 'events/_short', {
         ...(await shortEvents(web, { id, uid }, null)),
       })
       for (const { client, shape } of watchers) {

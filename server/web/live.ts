@@ -145,8 +145,9 @@ function createFeeds(web: WebContext, eta: Eta) {
 
   return {
     async device(id: string, uid: number, watcher: Watcher): Promise<void> {
-      const key = `${id} ${uid}`
-      const feed = devices.get(key) ?? createDeviceFeed(web, eta, id, uid)
+      const { viewer } = watcher.client
+      const key = `${id} ${uid} ${viewer.language} ${viewer.zone}`
+      const feed = devices.get(key) ?? createDeviceFeed(web, eta, { id, uid }, viewer)
       devices.set(key, feed)
       watcher.client.onClose(() => {
         feed.remove(watcher)

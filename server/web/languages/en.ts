@@ -71,6 +71,7 @@ export const en = {
     unavailableText:
       'What is measured meanwhile waits on disk; values and states shown here may be old.',
     whatIsWrong: 'What is wrong',
+    deviceGone: 'This device is gone.',
   },
 
   nav: {
@@ -749,13 +750,6 @@ export const en = {
     cancel: 'Cancel',
     shorter: (kept: string) => `Keep samples of the class ${kept} for a shorter time`,
     shorterHourly: 'Keep hourly rows for a shorter time',
-  },
-
-  wall: {
-    devices: (count: number) => counted(count, 'device', 'devices'),
-    waiting: 'waiting for the next sample',
-    lastSample: 'last sample',
-    leave: 'Leave the wall',
   },
 
   error: {

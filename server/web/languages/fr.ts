@@ -71,6 +71,7 @@ export const fr: Dictionary = {
     unavailableText:
       'Les mesures attendent sur le disque ; les valeurs et les états affichés peuvent être anciens.',
     whatIsWrong: 'Voir le problème',
+    deviceGone: "Cet équipement n'existe plus.",
   },
 
   nav: {
@@ -755,13 +756,6 @@ export const fr: Dictionary = {
     cancel: 'Annuler',
     shorter: kept => `Conserver moins longtemps les mesures de la classe ${kept}`,
     shorterHourly: 'Conserver moins longtemps les lignes horaires',
-  },
-
-  wall: {
-    devices: count => counted(count, 'équipement', 'équipements'),
-    waiting: 'en attente de la prochaine mesure',
-    lastSample: 'dernière mesure',
-    leave: 'Quitter le mur',
   },
 
   error: {

@@ -7,16 +7,13 @@ import type { Agent } from '../../store/enrolment.ts'
 import { actorOf } from '../actor.ts'
 import { serverUrl } from '../agents.ts'
 import type { Handler, WebContext } from '../context.ts'
+import { say } from '../languages/say.ts'
 import { goTo, page } from '../render.ts'
 import { readValues } from './device-fields.ts'
 
 const hourMs = 3_600_000
-/** How long a token may wait to be used. */
-export const TOKEN_LIVES: readonly [hours: number, text: string][] = [
-  [1, 'one hour'],
-  [24, 'one day'],
-  [168, 'one week'],
-]
+/** Hours that a token may wait to be used. */
+export const TOKEN_LIVES = [1, 24, 168] as const
 
 interface Shown {
   values: Record<string, string>
@@ -37,7 +34,7 @@ async function show(
   const { enrolment } = web.agents
   const [agents, tokens] = await Promise.all([enrolment.agents(), enrolment.tokens()])
   return page(request, reply, 'agents', {
-    title: 'Agents',
+    title: say(request).agents.title,
     agents: await Promise.all(agents.map(agent => agentLine(web, agent))),
     tokens,
     lives: TOKEN_LIVES,
@@ -60,7 +57,7 @@ async function agentLine(web: WebContext, agent: Agent) {
 export function createAgentToken(web: WebContext): Handler {
   return async (request, reply) => {
     const values = readValues(request.body)
-    const hours = TOKEN_LIVES.find(([choice]) => String(choice) === values.hours)?.[0] ?? 1
+    const hours = TOKEN_LIVES.find(choice => String(choice) === values.hours) ?? 1
     const device = values.device || null
     const note = (values.note ?? '').trim()
     try {

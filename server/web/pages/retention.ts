@@ -7,6 +7,7 @@ import { RETENTION_CLASSES } from '../../model/retention.ts'
 import type { DaysKept } from '../../store/contract.ts'
 import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
+import { say } from '../languages/say.ts'
 import { goTo, page } from '../render.ts'
 import { droppedBy, droppedHours, readDays, readHourlyDays } from '../retention.ts'
 import { readValues } from './device-fields.ts'
@@ -28,7 +29,7 @@ export function changeRetention(web: WebContext): Handler {
     // Days that somebody else changed meanwhile would drop something that was not shown.
     if (dropped.length > 0 && values.shown !== shownDays(before)) {
       const fields = { kept: known, ...read.days, shown: shownDays(before) }
-      const title = `Keep samples of the class ${known} for a shorter time`
+      const title = say(request).settings.shorter(known)
       return confirm(request, reply, { title, action: '/settings/retention', fields, dropped })
     }
     await web.retention.change(known, read.days, actorOf(request))
@@ -48,7 +49,7 @@ export function changeHourlyRows(web: WebContext): Handler {
     const dropped = droppedHours(before, read.days, Date.now())
     if (dropped.length > 0 && values.shown !== String(before)) {
       const fields = { hourly: read.days, shown: before }
-      const title = 'Keep hourly rows for a shorter time'
+      const title = say(request).settings.shorterHourly
       return confirm(request, reply, { title, action: '/settings/hourly-rows', fields, dropped })
     }
     await web.retention.changeHourly(read.days, actorOf(request))

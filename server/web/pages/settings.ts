@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FieldError } from '../../model/errors.ts'
 import type { Handler, WebContext } from '../context.ts'
+import { say } from '../languages/say.ts'
 import { page } from '../render.ts'
 
 /** What was typed into one of the forms of days, and what is wrong with it. */
@@ -25,7 +26,7 @@ export async function showSettings(
 ): Promise<string> {
   const kept = await web.retention.report()
   return page(request, reply, 'settings', {
-    title: 'Settings',
+    title: say(request).settings.title,
     kept,
     typed: typed ?? { kept: '', values: {}, errors: [] },
     sections: await web.settings(),
