@@ -12,6 +12,7 @@ import { headerOf } from '../device-page.ts'
 import { shortEvents } from '../event-list.ts'
 import { readerOf } from '../languages/say.ts'
 import { page } from '../render.ts'
+import { rowStats } from '../row-stats.ts'
 import { metricCell } from '../tables.ts'
 import { isLocal, windowOf, windowTools, withDefaultRange } from '../window.ts'
 import { plainText } from '../words.ts'
@@ -64,6 +65,7 @@ export function rowPage(web: WebContext): Handler {
       stale: values.stale,
       at: values.at,
       figures: rowFigures(view, group, row, window),
+      stats: await rowStats(web.store, view, group, group.table ? row : null, window),
       tools: windowTools(window, now, zone),
       keep: '',
       window,
