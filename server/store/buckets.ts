@@ -29,7 +29,9 @@ function bucketOf({ from, width, count }: BucketGrid, at: number): number {
 
 /** The buckets of times, for all series of a block. */
 export function bucketsOf(grid: BucketGrid, times: Float64Array): Int32Array {
-  return Int32Array.from(times, at => bucketOf(grid, at))
+  const buckets = new Int32Array(times.length)
+  for (let i = 0; i < times.length; i++) buckets[i] = bucketOf(grid, times[i] ?? 0)
+  return buckets
 }
 
 /** A point, or one whose text must still be read: `said` is the time of the log's row. */

@@ -74,6 +74,12 @@ export class ByteReader {
 
   /** @param max a larger number is refused: what it counts would not be there */
   varint(max: number = Number.MAX_SAFE_INTEGER): number {
+    const first = this.bytes[this.at] ?? 0
+    if (first < 128 && first <= max && this.at < this.end) {
+      // Nearly all are that short.
+      this.at++
+      return first
+    }
     let value = 0
     for (let shift = 1; shift <= 2 ** 49; shift *= 128) {
       const next = this.byte()

@@ -265,12 +265,15 @@ export type StoreAddress =
 export interface Database {
   readonly dialect: 'sqlite' | 'mysql'
   readonly db: Db
+  /** For what only reads, and need not see what a transaction that is under way writes. */
+  readonly reader: Db
   /** How many connections were made so far: it grows when the database went away and came back. */
   connects(): number
   /** Runs `work` in a transaction, and again where it lost against another one: no side effects in it. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs `work`, which only reads, on the database as it is at one moment; again where that is gone. */
   snapshot<T>(work: (db: Db) => Promise<T>): Promise<T>
+  close(): Promise<void>
   /** To end a select: its rows stay as they are until the transaction ends. */
   readonly share: RawBuilder<unknown>
   /** To end a select: nobody else may share, lock or change its rows. */
@@ -294,23 +297,40 @@ export function connectDatabase(where: StoreAddress): Database {
     dialect:
       where.dialect === 'mysql'
         ? mysqlDialect(where.address, connected)
-        : sqliteDialect(where.path, connected),
+        : sqliteDialect({ path: where.path, isReader: false }, connected),
   })
+  const reader = readerOf(where) ?? db
   // SQLite's writers follow one another anyway (BEGIN IMMEDIATE). MariaDB has no FOR SHARE.
   return {
     dialect: where.dialect,
     db,
+    reader,
     connects: () => connects,
     share: mysql ? sql`lock in share mode` : sql``,
     exclusive: mysql ? sql`for update` : sql``,
     transaction: work => retried(() => db.transaction().execute(work)),
-    snapshot: work => retried(() => db.connection().execute(on => frozen(on, mysql, work))),
+    snapshot: work => retried(() => reader.connection().execute(on => frozen(on, mysql, work))),
+    close: async () => {
+      // The writer last: the connection that closes last folds the log into the file.
+      if (reader !== db) await reader.destroy()
+      await db.destroy()
+    },
     put: async (on, table, key, rows) => {
       for (let from = 0; from < rows.length; from += rowsPerInsertMax) {
         await putRows(on, mysql, table, key, rows.slice(from, from + rowsPerInsertMax))
       }
     },
   }
+}
+
+/**
+ * SQLite's readers and its writer do not wait for one another (WAL), but one connection has one
+ * transaction: without a second one a chart would wait for each batch, and for each block that is made.
+ */
+function readerOf(where: StoreAddress): Db | null {
+  if (where.dialect === 'mysql' || where.path === ':memory:') return null
+  const file = { path: where.path, isReader: true }
+  return new Kysely<Tables>({ dialect: sqliteDialect(file, () => undefined) })
 }
 
 async function frozen<T>(on: Db, mysql: boolean, work: (db: Db) => Promise<T>): Promise<T> {

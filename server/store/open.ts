@@ -52,7 +52,7 @@ export async function openStore({ url, migrationsDir, log }: StoreOptions): Prom
   try {
     await migrate(database, migrationsDir ?? DEFAULT_MIGRATIONS, log)
   } catch (error) {
-    await database.db.destroy()
+    await database.close()
     throw error
   }
   return buildStore(database, log)
@@ -89,7 +89,9 @@ function buildStore(database: Database, log: Logger): Store {
       await db.selectFrom('migration').select('name').limit(1).execute()
     },
     close() {
-      closing ??= purges.then(() => Promise.all([maintenance.close(), db.destroy()])).then(() => {})
+      closing ??= purges
+        .then(() => Promise.all([maintenance.close(), database.close()]))
+        .then(() => {})
       return closing
     },
   }
@@ -101,7 +103,7 @@ function sampleStore(
   damage: Damage,
   policy: RetentionPolicy,
 ): SampleStore {
-  const { db } = database
+  const { reader } = database
   const caches = {
     layouts: new LayoutCache(),
     texts: new TextCache(),
@@ -125,10 +127,10 @@ function sampleStore(
       return writeBatch(database, caches, damage, batch)
     },
     writeRows: (deviceUid, group, rows, at) => writeRows(database, deviceUid, group, rows, at),
-    rows: (deviceUid, group) => readRows(db, deviceUid, group),
-    series: deviceUid => listSeries(db, deviceUid),
+    rows: (deviceUid, group) => readRows(reader, deviceUid, group),
+    series: deviceUid => listSeries(reader, deviceUid),
     read: query => readSamples(database, query, log, damage),
-    latest: deviceUid => readLatest(db, deviceUid, log, damage),
+    latest: deviceUid => readLatest(reader, deviceUid, log, damage),
   }
 }
 

@@ -66,7 +66,7 @@ export async function readSamples(
   if (points !== undefined && !(points >= 1)) throw queryError('points must be at least 1')
   const grid =
     points === undefined ? null : bucketGrid(query.from, query.to, Math.min(points, pointsMax))
-  const wanted = await findSeries(database.db, query.deviceUid, query)
+  const wanted = await findSeries(database.reader, query.deviceUid, query)
   if (grid && grid.count * wanted.length > bucketsMax) {
     throw queryError(`${wanted.length} series of ${grid.count} points are too much for one answer`)
   }
@@ -90,7 +90,7 @@ export async function readSamples(
       one.points = one.buckets ? one.buckets.points(reading.fn) : inOrder(one.points)
     }
   }
-  const texts = await textsOf(database.db, series)
+  const texts = await textsOf(database.reader, series)
   return series.map(({ info: { group, metric, row }, streamId, slot, points }) => ({
     group,
     metric,

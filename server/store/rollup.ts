@@ -88,11 +88,13 @@ export class RollUp {
   }
 
   #cellsOf({ times, texts }: Columns): Cells {
-    const buckets = Int32Array.from(times, at => {
+    const buckets = new Int32Array(times.length)
+    for (let i = 0; i < times.length; i++) {
+      const at = times[i] ?? 0
       const bucket = Math.floor((at - this.#t0) / this.#width)
       if (bucket < 0 || bucket >= this.#size) throw new RangeError(`${at} is not in this roll-up`)
-      return bucket
-    })
+      buckets[i] = bucket
+    }
     const named = texts.map(text => getOrInsert(this.#texts, text, () => this.#texts.size))
     return { times, buckets, from: 0, to: times.length, texts: named }
   }

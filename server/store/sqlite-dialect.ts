@@ -13,15 +13,16 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { storeFailure } from './failures.ts'
-import type { SqliteReply, SqliteRequest } from './sqlite-worker.ts'
+import { unpackRows } from './sqlite-rows.ts'
+import type { SqliteFile, SqliteReply, SqliteRequest } from './sqlite-worker.ts'
 
 /**
- * @param path a file, or `:memory:`
+ * @param file its path, or `:memory:`
  * @param connected called at each start of the thread
  */
-export function sqliteDialect(path: string, connected: () => void): Dialect {
+export function sqliteDialect(file: SqliteFile, connected: () => void): Dialect {
   return {
-    createDriver: () => new SqliteWorkerDriver(path, connected),
+    createDriver: () => new SqliteWorkerDriver(file, connected),
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createAdapter: () => new SqliteAdapter(),
     createIntrospector: db => new SqliteIntrospector(db),
@@ -31,8 +32,8 @@ export function sqliteDialect(path: string, connected: () => void): Dialect {
 class SqliteWorkerDriver implements Driver {
   readonly #connection: SqliteWorkerConnection
 
-  constructor(path: string, connected: () => void) {
-    this.#connection = new SqliteWorkerConnection(path, connected)
+  constructor(file: SqliteFile, connected: () => void) {
+    this.#connection = new SqliteWorkerConnection(file, connected)
   }
 
   async init(): Promise<void> {}
@@ -69,14 +70,14 @@ interface Waiting {
 
 /** The worker is started at the first statement, and again after it died. */
 class SqliteWorkerConnection implements DatabaseConnection {
-  readonly #path: string
+  readonly #file: SqliteFile
   readonly #connected: () => void
   readonly #waiting = new Map<number, Waiting>()
   #worker: Worker | null = null
   #lastId = 0
 
-  constructor(path: string, connected: () => void) {
-    this.#path = path
+  constructor(file: SqliteFile, connected: () => void) {
+    this.#file = file
     this.#connected = connected
   }
 
@@ -86,7 +87,7 @@ class SqliteWorkerConnection implements DatabaseConnection {
       throw storeFailure(Object.assign(new Error(reply.failure.message), reply.failure))
     }
     return {
-      rows: reply.rows as R[],
+      rows: (reply.rows ? unpackRows(reply.rows) : []) as R[],
       numAffectedRows: BigInt(reply.changes),
       insertId: BigInt(reply.insertId),
     }
@@ -112,7 +113,7 @@ class SqliteWorkerConnection implements DatabaseConnection {
   #start(): Worker {
     this.#connected()
     const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
-      workerData: this.#path,
+      workerData: this.#file,
       // The thread needs nothing of what the process was started with (loaders, inspectors).
       execArgv: [],
     })

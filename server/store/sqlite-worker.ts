@@ -4,6 +4,7 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { DriverFailure } from './failures.ts'
+import { type Cell, type PackedRows, packRows } from './sqlite-rows.ts'
 
 /** Prepared statements that are kept; beyond, all are dropped and prepared again. */
 const statementsMax = 300
@@ -16,22 +17,35 @@ export interface SqliteRequest {
   parameters: readonly SQLInputValue[]
 }
 
+/** What the thread is started with. */
+export interface SqliteFile {
+  path: string
+  /** Nothing can be written over this connection. */
+  isReader: boolean
+}
+
 export type SqliteReply =
-  | { id: number; rows: unknown[]; changes: number; insertId: number }
+  | { id: number; rows: PackedRows | null; changes: number; insertId: number }
   | { id: number; failure: DriverFailure }
 
 interface Prepared {
   statement: StatementSync
-  reads: boolean
+  /** Of the columns; null: it gives no rows. */
+  names: string[] | null
 }
 
-const path = String(workerData)
+const { path, isReader }: SqliteFile = workerData
 const statements = new Map<string, Prepared>()
 let database: DatabaseSync | null = null
 
 function openDatabase(): DatabaseSync {
   const opened = new DatabaseSync(path, { timeout: busyTimeoutMs })
-  opened.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON')
+  // Not opened as read-only: that fails where the files of the log must be made anew.
+  opened.exec(
+    isReader
+      ? 'PRAGMA query_only=ON'
+      : 'PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON',
+  )
   return opened
 }
 
@@ -40,18 +54,26 @@ function prepare(sql: string): Prepared {
   if (known) return known
   database ??= openDatabase()
   const statement = database.prepare(sql)
-  const prepared = { statement, reads: statement.columns().length > 0 }
+  const names = statement.columns().map(({ name }) => name)
+  if (names.length > 0) statement.setReturnArrays(true)
+  const prepared = { statement, names: names.length > 0 ? names : null }
   if (statements.size >= statementsMax) statements.clear()
   statements.set(sql, prepared)
   return prepared
 }
 
 function run({ id, sql, parameters }: SqliteRequest): SqliteReply {
-  const { statement, reads } = prepare(sql)
-  if (reads) return { id, rows: statement.all(...parameters), changes: 0, insertId: 0 }
+  const { statement, names } = prepare(sql)
+  if (names) {
+    const rows = packRows(names, arrays(statement.all(...parameters)))
+    return { id, rows, changes: 0, insertId: 0 }
+  }
   const { changes, lastInsertRowid } = statement.run(...parameters)
-  return { id, rows: [], changes: Number(changes), insertId: Number(lastInsertRowid) }
+  return { id, rows: null, changes: Number(changes), insertId: Number(lastInsertRowid) }
 }
+
+/** The types say objects, also of a statement that gives arrays. */
+const arrays = (rows: unknown): Cell[][] => rows as Cell[][]
 
 function failureOf(error: unknown): DriverFailure {
   const failure: DriverFailure = { message: error instanceof Error ? error.message : String(error) }
@@ -69,7 +91,9 @@ parentPort?.on('message', (request: SqliteRequest | 'close') => {
     return
   }
   try {
-    parentPort?.postMessage(run(request))
+    const reply = run(request)
+    const moved = 'rows' in reply && reply.rows ? [reply.rows.bytes.buffer] : []
+    parentPort?.postMessage(reply, moved)
   } catch (error) {
     parentPort?.postMessage({ id: request.id, failure: failureOf(error) } satisfies SqliteReply)
   }

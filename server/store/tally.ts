@@ -80,25 +80,41 @@ export class Tally {
     }
   }
 
-  addPoints(
+  addPoints(parts: PointColumns, cells: Cells): void {
+    const { last } = parts
+    const { times, buckets, from, to, texts } = cells
+    for (let i = from; i < to; ) {
+      const kind = last.kinds[i] ?? ABSENT
+      const bucket = buckets[i] ?? 0
+      if (kind === NUMBER) i = this.#addPointsOf(bucket, parts, cells, i)
+      else this.#addOther(bucket, kind, times[i] ?? 0, texts[last.values[i++] ?? 0] ?? 0)
+    }
+  }
+
+  /** As with samples: what is of one bucket is summed first. @returns the first point that is not */
+  #addPointsOf(
+    bucket: number,
     { min, max, avg, count, last }: PointColumns,
-    { times, buckets, from, to, texts }: Cells,
-  ): void {
+    { times, buckets, to }: Cells,
+    from: number,
+  ): number {
     const lasts = last.values
     const [mins, maxs, avgs] = [min?.values ?? lasts, max?.values ?? lasts, avg?.values ?? lasts]
     const counts = count?.values
-    for (let i = from; i < to; i++) {
-      const kind = last.kinds[i] ?? ABSENT
-      const bucket = buckets[i] ?? 0
-      const at = times[i] ?? 0
-      if (kind !== NUMBER) {
-        this.#addOther(bucket, kind, at, texts[lasts[i] ?? 0] ?? 0)
-        continue
-      }
-      const many = counts ? (counts[i] ?? 0) : 1
-      const sum = (avgs[i] ?? 0) * many
-      this.addNumbers(bucket, at, many, sum, mins[i] ?? 0, maxs[i] ?? 0, lasts[i] ?? 0)
+    let many = 0
+    let sum = 0
+    let least = Number.POSITIVE_INFINITY
+    let most = Number.NEGATIVE_INFINITY
+    let i = from
+    for (; i < to && last.kinds[i] === NUMBER && buckets[i] === bucket; i++) {
+      const its = counts ? (counts[i] ?? 0) : 1
+      many += its
+      sum += (avgs[i] ?? 0) * its
+      if ((mins[i] ?? 0) < least) least = mins[i] ?? 0
+      if ((maxs[i] ?? 0) > most) most = maxs[i] ?? 0
     }
+    this.addNumbers(bucket, times[i - 1] ?? 0, many, sum, least, most, lasts[i - 1] ?? 0)
+    return i
   }
 
   addNumbers(

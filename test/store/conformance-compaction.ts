@@ -411,7 +411,7 @@ function crashCases(t: Test, newPlace: NewPlace): void {
     const late = minutes(0, 500).map(at => collected(uid, at + 1, ['a'], { in: [1] }))
     const all = { from: T0, to: T0 + DAY }
     const database = connectDatabase(parseDatabaseUrl(place.url))
-    t.teardown(() => database.db.destroy())
+    t.teardown(() => database.close())
     let failAt = 0
     let crashes = 0
     for (const [round, batch] of [history, late.slice(0, 300)].entries()) {

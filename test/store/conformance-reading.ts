@@ -3,8 +3,11 @@
 import type { Test } from 'tap'
 import type { AcceptedCollection } from '../../server/model/accepted.ts'
 import { GAP_REASONS } from '../../server/model/gap.ts'
+import { Damage } from '../../server/store/blocks.ts'
 import type { SamplePoint } from '../../server/store/contract.ts'
-import { openStore } from '../../server/store/open.ts'
+import { connectDatabase } from '../../server/store/database.ts'
+import { openStore, parseDatabaseUrl } from '../../server/store/open.ts'
+import { readSamples } from '../../server/store/read.ts'
 import { log, type NewPlace } from './place.ts'
 import { randomFrom, SEED } from './random.ts'
 import { type Cell, collected, failed, gap, good, names, opened, readAll } from './samples.ts'
@@ -54,6 +57,20 @@ function pointCases(t: Test, newPlace: NewPlace): void {
     t.same(await store.samples.read({ ...some, metrics: [], from: 0, to: 1 }), [])
     t.same(await store.samples.read({ ...some, metrics: ['nothing'], from: 0, to: 1 }), [])
     await t.rejects(store.samples.read({ ...bucketed, points: 0 }), { code: 'E_SAMPLE_QUERY' })
+  })
+
+  t.test('a chart waits for no transaction, and sees nothing that is not committed', async t => {
+    const { store, uid, place } = await opened(t, newPlace)
+    await store.samples.write([collected(uid, 1000, ['a'], { in: [5] })])
+    const database = connectDatabase(parseDatabaseUrl(place.url))
+    t.teardown(() => database.close())
+    const query = { deviceUid: uid, group: 'interface', metrics: ['in'], from: 0, to: 2000 }
+    const read = await database.transaction(async tx => {
+      await tx.deleteFrom('poll').execute()
+      return readSamples(database, query, log, new Damage(log))
+    })
+    t.same(read[0]?.points, [good(1000, 5)])
+    t.same((await store.samples.read(query))[0]?.points, [], 'once it is committed, it is seen')
   })
 
   t.test('more polls than one page of the reader, oldest first', async t => {
