@@ -20,6 +20,11 @@ export const en = {
 
   common: {
     close: 'Close',
+    search: 'Search',
+    save: 'Save',
+    cancel: 'Cancel',
+    clearFilters: 'Clear filters',
+    tryAgain: 'Try again',
     devices: (count: number) => counted(count, 'device', 'devices'),
   },
 
@@ -170,6 +175,7 @@ export const en = {
     version: (version: number) => `version ${version}`,
     name: 'Name',
     filter: (table: string) => `Filter ${table}`,
+    searchList: 'Search, sort and group',
     filterRows: 'Filter',
     clear: 'Clear the filter',
     noRow: (text: string) => `No row matches “${text}”.`,

@@ -20,6 +20,11 @@ export const fr: Dictionary = {
 
   common: {
     close: 'Fermer',
+    search: 'Rechercher',
+    save: 'Enregistrer',
+    cancel: 'Annuler',
+    clearFilters: 'Effacer les filtres',
+    tryAgain: 'Réessayer',
     devices: count => counted(count, 'équipement', 'équipements'),
   },
 
@@ -170,6 +175,7 @@ export const fr: Dictionary = {
     version: version => `version ${version}`,
     name: 'Nom',
     filter: table => `Filtrer ${table}`,
+    searchList: 'Chercher, trier et grouper',
     filterRows: 'Filtrer',
     clear: 'Enlever le filtre',
     noRow: text => `Aucune ligne ne correspond à « ${text} ».`,
