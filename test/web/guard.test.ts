@@ -50,6 +50,9 @@ t.test('only these are open to everybody', async t => {
   )
 })
 
+/** What only a person has, and no token: an account, views of their own. */
+const PERSONAL = /^\/(account\/|devices\/views)/
+
 for (const role of ROLES) {
   t.test(`${role}: a session and a token may do what the table says`, async t => {
     const person = everybody[role]
@@ -62,7 +65,7 @@ for (const role of ROLES) {
       ]
       for (const [at, answer] of answers.entries()) {
         const by = `${line} by ${at === 0 ? 'session' : 'token'}: ${answer.status}`
-        const isPersonal = at === 1 && route.path === '/account/password'
+        const isPersonal = at === 1 && PERSONAL.test(route.path)
         if (can(role, route.permission) && !isPersonal)
           t.notOk([401, 403].includes(answer.status) || isLogin(answer), by)
         else t.equal(answer.status, 403, by)
