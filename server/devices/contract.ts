@@ -6,7 +6,8 @@ import type { Device, DeviceConfig, DeviceSource } from '../model/device.ts'
 import type { Actor } from '../model/user.ts'
 
 export interface Devices {
-  list(): Promise<Device[]>
+  /** From memory, so that ten thousand cost nothing; the same list until one of them changes. */
+  list(): Promise<readonly Device[]>
   get(id: string): Promise<Device | null>
   /**
    * Checks the document, seals plain secrets as `<id>.<field>`, stores it and tells the pollers.

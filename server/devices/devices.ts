@@ -56,7 +56,7 @@ export function createDevices(options: DevicesOptions): Devices {
   }
 
   return {
-    list: () => store.list(),
+    list: async () => directory.all(),
     get: id => store.get(id),
 
     async create(document, by, source) {

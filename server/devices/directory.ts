@@ -9,6 +9,7 @@ const REFRESH_MS = 30_000
 
 export interface Directory {
   get(id: string): Device | undefined
+  /** The same list until the next refresh. */
   all(): readonly Device[]
   refresh(): Promise<void>
   onRefresh(listener: () => void): () => void
@@ -20,13 +21,14 @@ export async function createDirectory(
   store: DeviceStore,
   onError: (error: unknown) => void,
 ): Promise<Directory> {
+  let list: readonly Device[] = []
   let devices = new Map<string, Device>()
   const listeners = new Set<() => void>()
   let running: Promise<void> | null = null
   let again = false
 
   const read = async () => {
-    const list = await store.list()
+    list = await store.list()
     devices = new Map(list.map(device => [device.config.id, device]))
     for (const listener of listeners) listener()
   }
@@ -50,7 +52,7 @@ export async function createDirectory(
   const timer = setInterval(() => refresh().catch(onError), REFRESH_MS)
   return {
     get: id => devices.get(id),
-    all: () => [...devices.values()],
+    all: () => list,
     refresh,
     onRefresh(listener) {
       listeners.add(listener)

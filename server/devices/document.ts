@@ -24,6 +24,8 @@ const RESERVED_IDS: ReadonlySet<string> = new Set([
   'new',
   'test',
   'bulk',
+  'columns',
+  'views',
   'import',
   'export.json',
   'export.csv',

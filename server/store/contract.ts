@@ -27,6 +27,7 @@ import type { AccountStore } from './accounts.ts'
 import type { EnrolmentStore } from './enrolment.ts'
 import type { ProfileStore } from './profiles.ts'
 import type { Tier } from './tiers.ts'
+import type { ViewStore } from './views.ts'
 
 export interface Store {
   readonly dialect: 'sqlite' | 'mysql'
@@ -37,6 +38,7 @@ export interface Store {
   readonly alarms: AlarmStore
   readonly rules: RuleStore
   readonly users: UserStore
+  readonly views: ViewStore
   readonly enrolment: EnrolmentStore
   readonly accounts: AccountStore
   readonly secrets: SecretStore

@@ -169,6 +169,13 @@ export interface Tables extends Record<BlockTable, BlockRow> {
     created_at: number
     last_sign_in_at: number | null
     language: string | null
+    device_columns: string | null
+  }
+  saved_view: {
+    account_id: number
+    name: string
+    query: string
+    is_default: number
   }
   session: {
     hash: string
@@ -253,6 +260,7 @@ type PutTable =
   | 'hourly_value'
   | 'alarm'
   | 'maintenance_window'
+  | 'saved_view'
 
 /** Where a statement can run: the pool, or inside a transaction. */
 export type Db = Kysely<Tables>

@@ -31,6 +31,7 @@ import { ruleStore } from './rules.ts'
 import { listSeries } from './series.ts'
 import { TextCache } from './texts.ts'
 import { userStore } from './users.ts'
+import { viewStore } from './views.ts'
 import { writeBatch } from './write.ts'
 
 const DEFAULT_MIGRATIONS = path.join(import.meta.dirname, '../../migrations')
@@ -75,6 +76,7 @@ function buildStore(database: Database, log: Logger): Store {
     alarms: alarmStore(database),
     rules: ruleStore(database),
     users: userStore(db),
+    views: viewStore(database),
     enrolment: enrolmentStore(database),
     accounts: accountStore(database),
     secrets: secretStore(database),

@@ -16,7 +16,7 @@ import { createPageFeed, type PageFeed, type PageSource } from './live-pages.ts'
 import { logTarget } from './pages/container-log.ts'
 import { containersData } from './pages/containers.ts'
 import { devicesData } from './pages/devices.ts'
-import { overviewData } from './pages/overview.ts'
+import { groupingOf, overviewData } from './pages/overview.ts'
 import { wallSource } from './wall.ts'
 import { windowOf } from './window.ts'
 
@@ -118,12 +118,12 @@ function createFeeds(web: WebContext, eta: Eta) {
   const pages = new Map<string, PageFeed>()
 
   const sources: Record<LivePage, (query: Texts) => PageSource> = {
-    overview: () => ({
+    overview: query => ({
       view: 'overview/_body',
       target: '#overview',
-      data: () => overviewData(web),
+      data: () => overviewData(web, groupingOf(query)),
     }),
-    wall: () => wallSource(web),
+    wall: query => wallSource(web, groupingOf(query)),
     devices: query => ({
       view: 'devices/_table',
       target: '#devices',

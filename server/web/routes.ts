@@ -32,6 +32,7 @@ import {
 import { devicesPage } from './pages/devices.ts'
 import { bulkDevices } from './pages/devices-bulk.ts'
 import { exportCsv, exportJson, importList, importPage } from './pages/devices-import.ts'
+import { changeView, chooseColumns, saveView, viewsPage } from './pages/devices-views.ts'
 import { changeEventDays, commentDevice, eventsPage } from './pages/events.ts'
 import { healthText, metricsText, readyText } from './pages/health.ts'
 import { login, loginPage, logout } from './pages/login.ts'
@@ -106,6 +107,10 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     action('/devices/test', 'devices.write', testDevice(web)),
     action('/devices', 'devices.write', createDevice(web)),
     action('/devices/bulk', 'devices.write', bulkDevices(web)),
+    page('/devices/views', 'devices.read', viewsPage(web)),
+    action('/devices/views', 'devices.read', saveView(web)),
+    action('/devices/views/change', 'devices.read', changeView(web)),
+    action('/devices/columns', 'devices.read', chooseColumns(web)),
     page('/devices/import', 'devices.write', importPage()),
     action('/devices/import', 'devices.write', importList(web)),
     text('/devices/export.json', 'devices.write', exportJson(web)),

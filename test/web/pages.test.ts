@@ -2,7 +2,8 @@
 // finds, filters, sorts and turns pages by its address alone; hostile texts stay texts.
 
 import t from 'tap'
-import { filterOf, listHref, PAGE_SIZE } from '../../server/web/pages/devices.ts'
+import { PAGE_SIZE } from '../../server/web/pages/devices.ts'
+import { filterOf, listHref } from '../../server/web/pages/devices-filter.ts'
 import { until } from '../parts/find.ts'
 import { ask, FORM } from './people.ts'
 import { startTestProgram } from './program.ts'
@@ -170,9 +171,12 @@ t.test('what the address says wrongly counts as not said', async t => {
     tag: '',
     state: '',
     kind: '',
+    location: '',
+    profile: '',
     sort: 'state',
     down: false,
     page: 1,
+    columns: null,
   })
   const filter = filterOf({ q: 'a&b', sort: '-kind', page: '3' })
   t.same(

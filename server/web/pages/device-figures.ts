@@ -2,11 +2,11 @@
 // newest sample. They come from roles, so no vendor is named here.
 
 import type { LatestSample } from '../../live/contract.ts'
-import type { Device } from '../../model/device.ts'
 import type { Role } from '../../model/profile.ts'
 import { rolesOf } from '../../profiles/page.ts'
 import type { WebContext } from '../context.ts'
-import { trafficOf } from './device-traffic.ts'
+import type { DeviceFacts } from './device-line.ts'
+import { type Spark, trafficOf } from './device-traffic.ts'
 
 /** Devices whose figures are fetched side by side. */
 const FETCHES_MAX = 8
@@ -17,8 +17,8 @@ export interface Figures {
   memory: number | null
   /** Unix ms of the newest sample. */
   at: number | null
-  /** Points of an SVG polyline, and what it says; null: nothing to draw. */
-  traffic: { points: string; text: string } | null
+  /** null: nothing to draw. */
+  traffic: Spark | null
 }
 
 type RoleMetric = { role: Role; group: string; metric: string }
@@ -26,7 +26,7 @@ type RoleMetric = { role: Role; group: string; metric: string }
 /** Figures by uid, for the devices on one page of the list. */
 export async function figuresOf(
   web: WebContext,
-  devices: readonly Device[],
+  devices: readonly DeviceFacts[],
 ): Promise<Map<number, Figures>> {
   const found = new Map<number, Figures>()
   const queue = [...devices]
@@ -39,8 +39,8 @@ export async function figuresOf(
   return found
 }
 
-async function figures(web: WebContext, device: Device): Promise<Figures> {
-  const roles = rolesOf(web.plan(device.identity?.profiles ?? []))
+async function figures(web: WebContext, device: DeviceFacts): Promise<Figures> {
+  const roles = rolesOf(web.plan(device.profiles))
   const latest = await web.live.latest(device.uid)
   const at = latest.reduce((newest, sample) => Math.max(newest, sample.at), 0)
   const inbound = roles.find(({ role }) => role === 'interface.in')
@@ -78,22 +78,22 @@ const percent = (value: number): number => Math.min(100, Math.max(0, value))
 
 /** Processors are averaged; containers each give their share of the host, so those are added up. */
 function cpuOf(
-  { config }: Device,
+  { kind }: DeviceFacts,
   roles: readonly RoleMetric[],
   latest: readonly LatestSample[],
 ): number | null {
   const numbers = numbersOf('cpu.usage', roles, latest)
   if (numbers.length === 0) return null
-  return percent(config.kind === 'docker' ? sum(numbers) : sum(numbers) / numbers.length)
+  return percent(kind === 'docker' ? sum(numbers) : sum(numbers) / numbers.length)
 }
 
 /** Main memory where the device names it, else its fullest memory; containers together of their host. */
 function memoryOf(
-  { config }: Device,
+  { kind }: DeviceFacts,
   roles: readonly RoleMetric[],
   latest: readonly LatestSample[],
 ): number | null {
-  if (config.kind === 'docker') {
+  if (kind === 'docker') {
     const total = sum(numbersOf('memory.total', roles, latest))
     const used = numbersOf('memory.used', roles, latest)
     return total > 0 && used.length > 0 ? percent((100 * sum(used)) / total) : null

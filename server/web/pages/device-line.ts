@@ -1,58 +1,76 @@
 // A device as lists and tiles show it: what it is, where, and how it does. Every text is safe to
-// print: one line, without control or direction characters.
+// print: one line, without control or direction characters. How it does is said in the view, in the
+// words of the reader.
 
-import type { DeviceState } from '../../model/collection.ts'
-import type { Device, DeviceConfig } from '../../model/device.ts'
+import type { DeviceState, DeviceStatus } from '../../model/collection.ts'
+import { type Device, type DeviceConfig, SNMP_PORT } from '../../model/device.ts'
 import { parseDuration } from '../../model/duration.ts'
-import type { WebContext } from '../context.ts'
-import { plainText, type StatusView, statusView } from '../words.ts'
+import { plainText } from '../words.ts'
 
 /** A new device may wait this long beyond two intervals before its silence counts as trouble. */
 const FIRST_SAMPLE_MS = 10_000
 
-export interface DeviceLine {
+/** What stays the same until the config or the identity changes. */
+export interface DeviceFacts {
   uid: number
   id: string
   name: string
   href: string
   kind: string
   address: string
+  /** The machine that Pollux itself runs on. */
+  isHere: boolean
   location: string
-  tags: string[]
+  tags: readonly string[]
   /** Ids: a title has no room in a column. */
-  profiles: string[]
-  status: StatusView
-  /** Added a moment ago: that nothing came yet is to be expected. */
-  fresh: boolean
+  profiles: readonly string[]
+  every: string
+  /** All that a search looks at, in small letters. */
+  searched: string
+  /** Until then it is to be expected that nothing came yet, Unix ms. */
+  freshUntil: number
 }
 
-export function deviceLine(web: Pick<WebContext, 'devices'>, device: Device): DeviceLine {
-  const { config, identity, uid } = device
-  const status = web.devices.status(config.id)
-  const patience = 2 * parseDuration(config.every) + FIRST_SAMPLE_MS
+export interface DeviceLine extends DeviceFacts {
+  state: DeviceState
+  /** null: judge has not spoken of it yet. */
+  status: DeviceStatus | null
+}
+
+export function deviceFacts({ config, identity, uid, updatedAt, source }: Device): DeviceFacts {
+  const name = plainText(config.name, 100) || config.id
+  const address = addressText(config)
+  const location = plainText(config.location, 100)
+  const tags = (config.tags ?? []).map(tag => plainText(tag, 40))
   return {
     uid,
     id: config.id,
-    name: plainText(config.name, 100) || config.id,
+    name,
     href: `/devices/${encodeURIComponent(config.id)}`,
     kind: config.kind,
-    address: addressText(config),
-    location: plainText(config.location, 100),
-    tags: (config.tags ?? []).map(tag => plainText(tag, 40)),
+    address,
+    isHere: source === 'built-in',
+    location,
+    tags,
     profiles: (identity?.profiles ?? []).map(profile => plainText(profile, 63)),
-    status: statusView(status),
-    fresh: status === null && Date.now() - device.updatedAt < patience,
+    every: config.every,
+    searched: [name, config.id, address, location, ...tags].join('\n').toLowerCase(),
+    freshUntil: updatedAt + 2 * parseDuration(config.every) + FIRST_SAMPLE_MS,
   }
 }
 
 /** The port is named where it is not the usual one; an IPv6 address then needs brackets. */
 function addressText({ kind, address, port, topics }: DeviceConfig): string {
-  if (kind === 'agent') return 'this machine'
+  if (kind === 'agent') return ''
   if (kind === 'mqtt') return (topics ?? []).map(topic => plainText(topic, 60)).join(' ')
   const text = plainText(address)
-  if (kind !== 'snmp' || port === undefined || port === 161) return text
+  if (kind !== 'snmp' || port === undefined || port === SNMP_PORT) return text
   return text.includes(':') && !text.startsWith('[') ? `[${text}]:${port}` : `${text}:${port}`
 }
+
+/** Added a moment ago: that nothing came yet is to be expected. */
+export const isFresh = ({ status, freshUntil }: DeviceLine): boolean =>
+  status === null && Date.now() < freshUntil
 
 /** Worst first: the order in which a person wants to look. */
 export const STATE_ORDER: readonly DeviceState[] = ['down', 'degraded', 'unknown', 'paused', 'up']
@@ -63,36 +81,25 @@ export function compareTexts(a: string, b: string): number {
   return BY_NAME.compare(a, b)
 }
 
-/** The worse state first, then by name. */
-export function compareStatus(a: DeviceLine, b: DeviceLine): number {
-  return (
-    STATE_ORDER.indexOf(a.status.state) - STATE_ORDER.indexOf(b.status.state) ||
-    compareTexts(a.name, b.name)
-  )
+/** Of lines in the order of their names: the worse state first. */
+export function byStatus(lines: readonly DeviceLine[]): DeviceLine[] {
+  const of = Map.groupBy(lines, line => line.state)
+  return STATE_ORDER.flatMap(state => of.get(state) ?? [])
 }
 
 export interface StateCount {
   state: DeviceState
-  title: string
   count: number
   /** Worth a loud colour: something is wrong. */
   loud: boolean
 }
 
-const TITLES: Record<DeviceState, string> = {
-  down: 'Down',
-  degraded: 'Degraded',
-  unknown: 'No data',
-  paused: 'Paused',
-  up: 'Up',
-}
-
 export function countStates(lines: readonly DeviceLine[]): StateCount[] {
   const counts = new Map<DeviceState, number>()
-  for (const { status } of lines) counts.set(status.state, (counts.get(status.state) ?? 0) + 1)
+  for (const { state } of lines) counts.set(state, (counts.get(state) ?? 0) + 1)
   return STATE_ORDER.map(state => {
     const count = counts.get(state) ?? 0
     const loud = count > 0 && (state === 'down' || state === 'degraded')
-    return { state, title: TITLES[state], count, loud }
+    return { state, count, loud }
   })
 }

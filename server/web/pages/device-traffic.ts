@@ -1,7 +1,6 @@
 // The sparkline of a device: what all its interfaces received in the last hour, as the points of an
 // SVG polyline. Lists are drawn again every few seconds, so a line is kept for half a minute.
 
-import { formatValue } from '../../model/units.ts'
 import type { SeriesPoints } from '../../store/contract.ts'
 import type { WebContext } from '../context.ts'
 
@@ -15,8 +14,11 @@ const KEPT_MS = 30_000
 const LINES_MAX = 2000
 
 export interface Spark {
+  /** Of an SVG polyline. */
   points: string
-  text: string
+  /** bit/s. */
+  last: number
+  max: number
 }
 
 type Kept = { at: number; spark: Promise<Spark | null> }
@@ -85,6 +87,7 @@ export function sparkOf(sums: readonly [number, number][], from: number): Spark 
   const y = (value: number) => SPARK_HEIGHT - 2 - (max > 0 ? (value / max) * (SPARK_HEIGHT - 4) : 0)
   return {
     points: sums.map(([at, value]) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join(' '),
-    text: `Received on all interfaces in the last hour: now ${formatValue(last[1], 'bit/s')}, at most ${formatValue(max, 'bit/s')}`,
+    last: last[1],
+    max,
   }
 }

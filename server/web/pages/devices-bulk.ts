@@ -8,7 +8,7 @@ import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { page } from '../render.ts'
 import { readValues, type Values } from './device-fields.ts'
-import { filterOf, listHref } from './devices.ts'
+import { filterOf, listHref } from './devices-filter.ts'
 
 const Id = Type.String({ pattern: DEVICE_ID_PATTERN })
 const isIds = checker(
@@ -81,5 +81,5 @@ function changeOf({ action, value = '', history }: Values): BulkChange | string 
 
 /** The list as it was filtered; nothing but its own filters is believed. */
 function backOf(query: string | undefined): string {
-  return listHref(filterOf(Object.fromEntries(new URLSearchParams(query ?? ''))), {})
+  return listHref(filterOf(Object.fromEntries(new URLSearchParams(query ?? ''))))
 }

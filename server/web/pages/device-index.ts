@@ -1,0 +1,58 @@
+// All devices as lines, in the order of their names. What does not change from one look to the next
+// (texts, order) is kept, so that a list of ten thousand is made in some milliseconds.
+
+import type { Device } from '../../model/device.ts'
+import type { WebContext } from '../context.ts'
+import { compareTexts, type DeviceFacts, type DeviceLine, deviceFacts } from './device-line.ts'
+
+type WebDevices = Pick<WebContext['devices'], 'list' | 'status'>
+
+interface Entry {
+  facts: DeviceFacts
+  version: number
+  identifiedAt: number | undefined
+}
+
+interface Index {
+  of: readonly Device[]
+  byUid: Map<number, Entry>
+  /** By name. */
+  sorted: DeviceFacts[]
+}
+
+const kept = new WeakMap<WebDevices, Index>()
+
+/** Every device, by name. */
+export async function deviceLines({ devices }: { devices: WebDevices }): Promise<DeviceLine[]> {
+  const list = await devices.list()
+  const before = kept.get(devices)
+  const index = before?.of === list ? before : indexOf(list, before)
+  kept.set(devices, index)
+  return index.sorted.map(facts => {
+    const status = devices.status(facts.id)
+    return { ...facts, status, state: status?.state ?? 'unknown' }
+  })
+}
+
+function indexOf(list: readonly Device[], before: Index | undefined): Index {
+  const byUid = new Map<number, Entry>()
+  for (const device of list) {
+    const known = before?.byUid.get(device.uid)
+    const isSame = known?.version === device.version && known.identifiedAt === device.identity?.at
+    byUid.set(device.uid, isSame ? known : entryOf(device))
+  }
+  // Mostly in order already, which sorting makes use of.
+  const old = (before?.sorted ?? []).flatMap(({ uid }) => byUid.get(uid)?.facts ?? [])
+  const isOld = new Set(old.map(({ uid }) => uid))
+  const added = [...byUid.values()].flatMap(({ facts }) => (isOld.has(facts.uid) ? [] : [facts]))
+  const sorted = [...old, ...added].sort((a, b) => compareTexts(a.name, b.name))
+  return { of: list, byUid, sorted }
+}
+
+function entryOf(device: Device): Entry {
+  return {
+    facts: deviceFacts(device),
+    version: device.version,
+    identifiedAt: device.identity?.at,
+  }
+}
