@@ -29,6 +29,7 @@ import { announcer, checkOf, identityKeeper, startDeviceFiles } from './devices.
 import { auditWithEvents, heardEvents, startOurEvents, trimEvents } from './events.ts'
 import { firstAdmin, firstDevice } from './first-start.ts'
 import { openGround, reachable } from './ground.ts'
+import { startAlarms, withAlarms } from './judge.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { observeMaintenance, runMaintenance } from './maintenance.ts'
 import { startOwnProfiles } from './own-profiles.ts'
@@ -90,7 +91,8 @@ async function startParts(base: Base): Promise<Program> {
   await connected(bus, log)
   const plan = planCache(() => catalogues.watch.catalogue)
   const events = await startOurEvents({ ...base, connect, directory, plan })
-  const { teller } = events
+  const alarms = await startAlarms({ ...base, bus, store, live, directory, audit, plan, events })
+  const teller = withAlarms(events.teller, alarms)
   const ingest = await startIngest({ ...base, bus, connect, store, live, directory, teller })
   const trimming = trimEvents(store.events, log)
   life.started('event retention', () => trimming.close())
@@ -167,6 +169,7 @@ async function startParts(base: Base): Promise<Program> {
     ...(await startOwnProfiles({ ...base, store, audit, vault, directory, catalogues })),
     catalogue: () => catalogues.watch.catalogue,
     plan,
+    alarms,
     settings: async () => [
       ...statusSections(status),
       { title: 'Settings', rows: shownSettings(config, base.env) },

@@ -113,7 +113,7 @@ async function shareOf({ settings }: Store): Promise<string> {
 }
 
 /** Asked for each message: what a config says is worked out once. */
-function deviceLookup(directory: Directory): DeviceLookup {
+export function deviceLookup(directory: Directory): DeviceLookup {
   const known = new WeakMap<Device, KnownDevice>()
   const knownOf = (device: Device): KnownDevice => {
     const before = known.get(device)

@@ -14,6 +14,7 @@ import type { Catalogue } from '../profiles/catalogue.ts'
 import type { Draft } from '../profiles/draft.ts'
 import type { Plan } from '../profiles/face.ts'
 import type { Store } from '../store/contract.ts'
+import type { WebAlarms } from './alarms.ts'
 import type { IngestAnswer } from './api/ingest.ts'
 import type { ContainerLogs } from './container-log.ts'
 import type { Events } from './events.ts'
@@ -62,6 +63,7 @@ export interface WebContext {
   settings(): Promise<SettingsSection[]>
   retention: Retention
   events: Events
+  alarms: WebAlarms
   health(): Promise<HealthCheck[]>
   ingest(): IngestAnswer
   /** How reading a device does, where this process polls it; null: it does not poll that one. */

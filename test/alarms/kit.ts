@@ -91,7 +91,7 @@ export function bench(
   return { engine, told, steps, clock, pass, rules, parents, maintained }
 }
 
-const CONFIG: DeviceConfig = {
+export const CONFIG: DeviceConfig = {
   ...{ id: 'sw', name: 'sw', kind: 'snmp', profiles: ['auto'], every: '60s', timeout: '2s' },
   ...{ retries: 1, enabled: true },
 }

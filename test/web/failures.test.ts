@@ -50,6 +50,7 @@ async function brokenServer(failure: () => never, secure = false) {
     people: failing<WebContext['people']>(failure),
     agents: failing<WebContext['agents']>(failure),
     events: failing<WebContext['events']>(failure),
+    alarms: failing<WebContext['alarms']>(failure),
     publicUrl: null,
     devices: failing<WebContext['devices']>(failure),
     store: failing<WebContext['store']>(failure),
