@@ -9,8 +9,10 @@ import { type Cell, cellOf } from './cells.ts'
 import { type Figure, groupFigures, metricsOf } from './charts.ts'
 import type { WebContext } from './context.ts'
 import { type DeviceView, loadDevice } from './device-data.ts'
+import type { Dictionary } from './languages/en.ts'
+import { type Reader, wordsOf } from './languages/say.ts'
 import { paceOf, type ReadLine, readsOf } from './reads.ts'
-import { type TableView, tableOf } from './tables.ts'
+import { type TableFilter, type TableView, tableOf } from './tables.ts'
 import { type TuningView, tuningView } from './tuning.ts'
 import type { TimeWindow } from './window.ts'
 import { plainText, type StatusView, statusView } from './words.ts'
@@ -77,12 +79,15 @@ export async function devicePageData(
   web: WebContext,
   id: string,
   window: TimeWindow,
+  filter: TableFilter | null,
+  reader: Reader,
 ): Promise<DevicePage> {
+  const words = wordsOf(reader)
   const view = await loadDevice(web, id)
   const sections = (
-    await Promise.all(view.sections.map(section => sectionView(web, view, section, window)))
+    await Promise.all(view.sections.map(section => sectionView(web, view, section, window, filter)))
   ).filter(isFilled)
-  const header = headerOf(web, view)
+  const header = headerOf(web, view, words)
   const steps = stepsOf(view, web.devices.receipts(id), Date.now())
   const { identity } = view.device
   return {
@@ -104,9 +109,9 @@ export async function devicePageData(
 const isFilled = (section: SectionView): boolean =>
   section.stats.length + section.headline.length + section.more.length + section.tables.length > 0
 
-export function headerOf(web: WebContext, { device, id }: DeviceView): Header {
+export function headerOf(web: WebContext, { device, id }: DeviceView, words: Dictionary): Header {
   const { name, kind, address, port, location, tags, enabled } = device.config
-  const status = statusView(web.devices.status(id))
+  const status = statusView(web.devices.status(id), words)
   return {
     id,
     name: plainText(name, 100),
@@ -117,7 +122,9 @@ export function headerOf(web: WebContext, { device, id }: DeviceView): Header {
     enabled,
     source: device.source,
     // Judge says so a moment after the config; a person who has just paused it must see it at once.
-    status: enabled ? status : { ...status, state: 'paused', symbol: 'paused', word: 'paused' },
+    status: enabled
+      ? status
+      : { ...status, state: 'paused', symbol: 'paused', word: words.status.paused },
   }
 }
 
@@ -126,9 +133,10 @@ export async function sectionView(
   view: DeviceView,
   { id, title, groups }: PageSection,
   window: TimeWindow,
+  filter: TableFilter | null,
 ): Promise<SectionView> {
   const figures = groups.map(group => groupFigures(view, group, window))
-  const tables = await Promise.all(groups.map(group => tableOf(web.store, view, group)))
+  const tables = await Promise.all(groups.map(group => tableOf(web.store, view, group, filter)))
   return {
     id,
     title,

@@ -11,6 +11,7 @@ import { shortEvents } from './event-list.ts'
 import { type Reader, wordsOf } from './languages/say.ts'
 import type { LiveClient } from './live-client.ts'
 import { renderFragment } from './render.ts'
+import { filterQuery, type TableFilter } from './tables.ts'
 import { type TimeWindow, windowOf } from './window.ts'
 
 const REFRESH_MS = 2000
@@ -39,6 +40,7 @@ export interface Watcher {
   /** `shape` of the page as it stands there; null: a page of one row, which has no such parts. */
   shape: string | null
   window: TimeWindow
+  filter: TableFilter | null
 }
 
 export interface DeviceFeed {
@@ -93,10 +95,10 @@ export function createDeviceFeed(
     isNews = false
     if (groups.size > 0) refreshedAt = Date.now()
     try {
-      const data = await devicePageData(web, id, windowOf({}, Date.now()))
+      const data = await devicePageData(web, id, windowOf({}, Date.now()), null, reader)
       if (withNews) tell(await newsHtml(render, data))
       await reshape(data)
-      tell(await groupsHtml(render, data, groups))
+      await tellTables(data, groups)
     } catch (error) {
       if (error instanceof AppError && error.code === 'E_NOT_FOUND') return gone()
       web.log.warn({ err: error, device: id }, 'the live stream of a device was not refreshed')
@@ -104,6 +106,18 @@ export function createDeviceFeed(
       isBusy = false
     }
   }
+  /** Pages that look at some rows of a table alone get those. */
+  const tellTables = async (all: DevicePage, groups: ReadonlySet<string>) => {
+    const byFilter = Map.groupBy(watchers, ({ filter }) => filterQuery(filter))
+    for (const [query, of] of byFilter) {
+      const filter = of[0]?.filter ?? null
+      const data = query === '' ? all : await filteredData(filter)
+      const html = await groupsHtml(render, data, groups)
+      if (html !== '') for (const { client } of of) client.send(html)
+    }
+  }
+  const filteredData = (filter: TableFilter | null) =>
+    devicePageData(web, id, windowOf({}, Date.now()), filter, reader)
   /** Where other charts or tables are to be shown, each page gets its body and its facts anew. */
   const reshape = async (data: DevicePage) => {
     if (data.header.status.state === 'down') return
@@ -111,7 +125,7 @@ export function createDeviceFeed(
       if (watcher.shape === null || watcher.shape === data.shape) continue
       watcher.shape = data.shape
       const query = Object.fromEntries(new URLSearchParams(watcher.window.query))
-      const own = await devicePageData(web, id, windowOf(query, Date.now()))
+      const own = await devicePageData(web, id, windowOf(query, Date.now()), watcher.filter, reader)
       watcher.client.send(
         partial('#device-facts', 'outerHTML', await render('_facts', own)) +
           partial('#device-body', 'outerHTML', await render('_body', own)),
@@ -163,10 +177,11 @@ export function createDeviceFeed(
   return {
     async add(watcher) {
       watchers.add(watcher)
-      const data = await devicePageData(web, id, windowOf({}, Date.now()))
+      const data = await devicePageData(web, id, windowOf({}, Date.now()), null, reader)
       watcher.client.send(await newsHtml(render, data))
       if (watcher.client.isBack && watcher.shape === data.shape) {
-        watcher.client.send(await groupsHtml(render, data, null))
+        const own = watcher.filter ? await filteredData(watcher.filter) : data
+        watcher.client.send(await groupsHtml(render, own, null))
       }
       await reshape(data)
     },

@@ -17,6 +17,7 @@ import { logTarget } from './pages/container-log.ts'
 import { containersData } from './pages/containers.ts'
 import { devicesData } from './pages/devices.ts'
 import { groupingOf, overviewData } from './pages/overview.ts'
+import { tableFilter } from './tables.ts'
 import { wallSource } from './wall.ts'
 import { windowOf } from './window.ts'
 
@@ -90,7 +91,12 @@ export function createLiveStreams(web: WebContext, eta: Eta): LiveStreams {
         if (uid === undefined) throw new AppError('E_NOT_FOUND', 'there is no such device')
         const watched = part === 'row' ? null : (shape ?? '')
         return begin(request, reply, client =>
-          feeds.device(device, uid, { client, shape: watched, window }),
+          feeds.device(device, uid, {
+            client,
+            shape: watched,
+            window,
+            filter: tableFilter(request.query),
+          }),
         )
       }
       const texts = checkTexts(request.query)

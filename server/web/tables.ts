@@ -1,10 +1,12 @@
 // The table of a group's rows: states first, then what its charts show, each value as people read
 // it, and a small line of the last hour. A wide group keeps its other metrics for the row's page.
 
+import Type from 'typebox'
 import type { LatestSample } from '../live/contract.ts'
 import type { RowInfo } from '../model/collection.ts'
 import type { PageGroup, PageMetric } from '../profiles/face.ts'
 import type { SeriesPoints, Store } from '../store/contract.ts'
+import { checker } from '../validate.ts'
 import { type Cell, isNumeric, numberText, shortCell, stateOf } from './cells.ts'
 import { metricsOf, rowPath } from './charts.ts'
 import { CONTAINER_GROUP } from './containers.ts'
@@ -54,8 +56,38 @@ export interface TableView {
   rest: TableRow[]
   /** Rows beyond the bound. */
   left: number
+  /** What rows must contain; empty: all are shown. */
+  filter: string
+  /** Rows that the device has. */
+  total: number
   /** Where these rows can be searched, sorted and grouped; empty: nowhere else. */
   listHref: string
+}
+
+/** Which rows of one table are shown; it lies in the address. */
+export interface TableFilter {
+  group: string
+  text: string
+}
+
+const checkFilter = checker(
+  Type.Object({
+    in: Type.String({ minLength: 1, maxLength: 64 }),
+    filter: Type.String({ maxLength: 100 }),
+  }),
+)
+
+/** What the address asks for; what it says wrongly counts as not said. */
+export function tableFilter(query: unknown): TableFilter | null {
+  const checked = checkFilter(query)
+  const text = checked.ok ? checked.value.filter.trim() : ''
+  return checked.ok && text !== '' ? { group: checked.value.in, text } : null
+}
+
+/** As it stands in an address, before other parts; empty: no filter. */
+export function filterQuery(filter: TableFilter | null): string {
+  if (filter === null) return ''
+  return `${new URLSearchParams({ in: filter.group, filter: filter.text })}&`
 }
 
 interface Source {
@@ -68,11 +100,14 @@ export async function tableOf(
   store: Store,
   view: DeviceView,
   group: PageGroup,
+  filter: TableFilter | null = null,
 ): Promise<TableView | null> {
   const values = view.values.get(group.id)
   if (!group.table || group.augments !== null || !values || values.rows.length === 0) return null
   const columns = columnsOf(group, values)
-  const rows = values.rows.slice(0, ROWS_MAX)
+  const text = filter?.group === group.id ? filter.text : ''
+  const found = text === '' ? values.rows : values.rows.filter(matcher(group, values, text))
+  const rows = found.slice(0, ROWS_MAX)
   const shown = rows.slice(0, ROWS_SHOWN_MAX)
   const extra = augmentedColumns(view, group, COLUMNS_MAX - columns.length)
   const sparks = await readSparks(store, view, group, columns, shown)
@@ -103,9 +138,24 @@ export async function tableOf(
     columns: [...columns, ...extra.map(one => one.column)],
     shown: shown.map(rowOf),
     rest: rows.slice(ROWS_SHOWN_MAX).map(rowOf),
-    left: values.rows.length - rows.length,
+    left: found.length - rows.length,
+    filter: text,
+    total: values.rows.length,
     listHref: listHref(view.id, group.id),
   }
+}
+
+/** The name, what stands beside it, the labels and the states of a row; capitals count as small ones. */
+function matcher(group: PageGroup, values: GroupValues, text: string): (row: RowInfo) => boolean {
+  const wanted = text.toLowerCase()
+  const states = group.metrics.filter(({ kind }) => kind === 'state' || kind === 'flags')
+  return row =>
+    [
+      row.name,
+      row.subtitle ?? '',
+      ...Object.values(row.labels),
+      ...states.map(metric => metricCell(group, values, row.key, metric).text),
+    ].some(said => said.toLowerCase().includes(wanted))
 }
 
 function listHref(device: string, group: string): string {

@@ -75,12 +75,35 @@ t.test('ranges are links, and the page is as its URL says', async t => {
   t.equal((await get('/devices/nobody')).status, 404)
 })
 
+t.test('a table shows the rows that are asked for, and the address keeps it', async t => {
+  const rowsOf = (html: string) => html.match(/<tr id="row-interface-/g)?.length ?? 0
+  const few = await text('/devices/acc-sw-11?range=6h&in=interface&filter=gI1%2F0%2F1')
+  t.equal(rowsOf(few), 11, 'Gi1/0/1 and Gi1/0/10 to 19')
+  t.match(few, /<span class="muted">11 \/ 50<\/span>/)
+  t.match(few, /name="filter" value="gI1\/0\/1"/)
+  t.match(few, /href="\?in=interface&amp;filter=gI1%2F0%2F1&amp;range=24h"/, 'other ranges keep it')
+  t.match(few, /hx-sse:connect="[^"]+in=interface&amp;filter=gI1%2F0%2F1&amp;range=6h/)
+  const down = await text('/devices/acc-sw-11?in=interface&filter=admin%20down')
+  t.ok(rowsOf(down) > 0 && rowsOf(down) < 50, 'a state is found by its word')
+  t.notMatch(down.slice(down.indexOf('id="rows-interface"')), />down</)
+  const none = await text('/devices/acc-sw-11?in=interface&filter=%3Cimg%3E')
+  t.equal(rowsOf(none), 0)
+  t.match(none, /No row matches “&lt;img&gt;”/)
+  for (const odd of ['in=interface&filter=%20', 'in=other&filter=x', 'filter=x', 'in=interface'])
+    t.equal(rowsOf(await text(`/devices/acc-sw-11?${odd}`)), 50, odd)
+})
+
 t.test('a row has a page', async t => {
   const html = await pageWith('/devices/acc-sw-11/rows/interface/Gi1%2F0%2F1', /Traffic/)
   t.match(html, /<h1>Gi1\/0\/1<\/h1>/)
   t.match(html, /desk 2-1/)
   t.match(html, /Unicast packets/, 'also charts that the device page leaves out')
   t.match(html, /Newest values/)
+  t.match(
+    html,
+    /id="row-stats"[\s\S]*?<th scope="row"[^>]*>In<\/th><td class="number">[\d.]+ [KMG]iB</,
+  )
+  t.match(html, /95th percentile/)
   t.notMatch(html, /undefined|NaN|\[object/)
   const root = await pageWith('/devices/this-machine', /\/rows\/host_disk\/([^"]+)"/)
   const link = /href="(\/devices\/this-machine\/rows\/host_disk\/[^"]+)"/.exec(root)?.[1] ?? ''

@@ -9,6 +9,7 @@ import { devicePageData, stepsOf } from '../device-page.ts'
 import { shortEvents } from '../event-list.ts'
 import { readerOf } from '../languages/say.ts'
 import { fragment, page } from '../render.ts'
+import { filterQuery, tableFilter } from '../tables.ts'
 import { isLocal, windowOf, windowTools, withDefaultRange } from '../window.ts'
 
 const checkId = checker(Type.Object({ id: Type.String() }))
@@ -24,16 +25,18 @@ export function devicePage(web: WebContext): Handler {
     const now = Date.now()
     const id = idOf(request.params)
     const device = await web.devices.get(id)
-    const { zone } = readerOf(request)
+    const reader = readerOf(request)
+    const { zone } = reader
     const asked = withDefaultRange(request.query, now - (device?.createdAt ?? 0))
     const window = windowOf(asked, now, zone)
-    if (isLocal(request.query)) return reply.redirect(`?${window.query}`, 302)
-    const data = await devicePageData(web, id, window)
+    const filter = tableFilter(request.query)
+    if (isLocal(request.query)) return reply.redirect(`?${filterQuery(filter)}${window.query}`, 302)
+    const data = await devicePageData(web, id, window, filter, reader)
     const events = device ? await shortEvents(web, { id, uid: device.uid }, null) : {}
     return page(request, reply, 'device', {
       title: data.header.name,
       tools: windowTools(window, now, zone),
-      keep: '',
+      keep: filterQuery(filter),
       ...data,
       ...events,
     })

@@ -10,7 +10,7 @@ import type { Handler, WebContext } from '../context.ts'
 import { loadDevice } from '../device-data.ts'
 import { headerOf } from '../device-page.ts'
 import { shortEvents } from '../event-list.ts'
-import { readerOf } from '../languages/say.ts'
+import { readerOf, wordsOf } from '../languages/say.ts'
 import { page } from '../render.ts'
 import { rowStats } from '../row-stats.ts'
 import { metricCell } from '../tables.ts'
@@ -27,7 +27,8 @@ export function rowPage(web: WebContext): Handler {
     if (!params.ok) throw new AppError('E_NOT_FOUND', 'there is no such row')
     const view = await loadDevice(web, params.value.id)
     const now = Date.now()
-    const { zone } = readerOf(request)
+    const reader = readerOf(request)
+    const { zone } = reader
     const asked = withDefaultRange(request.query, now - view.device.createdAt)
     const window = windowOf(asked, now, zone)
     if (isLocal(request.query)) return reply.redirect(`?${window.query}`, 302)
@@ -48,7 +49,7 @@ export function rowPage(web: WebContext): Handler {
       name,
       subtitle: plainText(row.subtitle, 255),
       group: { id: group.id, title: group.title, description: group.description },
-      header: headerOf(web, view),
+      header: headerOf(web, view, wordsOf(reader)),
       logHref: logHref(web, view, group.id, row.key),
       labels: Object.entries(row.labels)
         .map(([label, text]) => ({
