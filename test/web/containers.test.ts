@@ -132,8 +132,10 @@ t.test('50 containers are on the page, with the right numbers', async t => {
     await docker('stats', '--no-stream', '--format', '{{json .}}', 'shop-web-7'),
   )
   t.match(stats.MemUsage, /32MiB/)
-  const { body } = await page('/devices/engine-1/rows/docker_container/shop-web-7')
-  t.match(body, /32(\.0)? MiB/, 'the limit that docker stats shows')
+  await until(async () => {
+    const { body } = await page('/devices/engine-1/rows/docker_container/shop-web-7')
+    return /32(\.0)? MiB/.test(body)
+  }, 'the limit that docker stats shows')
 })
 
 t.test('sorted, filtered and grouped by the address', async t => {

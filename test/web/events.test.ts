@@ -67,20 +67,19 @@ t.test('adding, changing, pausing and losing a device are events of it', async t
   if (!agent || !before) throw new Error('no device')
   await program.devices.update(ID, { ...before.config, location: 'cellar' }, before.version, BY)
   agent.silent = true
-  await until(async () => (await events(`?device=${ID}&kind=status`)).length === 1, 'down')
+  const newest = async () => (await events(`?device=${ID}&kind=status`))[0]?.name
+  await until(async () => (await newest()) === 'down', 'down')
   agent.silent = false
-  await until(async () => (await events(`?device=${ID}&kind=status`)).length === 2, 'up')
-  const names = (await events(`?device=${ID}`)).map(({ kind, name, severity }) => [
-    kind,
-    name,
-    severity,
-  ])
-  t.same(names.toReversed(), [
-    ['config', 'created', 'info'],
-    ['config', 'changed', 'info'],
-    ['status', 'down', 'critical'],
-    ['status', 'up', 'info'],
-  ])
+  await until(async () => (await newest()) === 'up', 'up')
+  const told = (await events(`?device=${ID}`))
+    .toReversed()
+    .filter(({ kind }) => kind !== 'alarm')
+    .map(({ kind, name, severity }) => `${kind} ${name} ${severity}`)
+  // Where its first answer was late, it came up before it was changed: that is told too.
+  t.same(
+    told.filter((one, i) => i > told.indexOf('config changed info') || one.startsWith('config')),
+    ['config created info', 'config changed info', 'status down critical', 'status up info'],
+  )
   const [changed] = await events(`?device=${ID}&kind=config`)
   t.equal(changed?.text, 'Changed by test: location')
   t.notMatch(JSON.stringify(await events()), /cellar|public/, 'never what is in the config')
@@ -139,7 +138,7 @@ t.test('filters, pages and the export of the API', async t => {
       .map(line => JSON.parse(line).id),
     paged,
   )
-  t.equal((await events('?severity=critical')).length, 1)
+  t.equal((await events('?severity=critical&kind=status')).length, 1)
   t.ok((await events('?kind=config&kind=status')).every(({ kind }) => kind !== 'comment'))
   t.equal((await events('?q=ONERROR')).length, 1)
   t.equal((await events(`?device=${ID}&group=interface&row=Gi1/0/1`)).length, 1)
@@ -292,7 +291,7 @@ t.test('in a browser', async t => {
   await plain.page.goto(`${url}/events`)
   await plain.page.selectOption('#severity', 'critical')
   await plain.page.click('.filters button')
-  t.equal(await plain.page.locator('tr.event').count(), 1)
+  t.equal(await plain.page.locator('tr.event').count(), 2)
   await plain.page.goto(`${url}/devices/${ID}`)
   await plain.page.fill('#comment', 'without scripts')
   await plain.page.click('.event-comment button')
