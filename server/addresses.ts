@@ -98,3 +98,50 @@ function addNetwork(list: BlockList, network: string): void {
   }
   list.addSubnet(address, prefix, family === 6 ? 'ipv6' : 'ipv4')
 }
+
+/** Where messages must not go unless an admin allows it: this machine, its link, and no host at all. */
+const OWN_NETWORKS = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '224.0.0.0/3',
+  '::/127',
+  'fe80::/10',
+  'ff00::/8',
+] as const
+
+export type DeliveryPolicy = Pick<AddressPolicy, 'resolve'>
+
+/**
+ * Where messages to people may go: anywhere but to this machine and its link, where metadata services
+ * and admin pages live.
+ * @param networks CIDRs of those that are allowed all the same
+ */
+export function deliveryPolicy(
+  networks: readonly string[],
+  lookup: Lookup = systemLookup,
+): DeliveryPolicy {
+  const [refused, allowed] = [new BlockList(), new BlockList()]
+  for (const network of OWN_NETWORKS) addNetwork(refused, network)
+  for (const network of networks) addNetwork(allowed, network)
+  const isRefused = (address: string) => {
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    return isMapped(address) || (refused.check(address, family) && !allowed.check(address, family))
+  }
+  return {
+    async resolve(host) {
+      const found = isIP(host) ? [{ address: host }] : await resolveName(host, lookup)
+      const bad = found.find(({ address }) => isRefused(address))
+      if (bad) {
+        throw new AppError(
+          'E_ADDRESS_REFUSED',
+          `${host} is ${bad.address}, an address of this machine or its link: nothing is sent there`,
+          {
+            hint: `an administrator of the server can allow it: POLLUX_ALLOW_NETWORKS=${bad.address}/${isIP(bad.address) === 6 ? 128 : 32}`,
+          },
+        )
+      }
+      return found[0]?.address ?? host
+    },
+  }
+}

@@ -25,6 +25,7 @@ import type { RetentionClass, RetentionPolicy } from '../model/retention.ts'
 import type { Language, Role, User } from '../model/user.ts'
 import type { AccountStore } from './accounts.ts'
 import type { EnrolmentStore } from './enrolment.ts'
+import type { NoticeStore } from './notices.ts'
 import type { ProfileStore } from './profiles.ts'
 import type { Tier } from './tiers.ts'
 import type { ViewStore } from './views.ts'
@@ -37,6 +38,7 @@ export interface Store {
   readonly leases: LeaseStore
   readonly alarms: AlarmStore
   readonly rules: RuleStore
+  readonly notices: NoticeStore
   readonly users: UserStore
   readonly views: ViewStore
   readonly enrolment: EnrolmentStore

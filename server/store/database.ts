@@ -5,6 +5,7 @@
 import { type Generated, Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
 import { isConflict, storeFailure } from './failures.ts'
 import { type MysqlAddress, mysqlDialect } from './mysql-dialect.ts'
+import type { NoticeTables } from './notices.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import type { BlockTable } from './tiers.ts'
 
@@ -25,7 +26,7 @@ export interface BlockRow {
 }
 
 /** Times are Unix ms. What a column means is said in its migration. */
-export interface Tables extends Record<BlockTable, BlockRow> {
+export interface Tables extends Record<BlockTable, BlockRow>, NoticeTables {
   migration: { name: string; started_at: number; finished_at: number | null }
   device: {
     uid: Generated<number>

@@ -21,6 +21,7 @@ import { Maintainer } from './maintenance.ts'
 import { migrate } from './migrate.ts'
 import { auditStore, secretStore, settingStore } from './named.ts'
 import { NewestCache } from './newest.ts'
+import { noticeStore } from './notices.ts'
 import { PollPool } from './poll-pool.ts'
 import { profileStore } from './profiles.ts'
 import { resumePurges } from './purge.ts'
@@ -75,6 +76,7 @@ function buildStore(database: Database, log: Logger): Store {
     leases: leaseStore(database),
     alarms: alarmStore(database),
     rules: ruleStore(database),
+    notices: noticeStore(database),
     users: userStore(db),
     views: viewStore(database),
     enrolment: enrolmentStore(database),

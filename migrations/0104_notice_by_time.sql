@@ -1,0 +1,1 @@
+create index notice_by_time on notice (created_at)

@@ -1,0 +1,1 @@
+create index notice_item_by_alarm on notice_item (alarm_id)
