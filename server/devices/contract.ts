@@ -23,14 +23,20 @@ export interface Devices {
    * that is not stored yet.
    * @throws AppError E_DEVICE_INVALID (with `errors`), E_DEVICE_FROM_FILE
    */
-  preview(document: unknown): Promise<{ config: DeviceConfig; hasNewSecret: boolean }>
+  preview(document: unknown, by: Actor): Promise<{ config: DeviceConfig; hasNewSecret: boolean }>
   /** "Test": the document need not be stored; a secret left out is taken from the stored device of its id. */
-  check(document: unknown, signal: AbortSignal): Promise<CheckReport>
+  check(document: unknown, by: Actor, signal: AbortSignal): Promise<CheckReport>
   /**
    * Puts the device at the head of the queue; the answer comes by the live stream.
    * @throws AppError E_DEVICE_UNKNOWN, E_NOT_POLLED (paused, or it sends by itself)
    */
   pollNow(id: string, by: Actor): Promise<void>
+  /**
+   * Has the device read every few seconds for the next ones; asked for again while somebody looks.
+   * `by` null: it goes on, and was noted before.
+   * @throws AppError E_DEVICE_UNKNOWN, E_NOT_POLLED
+   */
+  watch(id: string, everyMs: number, forMs: number, by: Actor | null): Promise<void>
   /** What came of the config's newest version, oldest step first. */
   receipts(id: string): Receipt[]
   status(id: string): DeviceStatus | null

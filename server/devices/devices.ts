@@ -10,6 +10,7 @@ import { AppError } from '../model/errors.ts'
 import type { Actor } from '../model/user.ts'
 import type { DeviceStore } from '../store/contract.ts'
 import type { Devices } from './contract.ts'
+import { secretsAstray } from './custody.ts'
 import type { Directory } from './directory.ts'
 import { deviceConfig, invalid } from './document.ts'
 import type { News } from './news.ts'
@@ -43,11 +44,15 @@ export function createDevices(options: DevicesOptions): Devices {
     if (device.source === 'file' && by !== FILES_ACTOR) throw fromFile(id)
     return device
   }
-  const prepare = async (document: unknown) => {
-    const named = vault.name(deviceConfig(document))
+  const prepare = async (document: unknown, by: Actor) => {
+    const plain = deviceConfig(document)
+    const named = vault.name(plain)
+    const before = (await store.get(plain.id))?.config ?? null
+    const astray = secretsAstray(named.config, before, named.sealed, by)
+    if (astray.length > 0) throw invalid(astray)
     const missing = await vault.missing(named.config, named.sealed)
     if (missing.length > 0) throw invalid(missing)
-    return named
+    return { ...named, plain }
   }
   const changed = async (device: Device) => {
     await directory.refresh()
@@ -60,7 +65,7 @@ export function createDevices(options: DevicesOptions): Devices {
     get: id => store.get(id),
 
     async create(document, by, source) {
-      const { config, sealed } = await prepare(document)
+      const { config, sealed } = await prepare(document, by)
       if (await store.get(config.id)) throw exists(config.id)
       const device = await store.create(config, source, now())
       // Sealed after it was created, so that a refused one leaves another's secret in force.
@@ -73,7 +78,7 @@ export function createDevices(options: DevicesOptions): Devices {
 
     async update(id, document, expectedVersion, by) {
       const before = await editable(id, by)
-      const { config, sealed } = await prepare(document)
+      const { config, sealed } = await prepare(document, by)
       if (config.id !== id)
         throw invalid([{ path: 'id', message: 'never changes: add a new device instead' }])
       if (config.kind !== before.config.kind)
@@ -103,8 +108,8 @@ export function createDevices(options: DevicesOptions): Devices {
       })
     },
 
-    async preview(document) {
-      const { config, sealed } = await prepare(document)
+    async preview(document, by) {
+      const { config, sealed } = await prepare(document, by)
       const stored = await store.get(config.id)
       if (stored?.source === 'file') throw fromFile(config.id)
       if (stored && stored.config.kind !== config.kind)
@@ -112,23 +117,20 @@ export function createDevices(options: DevicesOptions): Devices {
       return { config, hasNewSecret: !(await vault.holds(sealed)) }
     },
 
-    async check(document, signal) {
-      const config = deviceConfig(document)
-      const target: Target = { config, version: 0, secrets: {}, identity: null }
-      const named = vault.name(config)
-      const missing = await vault.missing(named.config, named.sealed)
-      if (missing.length > 0) throw invalid(missing)
-      target.secrets = await vault.open(config)
-      return check(target, signal)
+    async check(document, by, signal) {
+      const { plain } = await prepare(document, by)
+      const secrets = await vault.open(plain)
+      return check({ config: plain, version: 0, secrets, identity: null }, signal)
+    },
+
+    async watch(id, everyMs, forMs, by) {
+      assertPolled(await known(id))
+      if (by) await audit.record(by, 'device.watch', `device:${id}`)
+      await announce({ do: 'watch', device: id, everyMs, forMs })
     },
 
     async pollNow(id, by) {
-      const { config } = await known(id)
-      if (!config.enabled || config.kind === 'agent' || config.kind === 'mqtt') {
-        throw new AppError('E_NOT_POLLED', `"${id}" is not polled`, {
-          hint: config.enabled ? 'it sends by itself' : 'it is paused: resume it first',
-        })
-      }
+      assertPolled(await known(id))
       await audit.record(by, 'device.poll', `device:${id}`)
       await announce({ do: 'poll-now', device: id })
     },
@@ -141,6 +143,13 @@ export function createDevices(options: DevicesOptions): Devices {
 
 /** Who the watcher of the devices folder is: this very object, since a person may have any name. */
 export const FILES_ACTOR: Actor = { name: 'files', address: '' }
+
+function assertPolled({ config: { id, enabled, kind } }: Device): void {
+  if (enabled && kind !== 'agent' && kind !== 'mqtt') return
+  throw new AppError('E_NOT_POLLED', `"${id}" is not polled`, {
+    hint: enabled ? 'it sends by itself' : 'it is paused: resume it first',
+  })
+}
 
 export function exists(id: string): AppError {
   return new AppError('E_DEVICE_EXISTS', `there is already a device "${id}"`, {

@@ -18,14 +18,14 @@ export interface ImportStep {
 }
 
 /** What the text would do; nothing is done. @throws AppError E_DEVICE_LIST where it cannot be read */
-export function planImport(devices: Devices, text: string): Promise<ImportStep[]> {
-  return eachOf(text, listed => planned(devices, listed))
+export function planImport(devices: Devices, text: string, by: Actor): Promise<ImportStep[]> {
+  return eachOf(text, listed => planned(devices, listed, by))
 }
 
 /** Does what can be done and says what cannot. @throws AppError E_DEVICE_LIST, and nothing is done */
 export function importDevices(devices: Devices, text: string, by: Actor): Promise<ImportStep[]> {
   return eachOf(text, async listed => {
-    const { step, stored, document } = await planned(devices, listed)
+    const { step, stored, document } = await planned(devices, listed, by)
     if (!stored) await devices.create(document, by, 'api')
     else if (step.does === 'change') await devices.update(listed.id, document, stored.version, by)
     return { step }
@@ -51,12 +51,13 @@ async function eachOf(
 async function planned(
   devices: Devices,
   listed: ListedDevice,
+  by: Actor,
 ): Promise<{ step: ImportStep; stored: Device | null; document: Record<string, unknown> }> {
   const { line, id, isPart } = listed
   const stored = await devices.get(id)
   const rest = stored?.config ?? { kind: 'snmp' }
   const document = isPart ? { ...rest, ...listed.document } : listed.document
-  const { config, hasNewSecret } = await devices.preview(document)
+  const { config, hasNewSecret } = await devices.preview(document, by)
   const changes = stored ? changesOf(stored.config, config) : []
   if (stored && hasNewSecret) changes.push({ field: 'secret', before: '', after: 'another one' })
   const does = !stored ? 'create' : changes.length > 0 ? 'change' : 'nothing'

@@ -82,6 +82,13 @@ function places(config: DeviceConfig): Place[] {
   return found
 }
 
+/** Paths of the secrets that the config only names: all but those that were typed with it. */
+export function storedSecrets(config: DeviceConfig, sealed: ReadonlyMap<string, string>): string[] {
+  return places(config)
+    .filter(({ value }) => typeof value !== 'string' && !sealed.has(value.secret))
+    .map(({ path }) => path)
+}
+
 export function createVault(store: SecretStore, secrets: Secrets): Vault {
   return {
     name(config) {

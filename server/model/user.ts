@@ -9,7 +9,9 @@ export const PERMISSIONS = [
   'self',
   'devices.read',
   'devices.poll',
+  'devices.discover',
   'devices.write',
+  'secrets.write',
   'events.comment',
   'containers.logs',
   'profiles.read',
@@ -72,4 +74,6 @@ export interface User {
 export interface Actor {
   name: string
   address: string
+  /** false: a stored secret may not be sent to another place. Absent: Pollux itself, or a command. */
+  movesSecrets?: boolean
 }

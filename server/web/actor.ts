@@ -1,8 +1,10 @@
 // Who does something, for the audit log.
 
 import type { FastifyRequest } from 'fastify'
-import type { Actor } from '../model/user.ts'
+import { type Actor, can } from '../model/user.ts'
 
 export function actorOf(request: FastifyRequest): Actor {
-  return { name: request.viewer?.name ?? '', address: request.ip }
+  const { viewer, ip } = request
+  const movesSecrets = can(viewer?.role ?? null, 'secrets.write')
+  return { name: viewer?.name ?? 'nobody', address: ip, movesSecrets }
 }

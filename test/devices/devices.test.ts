@@ -121,11 +121,11 @@ t.test('refuses twins, unknown ids and secrets that do not exist', async t => {
 
 t.test('"Test" uses the secret that was typed, and the stored one where it was not', async t => {
   const { devices } = await setUp(t)
-  t.match(await devices.check({ ...sw, id: 'untried' }, AbortSignal.timeout(1000)), {
+  t.match(await devices.check({ ...sw, id: 'untried' }, ann, AbortSignal.timeout(1000)), {
     error: /hush-hush/,
   })
   const { config } = await devices.create(sw, ann, 'form')
-  t.match(await devices.check(config, AbortSignal.timeout(1000)), { error: /hush-hush/ })
+  t.match(await devices.check(config, ann, AbortSignal.timeout(1000)), { error: /hush-hush/ })
 })
 
 t.test('what is not polled cannot be polled now', async t => {

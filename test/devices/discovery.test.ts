@@ -18,6 +18,7 @@ import { createPace, type Pace, runScan } from '../../server/devices/scan.ts'
 import { createVault } from '../../server/devices/vault.ts'
 import { createLog } from '../../server/log.ts'
 import { AppError } from '../../server/model/errors.ts'
+import type { Actor } from '../../server/model/user.ts'
 import { buildCatalogue } from '../../server/profiles/build.ts'
 import { createSecrets } from '../../server/secrets.ts'
 import { openStore } from '../../server/store/open.ts'
@@ -178,13 +179,14 @@ async function exampleConfig(
   devices: {
     preview(
       document: unknown,
+      by: Actor,
     ): Promise<{ config: Parameters<ReturnType<typeof createVault>['name']>[0] }>
   },
   id: string,
   community: string,
 ) {
   const document = { id, kind: 'snmp', address: '127.0.9.9', credentials: typed(community) }
-  const { config } = await devices.preview(document)
+  const { config } = await devices.preview(document, { name: 'test', address: '' })
   return { ...config, credentials: { version: '2c' as const, community } }
 }
 

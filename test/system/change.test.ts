@@ -319,7 +319,7 @@ t.test('what is wrong is said in words', async t => {
   for (const { document } of cases) await devices.create(document, BY, 'api')
   for (const { id, document, check, status } of cases) {
     await t.test(id, async t => {
-      const report = await devices.check(document, signal)
+      const report = await devices.check(document, BY, signal)
       t.match(report, check, 'the test of the form')
       t.notMatch(JSON.stringify(report), 'secret-word', 'without the community')
       t.match(await statusOf(id), status, 'the status')

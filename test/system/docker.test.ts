@@ -122,7 +122,7 @@ t.test('an engine that cannot be used says why', async t => {
   for (const { id, file, reason, error, hint } of cases) {
     const document = engine(id, `unix://${path.join(dir, file)}`)
     t.match(
-      await devices.check(document, signal),
+      await devices.check(document, BY, signal),
       { ok: false, reason, error, hint },
       `${id}: test`,
     )
@@ -145,7 +145,7 @@ t.test('an engine that cannot be used says why', async t => {
   const document = engine('closed', `unix://${path.join(closed, 'd.sock')}`)
   await asNobody(async () => {
     const refused = { reason: 'auth', error: /no permission/ }
-    const report = await devices.check(document, signal)
+    const report = await devices.check(document, BY, signal)
     t.match(report, { ok: false, ...refused, hint: /group "docker"/ }, 'no permission: test')
     await devices.create(document, BY, 'api')
     const status = await until(

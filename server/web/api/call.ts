@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
 import Type, { type Static, type TObject } from 'typebox'
 import { AppError } from '../../model/errors.ts'
 import type { Actor, Permission } from '../../model/user.ts'
+import { actorOf } from '../actor.ts'
 import type { Route } from '../context.ts'
 
 /** Levels of a JSON body: what is deeper would overflow the stack of whoever walks it. */
@@ -75,7 +76,7 @@ export function call<P extends TObject = Nothing, Q extends TObject = Nothing>(
         params: request.params as Static<P>,
         query: request.query as Static<Q>,
         body: request.body,
-        by: { name: request.viewer?.name ?? 'nobody', address: request.ip },
+        by: actorOf(request),
         request,
         reply,
       })

@@ -168,11 +168,12 @@ function checkCall(web: WebContext): Route {
     summary: 'Tests a config without storing it',
     body: CONFIG_BODY,
     perMinuteMax: CHECKS_PER_MINUTE_MAX,
-    async answer({ body, reply }): Promise<CheckReport> {
+    async answer({ body, by, reply }): Promise<CheckReport> {
       const gone = new AbortController()
       reply.raw.once('close', () => gone.abort())
       return web.devices.check(
         body,
+        by,
         AbortSignal.any([gone.signal, AbortSignal.timeout(CHECK_MS_MAX)]),
       )
     },

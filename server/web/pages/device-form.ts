@@ -7,6 +7,7 @@ import type { Device } from '../../model/device.ts'
 import { AUTH_PROTOCOLS, PRIV_PROTOCOLS } from '../../model/device.ts'
 import { AppError } from '../../model/errors.ts'
 import { RETENTION_CLASSES } from '../../model/retention.ts'
+import type { Actor } from '../../model/user.ts'
 import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { problemOf } from '../errors.ts'
@@ -88,18 +89,23 @@ export function testDevice(web: WebContext): Handler {
   return async (request, reply) => {
     const values = readValues(request.body)
     const stored = values._version ? await web.devices.get(values.id ?? '') : null
-    const test = await testOf(web, values, stored)
+    const test = await testOf(web, values, stored, actorOf(request))
     if (!test.report) reply.code(422)
     if (isHtmx(request)) return fragment(request, reply, 'device-form/_test', { test })
     return showForm(web, request, reply, { values, stored, test })
   }
 }
 
-async function testOf(web: WebContext, values: Values, stored: Device | null): Promise<TestResult> {
+async function testOf(
+  web: WebContext,
+  values: Values,
+  stored: Device | null,
+  by: Actor,
+): Promise<TestResult> {
   const document = documentOf(values, stored)
   const named = { ...document, id: document.id || 'test', name: document.name || 'test' }
   try {
-    const report = await web.devices.check(named, AbortSignal.timeout(TEST_MS_MAX))
+    const report = await web.devices.check(named, by, AbortSignal.timeout(TEST_MS_MAX))
     const titles = new Map<string, string>()
     for (const { id, title } of web.catalogue().profiles.values()) titles.set(id, title)
     return { report, titles }

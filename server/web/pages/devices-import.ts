@@ -68,7 +68,7 @@ export function importList(web: WebContext): Handler {
     try {
       const steps = done
         ? await importDevices(web.devices, text, actorOf(request))
-        : await planImport(web.devices, text)
+        : await planImport(web.devices, text, actorOf(request))
       if (steps.some(({ does }) => does === 'refuse')) reply.code(422)
       return await show(request, reply, { text, problem: '', steps, done })
     } catch (error) {
