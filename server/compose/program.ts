@@ -26,6 +26,7 @@ import type { Base } from './base.ts'
 import { planCache, startCatalogue } from './catalogues.ts'
 import { containerLogs } from './container-logs.ts'
 import { announcer, checkOf, identityKeeper, startDeviceFiles } from './devices.ts'
+import { startDiscovery } from './discovery.ts'
 import { auditWithEvents, heardEvents, startOurEvents, trimEvents } from './events.ts'
 import { firstAdmin, firstDevice } from './first-start.ts'
 import { openGround, reachable } from './ground.ts'
@@ -179,6 +180,7 @@ async function startParts(base: Base): Promise<Program> {
     health: () => healthOf(status),
     ingest: () => ingestAnswer(status),
     polling: polling.poller.device,
+    discovery: startDiscovery(base, { devices, directory, vault, audit, catalogues }),
     containerLogs: containerLogs(config, vault, audit),
     metrics: () => registry.metrics(),
     secure: config.tlsCert !== null || config.publicUrl?.startsWith('https://') === true,

@@ -37,23 +37,26 @@ export interface ScanView extends ScanProgress {
   found: Found[]
 }
 
+const inOrder = new Intl.Collator('en', { numeric: true })
+const byAddress = (a: Newcomer, b: Newcomer) => inOrder.compare(a.address, b.address)
+
 export function scanView(
   progress: ScanProgress,
   found: readonly Newcomer[],
   directory: Pick<Directory, 'all'>,
 ): ScanView {
-  const byAddress = new Map<string, string>()
+  const byPlace = new Map<string, string>()
   const byName = new Map<string, string>()
   for (const { config } of directory.all()) {
     if (config.kind !== 'snmp' || config.address === undefined) continue
-    byAddress.set(placeOf(config.address, config.port), config.id)
+    byPlace.set(placeOf(config.address, config.port), config.id)
     byName.set(config.name.toLowerCase(), config.id)
   }
   return {
     ...progress,
     refused: [...progress.refused],
-    found: found.map(one => {
-      const known = byAddress.get(placeOf(one.address, progress.port)) ?? null
+    found: [...found].sort(byAddress).map(one => {
+      const known = byPlace.get(placeOf(one.address, progress.port)) ?? null
       const sameName = known === null ? (byName.get(one.name.toLowerCase()) ?? null) : null
       return { ...one, known, sameName }
     }),

@@ -6,6 +6,7 @@ import type { Auth } from '../auth/contract.ts'
 import type { People } from '../auth/people.ts'
 import type { DraftTry } from '../collectors/profile-bench.ts'
 import type { Devices } from '../devices/contract.ts'
+import type { Discovery } from '../devices/discovery.ts'
 import type { Live } from '../live/contract.ts'
 import type { Logger } from '../log.ts'
 import type { Permission, Role, User } from '../model/user.ts'
@@ -68,6 +69,8 @@ export interface WebContext {
   ingest(): IngestAnswer
   /** How reading a device does, where this process polls it; null: it does not poll that one. */
   polling?(device: string): DevicePolling | null
+  /** The search for devices; absent: this process does not look for any. */
+  discovery?: Discovery
   /** How the log of a container is reached; absent: this process does not show any. */
   containerLogs?: ContainerLogs
   /** Prometheus text. */

@@ -5,6 +5,7 @@ import type { Eta } from 'eta'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { AppError } from '../model/errors.ts'
+import { can } from '../model/user.ts'
 import { checker } from '../validate.ts'
 import { actorOf } from './actor.ts'
 import { createLogStreams } from './container-log.ts'
@@ -16,6 +17,7 @@ import { createPageFeed, type PageFeed, type PageSource } from './live-pages.ts'
 import { logTarget } from './pages/container-log.ts'
 import { containersData } from './pages/containers.ts'
 import { devicesData } from './pages/devices.ts'
+import { discoveryData } from './pages/discovery.ts'
 import { groupingOf, overviewData } from './pages/overview.ts'
 import { tableFilter } from './tables.ts'
 import { wallSource } from './wall.ts'
@@ -24,7 +26,7 @@ import { windowOf } from './window.ts'
 /** Streams at once; the next one is refused and the browser asks again later. */
 const STREAMS_MAX = 500
 
-const LIVE_PAGES = ['overview', 'wall', 'devices', 'containers', 'events'] as const
+const LIVE_PAGES = ['overview', 'wall', 'devices', 'discovery', 'containers', 'events'] as const
 type LivePage = (typeof LIVE_PAGES)[number]
 
 export interface LiveStreams {
@@ -100,6 +102,9 @@ export function createLiveStreams(web: WebContext, eta: Eta): LiveStreams {
         )
       }
       const texts = checkTexts(request.query)
+      const needs = page === 'discovery' ? 'devices.discover' : 'devices.read'
+      if (!can(request.viewer?.role ?? null, needs))
+        throw new AppError('E_FORBIDDEN', 'your role may not see this')
       return begin(request, reply, client =>
         feeds.page(page ?? 'overview', texts.ok ? texts.value : {}, client),
       )
@@ -134,6 +139,12 @@ function createFeeds(web: WebContext, eta: Eta) {
       view: 'devices/_table',
       target: '#devices',
       data: () => devicesData(web, query),
+    }),
+    discovery: () => ({
+      view: 'discovery/_body',
+      target: '#discovery',
+      data: async () => discoveryData(web),
+      changes: soon => (web.discovery ? [web.discovery.onChange(soon)] : []),
     }),
     containers: query => ({
       view: 'containers/_table',

@@ -2,6 +2,7 @@
 
 import { agentCalls } from './api/agents.ts'
 import { deviceCalls } from './api/devices.ts'
+import { discoveryCalls } from './api/discovery.ts'
 import { eventCalls } from './api/events.ts'
 import { healthCall } from './api/health.ts'
 import { ingestCall } from './api/ingest.ts'
@@ -33,6 +34,7 @@ import { devicesPage } from './pages/devices.ts'
 import { bulkDevices } from './pages/devices-bulk.ts'
 import { exportCsv, exportJson, importList, importPage } from './pages/devices-import.ts'
 import { changeView, chooseColumns, saveView, viewsPage } from './pages/devices-views.ts'
+import { addFound, cancelScan, discoveryPage, startScan } from './pages/discovery.ts'
 import { changeEventDays, commentDevice, eventsPage } from './pages/events.ts'
 import { healthText, metricsText, readyText } from './pages/health.ts'
 import { login, loginPage, logout } from './pages/login.ts'
@@ -85,6 +87,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
   })
   const calls = [
     ...deviceCalls(web),
+    ...discoveryCalls(web),
     ...agentCalls(web),
     ...sampleCalls(web),
     ...eventCalls(web),
@@ -107,6 +110,10 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     action('/devices/test', 'devices.write', testDevice(web)),
     action('/devices', 'devices.write', createDevice(web)),
     action('/devices/bulk', 'devices.write', bulkDevices(web)),
+    page('/discovery', 'devices.discover', discoveryPage(web)),
+    action('/discovery', 'devices.discover', startScan(web)),
+    action('/discovery/cancel', 'devices.discover', cancelScan(web)),
+    action('/discovery/devices', 'devices.discover', addFound(web)),
     page('/devices/views', 'devices.read', viewsPage(web)),
     action('/devices/views', 'devices.read', saveView(web)),
     action('/devices/views/change', 'devices.read', changeView(web)),
