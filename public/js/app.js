@@ -1,10 +1,7 @@
-// Comforts on top of pages that work without this file: keys, the theme, ages that go on, fields of
-// the device form that are not needed, and a word when the live stream is lost.
+// Comforts on top of pages that work without this file: the theme, ages that go on, the zone of the
+// browser, fields of the device form that are not needed. Keys are in keys.js, the stream in live.js.
 
 const AGE_MS = 5000
-/** The server tells a wall something every 5 s. */
-const WALL_SILENCE_MS = 20_000
-const SEQUENCE_MS = 1500
 const THEME_SECONDS = 365 * 24 * 3600
 
 const offset = Number(document.documentElement.dataset.now ?? Date.now()) - Date.now()
@@ -32,17 +29,6 @@ function tick() {
   for (const clock of document.querySelectorAll('[data-clock]')) {
     clock.textContent = new Date(now).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
   }
-  if ('wall' in document.documentElement.dataset && Date.now() - heardAt > WALL_SILENCE_MS) {
-    setLive(false)
-  }
-}
-
-/** When the stream last said something, on this machine's clock. */
-let heardAt = Date.now()
-
-function heard() {
-  heardAt = Date.now()
-  setLive(true)
 }
 
 function chooseTheme(theme) {
@@ -73,51 +59,10 @@ function rememberZone() {
   if (timeZone) document.cookie = `zone=${timeZone}; path=/; max-age=${THEME_SECONDS}; samesite=lax`
 }
 
-function moveRow(step) {
-  const links = [...document.querySelectorAll('[data-row] .row-link')]
-  const here = links.indexOf(document.activeElement)
-  const next = here < 0 ? (step > 0 ? 0 : links.length - 1) : here + step
-  links[Math.min(links.length - 1, Math.max(0, next))]?.focus()
-}
-
-/** Chooses the row in focus, or takes the choice back. */
-function chooseRow() {
-  document.activeElement?.closest('[data-row]')?.querySelector('.col-choose input')?.click()
-}
-
 function chooseAll(isChosen) {
   for (const box of document.querySelectorAll('[data-row] .col-choose input')) {
     box.checked = isChosen
   }
-}
-
-const keysSheet = () => document.getElementById('keys')
-
-const KEYS = {
-  '/': () => document.querySelector('[data-key="/"]')?.focus(),
-  '?': () => keysSheet()?.showModal(),
-  j: () => moveRow(1),
-  k: () => moveRow(-1),
-  x: chooseRow,
-}
-
-let began = 0
-
-/** `g` and then a letter goes to the link of the navigation that names them. */
-function onKey(event) {
-  const { key, target } = event
-  if (event.ctrlKey || event.metaKey || event.altKey || keysSheet()?.open) return
-  if (key === 'Escape') return document.activeElement?.blur()
-  if (target.closest?.('input, select, textarea, [contenteditable]')) return
-  const link =
-    Date.now() - began < SEQUENCE_MS
-      ? document.querySelector(`a[data-key="g ${CSS.escape(key)}"]`)
-      : null
-  began = key === 'g' ? Date.now() : 0
-  const act = link ? () => link.click() : Object.hasOwn(KEYS, key) ? KEYS[key] : null
-  if (!act) return
-  event.preventDefault()
-  act()
 }
 
 /** A chosen file goes into the field that is sent: the server takes the same text either way. */
@@ -127,25 +72,9 @@ async function readFileInto(input) {
   if (field && file) field.value = await file.text()
 }
 
-/** A picture that no longer moves must not look as if it did. */
-function setLive(isLive) {
-  document.documentElement.dataset.live = isLive ? 'on' : 'lost'
-  const word = document.getElementById('offline')
-  if (word) word.hidden = isLive
-}
-
-document.addEventListener('htmx:sse:after:connection', heard)
-document.addEventListener('htmx:sse:after:message', heard)
-document.addEventListener('htmx:sse:error', event => {
-  // The session has ended: the page itself leads to the sign-in.
-  if (event.detail.status === 401) location.reload()
-  setLive(false)
-})
-document.addEventListener('keydown', onKey)
 document.addEventListener('click', event => {
   const theme = event.target.closest?.('[data-theme-choice]')
   if (theme) chooseTheme(theme.dataset.themeChoice)
-  if (event.target.closest?.('[data-opens-keys]')) keysSheet()?.showModal()
 })
 document.addEventListener('change', event => {
   if (event.target.matches?.('[data-file-into]')) void readFileInto(event.target)

@@ -25,6 +25,7 @@ import { createLiveStreams } from './live.ts'
 import { isHtmx } from './render.ts'
 import { routes } from './routes.ts'
 import { assertNotForged, registerSecurityHeaders, viewerOf } from './security.ts'
+import { countDown } from './trouble.ts'
 
 export interface WebOptions {
   web: WebContext
@@ -77,6 +78,7 @@ export async function createWeb({ web, tls, trustProxy }: WebOptions): Promise<F
 
   app.decorateRequest('viewer', null)
   app.decorateRequest('troubles', null)
+  app.decorateRequest('down', null)
   for (const route of routes(web, streams)) addRoute(app, web, route)
   app.setNotFoundHandler(
     { preHandler: app.rateLimit({ max: 300, timeWindow: '1 minute' }) },
@@ -134,6 +136,7 @@ function addRoute(app: FastifyInstance, web: WebContext, route: Route): void {
     method: route.method,
     url: route.path,
     ...(route.schema ? { schema: route.schema } : {}),
+    ...(route.bodyBytesMax ? { bodyLimit: route.bodyBytesMax } : {}),
     ...(route.kind === 'stream' ? { sse: { kind: 'only' as const, serializer: String } } : {}),
     // The HEAD of a stream would never end.
     exposeHeadRoute: route.kind !== 'stream',
@@ -154,7 +157,9 @@ function addRoute(app: FastifyInstance, web: WebContext, route: Route): void {
     // After the body is parsed: a plain form carries its token there.
     preValidation: async request => assertNotForged(request, request.viewer),
     preHandler: async request => {
-      if (route.kind === 'page' && request.viewer) request.troubles = await troublesOf(web)
+      if (route.kind !== 'page' || !request.viewer) return
+      request.troubles = await troublesOf(web)
+      request.down = await countDown(web).catch(() => null)
     },
     handler: route.handler,
   })

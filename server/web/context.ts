@@ -100,6 +100,8 @@ declare module 'fastify' {
     viewer: Viewer | null
     /** Parts that do not work now, by name, for a banner on the page; null: nobody looked. */
     troubles: readonly string[] | null
+    /** Devices that are down, for the title; null: nobody looked. */
+    down: number | null
   }
   interface FastifyContextConfig {
     kind?: Route['kind']
@@ -119,6 +121,8 @@ export interface Route {
   schema?: { params?: object; querystring?: object; body?: object; response?: object }
   /** Requests a minute from one address; default: the application's. */
   perMinuteMax?: number
+  /** Bytes of a body; default: the application's. */
+  bodyBytesMax?: number
   /** What openapi.json says of a call beside its schemas. */
   description?: CallDescription
 }

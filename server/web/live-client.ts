@@ -4,6 +4,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Viewer, WebContext } from './context.ts'
 import { viewerOf } from './security.ts'
+import { followDown } from './trouble.ts'
 
 /** Bytes that wait for a slow page; beyond, it is dropped and comes back by itself. */
 const QUEUE_BYTES_MAX = 1024 * 1024
@@ -53,7 +54,7 @@ export function createClient(
   timer.unref()
   reply.sse.keepAlive()
   reply.sse.onClose(end)
-  return {
+  const client: LiveClient = {
     viewer,
     isBack: reply.sse.lastEventId !== null,
     send(data, event) {
@@ -74,4 +75,6 @@ export function createClient(
     onClose: listener => void listeners.push(listener),
     close,
   }
+  client.onClose(followDown(web, down => client.send(String(down), 'trouble')))
+  return client
 }

@@ -61,6 +61,7 @@ export function page(
     theme: themeOf(request),
     path: request.url.split('?')[0],
     troubles: request.troubles ?? [],
+    down: request.down ?? 0,
     ...data,
   })
 }

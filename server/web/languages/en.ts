@@ -358,7 +358,6 @@ export const en = {
     waitingForSample: 'waiting for the next sample',
     lastSample: 'last sample',
     /** After an age. */
-    lastSampleAgo: 'ago',
     leaveWall: 'Leave the wall',
   },
 

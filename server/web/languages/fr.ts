@@ -358,7 +358,6 @@ export const fr: Dictionary = {
     noTag: 'Sans étiquette',
     waitingForSample: 'en attente de la prochaine mesure',
     lastSample: 'dernière mesure il y a',
-    lastSampleAgo: '',
     leaveWall: 'Quitter le mur',
   },
 
