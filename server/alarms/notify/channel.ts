@@ -29,6 +29,8 @@ export interface ChannelKind {
   help: string
   schema: TObject
   secrets: readonly string[]
+  /** Fields that say where a secret goes: once one of them changes, it has to be entered again. */
+  places: readonly string[]
   /**
    * @param config checked against the schema
    * @param only the recipients that a try before left over; null: all

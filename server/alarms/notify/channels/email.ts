@@ -44,14 +44,19 @@ export const email = channelKind({
   help: 'By a mail server (SMTP).',
   schema: Config,
   secrets: ['password'],
+  places: ['host', 'port', 'security'],
   async send(config, notice, _tools, only, signal) {
     const to = only === null ? config.to : config.to.filter(one => only.includes(one))
     if (to.length === 0) return { receipt: 'nobody is left to be told' }
     const transport = nodemailer.createTransport(optionsOf(config))
-    const stop = () => transport.close()
+    const stopped = Promise.withResolvers<never>()
+    const stop = () => stopped.reject(signal.reason)
     signal.addEventListener('abort', stop, { once: true })
     try {
-      return outcome(to, await transport.sendMail(messageFor(config, to, notice)))
+      const sending = transport.sendMail(messageFor(config, to, notice))
+      // nodemailer knows no signal: what it still says after one is nobody's.
+      sending.catch(() => undefined)
+      return outcome(to, await Promise.race([sending, stopped.promise]))
     } catch (error) {
       if (signal.aborted) throw signal.reason
       throw failure(to, config, error)

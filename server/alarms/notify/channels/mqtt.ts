@@ -19,6 +19,7 @@ export const mqtt = channelKind({
     { additionalProperties: false },
   ),
   secrets: [],
+  places: [],
   async send({ topic }, notice, { publish }) {
     const { id, kind, items, more } = notice
     const words = { severity: worstOf(items), subject: subjectOf(notice), text: plainOf(notice) }

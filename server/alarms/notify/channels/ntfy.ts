@@ -32,6 +32,7 @@ export const ntfy = channelKind({
     { additionalProperties: false },
   ),
   secrets: ['token'],
+  places: ['server'],
   async send({ server, topic, token }, notice, { outward }, _only, signal) {
     const isOver = notice.kind === 'recovered'
     const severity = worstOf(notice.items)

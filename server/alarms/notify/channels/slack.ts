@@ -27,6 +27,7 @@ export const slack = channelKind({
     { additionalProperties: false },
   ),
   secrets: ['url'],
+  places: [],
   async send({ url }, notice, { outward }, _only, signal) {
     const subject = escaped(subjectOf(notice))
     const { lines, left } = linesOf(notice)

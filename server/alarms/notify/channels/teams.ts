@@ -24,6 +24,7 @@ export const teams = channelKind({
     { additionalProperties: false },
   ),
   secrets: ['url'],
+  places: [],
   async send({ url }, notice, { outward }, _only, signal) {
     const { lines, left } = linesOf(notice)
     const isOver = notice.kind === 'recovered'

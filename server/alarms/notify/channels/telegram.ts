@@ -36,6 +36,7 @@ export const telegram = channelKind({
     { additionalProperties: false },
   ),
   secrets: ['token'],
+  places: ['api'],
   async send({ token, chat, api = 'https://api.telegram.org' }, notice, tools, _only, signal) {
     const text = `${subjectOf(notice)}\n\n${plainOf(notice)}`.slice(0, textCharsMax)
     const body = JSON.stringify({

@@ -29,6 +29,7 @@ export const webhook = channelKind({
     { additionalProperties: false },
   ),
   secrets: ['key'],
+  places: ['url'],
   async send({ url, key }, notice, { outward }, _only, signal) {
     const { items, more, id, kind, site } = notice
     const body = JSON.stringify({
