@@ -25,6 +25,7 @@ import type { RetentionClass, RetentionPolicy } from '../model/retention.ts'
 import type { Language, Role, User } from '../model/user.ts'
 import type { AccountStore } from './accounts.ts'
 import type { EnrolmentStore } from './enrolment.ts'
+import type { FoundRow } from './find-rows.ts'
 import type { NoticeStore } from './notices.ts'
 import type { ProfileStore } from './profiles.ts'
 import type { Tier } from './tiers.ts'
@@ -99,6 +100,8 @@ export interface DeviceStore {
   setTuning(uid: number, tuning: DeviceTuning): Promise<void>
 }
 
+export type { FoundRow } from './find-rows.ts'
+
 export type WriteOutcome = 'stored' | 'duplicate' | { refused: string }
 
 export interface SeriesInfo {
@@ -150,6 +153,11 @@ export interface SampleStore {
   /** Names, labels and units of a group's rows; a row that is not listed keeps what it had. */
   writeRows(deviceUid: number, group: string, rows: readonly RowInfo[], at: number): Promise<void>
   rows(deviceUid: number, group?: string): Promise<(RowInfo & { group: string; seenAt: number })[]>
+  /**
+   * Rows of all living devices with any of these texts (small letters) in their name, key, subtitle
+   * or a label; which of too many is not said.
+   */
+  findRows(texts: readonly string[], limit: number): Promise<FoundRow[]>
   series(deviceUid: number): Promise<SeriesInfo[]>
   read(query: SampleQuery): Promise<SeriesPoints[]>
   /** The newest point of every series of a device. */

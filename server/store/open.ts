@@ -14,6 +14,7 @@ import { deviceStore } from './devices.ts'
 import { RawEdges } from './edges.ts'
 import { enrolmentStore } from './enrolment.ts'
 import { eventStore } from './events.ts'
+import { findRows } from './find-rows.ts'
 import { readLatest } from './latest.ts'
 import { LayoutCache } from './layout.ts'
 import { leaseStore } from './leases.ts'
@@ -132,6 +133,7 @@ function sampleStore(
     },
     writeRows: (deviceUid, group, rows, at) => writeRows(database, deviceUid, group, rows, at),
     rows: (deviceUid, group) => readRows(reader, deviceUid, group),
+    findRows: (texts, limit) => findRows(reader, texts, limit),
     series: deviceUid => listSeries(reader, deviceUid),
     read: query => readSamples(database, query, log, damage),
     latest: deviceUid => readLatest(reader, deviceUid, log, damage),

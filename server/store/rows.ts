@@ -6,7 +6,7 @@ import Type from 'typebox'
 import type { RowInfo } from '../model/collection.ts'
 import { AppError } from '../model/errors.ts'
 import { parser } from '../validate.ts'
-import type { Database, Db } from './database.ts'
+import type { Database, Db, Tables } from './database.ts'
 import { livingDevice } from './devices.ts'
 
 /** Rows of one device, over all its groups. */
@@ -96,6 +96,16 @@ async function refuseTooMany(
   })
 }
 
+export function rowInfo(row: Tables['row_info']): RowInfo {
+  return {
+    key: row.row_key,
+    index: row.row_index,
+    name: row.name,
+    ...(row.subtitle !== null && { subtitle: row.subtitle }),
+    labels: parseLabels(JSON.parse(row.labels)),
+  }
+}
+
 /** In the order of groups, and in them as people count: Gi1/0/2 before Gi1/0/10. */
 export async function readRows(
   db: Db,
@@ -106,14 +116,6 @@ export async function readRows(
   if (group !== undefined) select = select.where('group_name', '=', group)
   const order = new Intl.Collator('en', { numeric: true }).compare
   return (await select.execute())
-    .map(row => ({
-      group: row.group_name,
-      key: row.row_key,
-      index: row.row_index,
-      name: row.name,
-      ...(row.subtitle !== null && { subtitle: row.subtitle }),
-      labels: parseLabels(JSON.parse(row.labels)),
-      seenAt: row.seen_at,
-    }))
+    .map(row => ({ group: row.group_name, ...rowInfo(row), seenAt: row.seen_at }))
     .sort((a, b) => order(a.group, b.group) || order(a.key, b.key))
 }

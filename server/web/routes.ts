@@ -9,6 +9,7 @@ import { ingestCall } from './api/ingest.ts'
 import { openApiCall } from './api/openapi.ts'
 import { profilesCall } from './api/profiles.ts'
 import { sampleCalls } from './api/samples.ts'
+import { searchCall } from './api/search.ts'
 import type { Handler, Route, WebContext } from './context.ts'
 import type { LiveStreams } from './live.ts'
 import { accountPage, changeLanguage, changePassword } from './pages/account.ts'
@@ -42,6 +43,7 @@ import { overviewPage } from './pages/overview.ts'
 import { profilePage, profilesPage } from './pages/profiles.ts'
 import { changeHourlyRows, changeRetention } from './pages/retention.ts'
 import { rowPage } from './pages/row.ts'
+import { searchPage } from './pages/search.ts'
 import { settingsPage } from './pages/settings.ts'
 import { createToken, revokeToken, tokensPage } from './pages/tokens.ts'
 import {
@@ -88,6 +90,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
   const calls = [
     ...deviceCalls(web),
     ...discoveryCalls(web),
+    searchCall(web),
     ...agentCalls(web),
     ...sampleCalls(web),
     ...eventCalls(web),
@@ -110,6 +113,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     action('/devices/test', 'devices.write', testDevice(web)),
     action('/devices', 'devices.write', createDevice(web)),
     action('/devices/bulk', 'devices.write', bulkDevices(web)),
+    page('/search', 'devices.read', searchPage(web)),
     page('/discovery', 'devices.discover', discoveryPage(web)),
     action('/discovery', 'devices.discover', startScan(web)),
     action('/discovery/cancel', 'devices.discover', cancelScan(web)),

@@ -1103,6 +1103,22 @@ export const en = {
       `${counted(count, 'address', 'addresses')} answered, but refused the credentials`,
   },
 
+  search: {
+    title: 'Search',
+    hint: 'Name, address, MAC, alias',
+    help: 'Devices by name, address, tag or place; interfaces, disks and containers by name, alias or MAC address.',
+    nothing: (q: string) => `Nothing matches “${q}”.`,
+    more: 'There is more than is shown: write more letters.',
+    devices: 'Devices',
+    rows: 'Interfaces, disks, containers and others',
+    status: 'Status',
+    name: 'Name',
+    address: 'Address',
+    tags: 'Tags',
+    kind: 'Kind',
+    device: 'Device',
+  },
+
   client: {
     second: 's',
     minute: 'min',

@@ -1110,6 +1110,22 @@ export const fr: Dictionary = {
       `${counted(count, 'adresse a répondu', 'adresses ont répondu')}, mais en refusant les identifiants`,
   },
 
+  search: {
+    title: 'Chercher',
+    hint: 'Nom, adresse, MAC, alias',
+    help: 'Appareils par nom, adresse, étiquette ou lieu ; interfaces, disques et conteneurs par nom, alias ou adresse MAC.',
+    nothing: q => `Rien ne correspond à « ${q} ».`,
+    more: 'Il y en a plus que ce qui est montré : écrivez plus de lettres.',
+    devices: 'Appareils',
+    rows: 'Interfaces, disques, conteneurs et autres',
+    status: 'État',
+    name: 'Nom',
+    address: 'Adresse',
+    tags: 'Étiquettes',
+    kind: 'Type',
+    device: 'Appareil',
+  },
+
   client: {
     second: 's',
     minute: 'min',
