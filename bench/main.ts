@@ -13,6 +13,7 @@ const PROGRAMS: Record<string, string> = {
   evaluate: 'evaluate.ts',
   docker: 'docker.ts',
   live: 'live.ts',
+  pages: 'pages.ts',
   alarms: 'alarms.ts',
 }
 
@@ -23,6 +24,7 @@ const USAGE = `npm run bench -- WHAT [options]
   failures  broker, database, ingest or disk gone under load: sent, stored, lost [--quick]
   evaluate  from a raw read to the JSON of its collections
   docker    CPU of an engine and of its reader: one-shot against streams: [containers ...]
+  pages     lists, search and overview of a large fleet: [devices] [requests]
   live      newest values in Redis: CPU of both sides, bytes a series: [streams] [rounds]
   alarms    samples judged by alarm rules a CPU second: [devices] [rounds] [percent beyond a limit]
 `
