@@ -22,8 +22,9 @@ import type { Target } from './collector.ts'
 import { addressOf, sessionOptions } from './snmp-options.ts'
 import { type Tried, type TryCost, trySession } from './snmp-try.ts'
 
-/** Samples that are shown of one try. */
-const samplesMax = 300
+/** Samples that are shown of one try, and of these of one metric. */
+const samplesMax = 100
+const samplesOfMetricMax = 2
 const skippedMax = 100
 /** A device is read for at most this long. */
 const deviceMsMax = 30_000
@@ -56,7 +57,7 @@ export interface BenchReply {
 
 /** What a try of the draft alone gave. */
 export interface DraftTry {
-  /** The device chose the draft by itself; else it was added by hand. */
+  /** The device chose the draft, or one that extends it, by itself; else it was added by hand. */
   isChosen: boolean
   profiles: string[]
   chosenBecause: string[]
@@ -163,7 +164,9 @@ async function tryDraft(
       open,
       apart: new Set(profile.groups),
       planOf(of, profiles) {
-        isChosen = profiles.includes(id)
+        isChosen = profiles.some(
+          one => one === id || of.profiles.get(one)?.definition.ancestors.has(id),
+        )
         return compilePlan(of, isChosen ? [...profiles] : [...profiles, id])
       },
     },
@@ -179,7 +182,9 @@ async function tryDraft(
     profiles: tried.profiles,
     chosenBecause: tried.chosenBecause,
     device: tried.device,
-    samples: own.slice(0, samplesMax),
+    samples: [...Map.groupBy(own, ({ metric }) => metric).values()]
+      .flatMap(of => of.slice(0, samplesOfMetricMax))
+      .slice(0, samplesMax),
     series: own.length,
     seriesByInterval: [...byInterval].map(([everyMs, { length }]) => ({ everyMs, series: length })),
     skipped: tried.skipped

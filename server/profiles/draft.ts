@@ -214,14 +214,16 @@ async function usesOf(
   const uses: DraftUse[] = []
   for (const device of devices) {
     if (device.kind !== source) continue
-    const before = device.profiles.includes(id)
+    const has = (profile: string) =>
+      profile === id || after.profiles.get(profile)?.definition.ancestors.has(id) === true
+    const before = device.profiles.some(has)
     const { profiles } = await chooseProfiles(after, device.wanted, {
       source,
       sysObjectID: device.sysObjectID,
       sysDescr: device.sysDescr,
       exists: async oids => new Set(oids),
     })
-    const fits = profiles.includes(id)
+    const fits = profiles.some(has)
     const use = !fits ? 'no' : !needsAnswer || device.wanted.includes(id) ? 'yes' : 'maybe'
     // One that has it now and whose conditions still hold goes on.
     const decided = use === 'maybe' && before ? 'yes' : use

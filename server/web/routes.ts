@@ -7,7 +7,7 @@ import { eventCalls } from './api/events.ts'
 import { healthCall } from './api/health.ts'
 import { ingestCall } from './api/ingest.ts'
 import { openApiCall } from './api/openapi.ts'
-import { profilesCall } from './api/profiles.ts'
+import { profileCalls } from './api/profiles.ts'
 import { sampleCalls } from './api/samples.ts'
 import { searchCall } from './api/search.ts'
 import type { Handler, Route, WebContext } from './context.ts'
@@ -40,6 +40,15 @@ import { changeEventDays, commentDevice, eventsPage } from './pages/events.ts'
 import { healthText, metricsText, readyText } from './pages/health.ts'
 import { login, loginPage, logout } from './pages/login.ts'
 import { overviewPage } from './pages/overview.ts'
+import {
+  checkProfile,
+  deleteProfile,
+  EDITOR_BODY_BYTES_MAX,
+  editProfilePage,
+  newProfilePage,
+  restoreProfile,
+  saveProfile,
+} from './pages/profile-editor.ts'
 import { profilePage, profilesPage } from './pages/profiles.ts'
 import { changeHourlyRows, changeRetention } from './pages/retention.ts'
 import { rowPage } from './pages/row.ts'
@@ -94,7 +103,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     ...agentCalls(web),
     ...sampleCalls(web),
     ...eventCalls(web),
-    profilesCall(web),
+    ...profileCalls(web),
     healthCall(web),
     ingestCall(web),
   ]
@@ -159,7 +168,19 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     page('/events', 'devices.read', eventsPage(web)),
     action('/events/kept', 'settings.write', changeEventDays(web)),
     page('/profiles', 'profiles.read', profilesPage(web)),
+    page('/profiles/new', 'profiles.write', newProfilePage(web)),
+    {
+      ...action('/profiles/check', 'profiles.write', checkProfile(web)),
+      bodyBytesMax: EDITOR_BODY_BYTES_MAX,
+    },
+    {
+      ...action('/profiles/save', 'profiles.write', saveProfile(web)),
+      bodyBytesMax: EDITOR_BODY_BYTES_MAX,
+    },
     page('/profiles/:id', 'profiles.read', profilePage(web)),
+    page('/profiles/:id/edit', 'profiles.write', editProfilePage(web)),
+    action('/profiles/:id/restore', 'profiles.write', restoreProfile(web)),
+    action('/profiles/:id/delete', 'profiles.write', deleteProfile(web)),
     page('/settings', 'settings.read', settingsPage(web)),
     action('/settings/retention', 'settings.write', changeRetention(web)),
     action('/settings/hourly-rows', 'settings.write', changeHourlyRows(web)),

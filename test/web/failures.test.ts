@@ -57,6 +57,8 @@ async function brokenServer(failure: () => never, secure = false) {
     live: failing<WebContext['live']>(failure),
     catalogue: failure,
     plan: failure,
+    ownProfiles: failing<WebContext['ownProfiles']>(failure),
+    tryProfile: failing<WebContext['tryProfile']>(failure),
     settings: async () => failure(),
     retention: failing<WebContext['retention']>(failure),
     health: async () => failure(),

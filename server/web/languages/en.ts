@@ -602,13 +602,13 @@ export const en = {
     notChosen:
       'It does not choose this profile by itself: its rules do not fit. It was read all the same.',
     cost: (pdus: number, series: number) =>
-      `${counted(pdus, 'request', 'requests')} a read, ${counted(series, 'series', 'series')}`,
+      `${counted(pdus, 'request', 'requests')} more a read, ${counted(series, 'series', 'series')}`,
     took: (time: string) => `${time} to read`,
-    year: (size: string) => `about ${size} a year and device`,
+    year: (size: string) => `about ${size} a year and device, every sample kept`,
     value: 'Value',
     raw: 'Raw',
     rowHead: 'Row',
-    rateLater: 'a rate: with the second read',
+    rateLater: 'with the second read',
     leftOut: 'Came to nothing',
     more: (count: number) => `and ${count} more`,
   },

@@ -607,13 +607,14 @@ export const fr: Dictionary = {
     notChosen:
       'Ce profil n’est pas choisi de lui-même : ses règles ne conviennent pas. Il a été lu malgré tout.',
     cost: (pdus: number, series: number) =>
-      `${counted(pdus, 'requête', 'requêtes')} par relevé, ${counted(series, 'série', 'séries')}`,
+      `${counted(pdus, 'requête', 'requêtes')} de plus par relevé, ${counted(series, 'série', 'séries')}`,
     took: (time: string) => `${time} pour lire`,
-    year: (size: string) => `environ ${size} par an et équipement`,
+    year: (size: string) =>
+      `environ ${size} par an et équipement, tout échantillon gardé`,
     value: 'Valeur',
     raw: 'Brut',
     rowHead: 'Ligne',
-    rateLater: 'un débit : au second relevé',
+    rateLater: 'au second relevé',
     leftOut: 'Sans résultat',
     more: (count: number) => `et ${count} de plus`,
   },
