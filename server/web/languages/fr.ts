@@ -609,8 +609,7 @@ export const fr: Dictionary = {
     cost: (pdus: number, series: number) =>
       `${counted(pdus, 'requête', 'requêtes')} de plus par relevé, ${counted(series, 'série', 'séries')}`,
     took: (time: string) => `${time} pour lire`,
-    year: (size: string) =>
-      `environ ${size} par an et équipement, tout échantillon gardé`,
+    year: (size: string) => `environ ${size} par an et équipement, tout échantillon gardé`,
     value: 'Valeur',
     raw: 'Brut',
     rowHead: 'Ligne',
