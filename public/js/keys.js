@@ -1,5 +1,6 @@
-// Keys. Each one presses a control that is on the page too: `data-key` names the key, and the row in
-// focus comes before the page. Nothing happens while somebody types, or with a modifier.
+// Keys. Each one presses a control that is on the page too: `data-key` names the key, the row in
+// focus comes before the page, the page before the navigation. Nothing happens while somebody types,
+// or with a modifier.
 
 const SEQUENCE_MS = 1500
 const ROW_LINKS = '[data-row] .row-link'
@@ -31,7 +32,8 @@ function controlOf(key) {
   const row = document.activeElement?.closest('[data-row]')
   const controls = [
     ...(row?.querySelectorAll(name) ?? []),
-    ...[...document.querySelectorAll(name)].filter(one => !one.closest('[data-row]')),
+    ...[...document.querySelectorAll(`main ${name}`)].filter(one => !one.closest('[data-row]')),
+    ...document.querySelectorAll(`.nav ${name}`),
   ]
   return controls.find(one => one.checkVisibility() && !one.disabled)
 }
