@@ -62,6 +62,8 @@ export interface AlarmJudge {
   renew(): void
   /** Called after transitions were committed. */
   onStored(listener: (transitions: readonly Transition[]) => void): void
+  /** What this process holds as judge; null: another one is. */
+  lease(): Lease | null
   readonly engine: Pick<Engine, 'watched' | 'statusOf' | 'derived'>
   stats(): JudgeStats
   close(): Promise<void>
@@ -243,6 +245,7 @@ export function createAlarmJudge(options: JudgeOptions): AlarmJudge {
     },
     renew: () => engine.renew(),
     onStored: listener => void listeners.push(listener),
+    lease: () => lease,
     engine,
     stats: () => ({
       ...{ ...engine.stats(), ...counts, isJudge: lease !== null, queued: queue.length },

@@ -70,6 +70,11 @@ export function alarmTopic(site: string, device: string, alarm: string): string 
   return build(site, 'devices', device, 'alarms', alarm)
 }
 
+/** A message for people, by a channel of the kind mqtt. */
+export function noticeTopic(site: string, topic: string): string {
+  return build(site, 'notices', topic)
+}
+
 /** Where ingest tells a sender which of its numbers are committed. */
 export function ackTopic(site: string, src: string): string {
   return build(site, 'acks', src)
