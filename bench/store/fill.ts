@@ -5,6 +5,7 @@ import type { AcceptedCollection } from '../../server/model/accepted.ts'
 import type { Store } from '../../server/store/contract.ts'
 import { type Cost, counted, type Engine, rateOf, say, timesOf } from './engines.ts'
 import { deviceOf, rowsOf } from './mix.ts'
+import { watchTurns } from './turns.ts'
 
 const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
@@ -64,10 +65,13 @@ export async function fill(
   const compacting: Cost = { client: 0, server: 0 }
   const loop = monitorEventLoopDelay({ resolution: 1 })
   let longest = 0
+  let longestTurn = 0
   const compact = async (until: number) => {
     loop.enable()
+    const turns = watchTurns()
     const step = await counted(engine, compacting, () => maintain(engine, until))
     loop.disable()
+    longestTurn = Math.max(longestTurn, turns.end())
     longest = Math.max(longest, step)
   }
   for (let minute = 1; minute < hours * 60; minute += 4) {
@@ -93,7 +97,8 @@ export async function fill(
   say(`  together: ${rateOf(both, samples)}`)
   const delay = (q: number) => (loop.percentile(q) / 1e6 - 1).toFixed(1)
   say(
-    `  event loop while compacting at full speed: p99 ${delay(99)}, longest ${delay(100)} ms late`,
+    `  event loop while compacting at full speed: p99 ${delay(99)}, longest ${delay(100)} ms late; ` +
+      `the most CPU between two looks at the clock ${longestTurn.toFixed(0)} ms`,
   )
   await sayBytes(engine, samples)
 }

@@ -9,7 +9,7 @@ import { counter, gauge, type Registry } from '../metrics.ts'
 import { messageOf } from '../model/errors.ts'
 import type { SetAsideRegister } from '../model/setaside.ts'
 import type { Poller } from '../poll/contract.ts'
-import type { Store } from '../store/contract.ts'
+import type { Store, StuckRollUps } from '../store/contract.ts'
 import type { IngestAnswer } from '../web/api/ingest.ts'
 import { setAsideRows } from './set-aside.ts'
 
@@ -149,6 +149,7 @@ export function statusSections({
           value: taken.storeError ?? store.dialect,
           meaning: 'where samples are kept',
         },
+        ...stuckRows(store.maintenance.stuck()),
         ...Object.entries(senders).flatMap(([name, sender]) => senderRows(name, sender)),
       ],
     },
@@ -227,6 +228,20 @@ function senderRows(name: string, { ledger, stats }: SpoolingSender): Row[] {
         diskError ??
         `${(bytes / 2 ** 20).toFixed(1)} MB in ${files === 1 ? '1 file' : `${count(files)} files`}${lost > 0 ? `, ${count(lost)} records lost to a damaged disk` : ''}`,
       meaning: 'kept on disk until the database has them',
+    },
+  ]
+}
+
+/** Nothing is wrong: nothing is said. */
+function stuckRows(stuck: StuckRollUps | null): Row[] {
+  if (!stuck) return []
+  const since = new Date(stuck.since).toISOString().slice(0, 16).replace('T', ' ')
+  return [
+    {
+      name: 'Roll-ups that fail',
+      value: `${count(stuck.count)}, since ${since} UTC: ${stuck.error}`,
+      meaning:
+        'their samples are kept, and devices that go to a shorter class wait; the log names them',
     },
   ]
 }

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { AppError } from '../model/errors.ts'
 import type { BlockReply, BlockRequest } from './block-worker.ts'
 import type { Condensed, CondenseJob, Rolled, RollJob } from './condense.ts'
+import { packPolls } from './packed-polls.ts'
 
 /** Without work the thread and its memory are given back after this, ms. */
 const idleMs = 30_000
@@ -24,7 +25,8 @@ export class BlockThread {
 
   /** @throws AppError E_STORE_UNAVAILABLE (passing) where the thread ended; E_BLOCK where it failed */
   async condense(job: CondenseJob): Promise<Condensed> {
-    const reply = await this.#ask({ id: ++this.#lastId, kind: 'condense', job })
+    const packed = { ...job, polls: packPolls(job.polls) }
+    const reply = await this.#ask({ id: ++this.#lastId, kind: 'condense', job: packed })
     if (reply.kind !== 'condense') throw failure(reply)
     return reply.done
   }

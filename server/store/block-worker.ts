@@ -10,9 +10,10 @@ import {
   type RollJob,
   rollUp,
 } from './condense.ts'
+import { type PackedPolls, unpackPolls } from './packed-polls.ts'
 
 export type BlockRequest =
-  | { id: number; kind: 'condense'; job: CondenseJob }
+  | { id: number; kind: 'condense'; job: Omit<CondenseJob, 'polls'> & { polls: PackedPolls } }
   | { id: number; kind: 'roll'; job: RollJob }
 
 export type BlockReply =
@@ -21,20 +22,17 @@ export type BlockReply =
   | { id: number; kind: 'failed'; error: string }
 
 function run(request: BlockRequest): BlockReply {
-  const { id, kind } = request
-  if (kind === 'condense') return { id, kind, done: condense(request.job) }
-  return { id, kind, done: rollUp(request.job) }
+  const { id } = request
+  if (request.kind === 'roll') return { id, kind: 'roll', done: rollUp(request.job) }
+  const job = { ...request.job, polls: unpackPolls(request.job.polls) }
+  return { id, kind: 'condense', done: condense(job) }
 }
 
-/** Buffers that are given away: the sender of an answer needs them no longer. */
-function given(reply: BlockReply): ArrayBufferLike[] {
-  if (reply.kind === 'condense') return [reply.done.block.buffer]
+/** The block is given away: the sender of an answer needs it no longer. */
+function given(reply: BlockReply): ArrayBuffer[] {
   if (reply.kind === 'failed') return []
-  const { points, block } = reply.done
-  const buffers = points.slots.flatMap(column =>
-    column ? [column.kinds.buffer, column.values.buffer] : [],
-  )
-  return [...new Set([block.buffer, points.times.buffer, ...buffers])]
+  const { buffer } = reply.done.block
+  return buffer instanceof ArrayBuffer ? [buffer] : []
 }
 
 parentPort?.on('message', (request: BlockRequest) => {
@@ -44,5 +42,5 @@ parentPort?.on('message', (request: BlockRequest) => {
   } catch (error) {
     reply = { id: request.id, kind: 'failed', error: messageOf(error) }
   }
-  parentPort?.postMessage(reply, given(reply) as ArrayBuffer[])
+  parentPort?.postMessage(reply, given(reply))
 })

@@ -87,8 +87,22 @@ export function compactOldest(
       .where('uid', '=', deviceUid)
       .where('compacted_until', '<', found.t1)
       .execute()
-    return { ...nothing, ...done, nextAt: 0 }
+    const next = await oldestTime(tx, streamId)
+    if (next === null) return { ...nothing, ...done }
+    // The window of a poll that is younger cannot be over; when it is, the next look says.
+    const isYoung = next + closeGraceMs > now
+    return { ...nothing, ...done, nextAt: isYoung ? next + closeGraceMs : 0 }
   })
+}
+
+/** Unix ms of the stream's oldest poll; null: there is none. */
+async function oldestTime(tx: Tx, streamId: number): Promise<number | null> {
+  const row = await tx
+    .selectFrom('poll')
+    .select(({ fn }) => fn.min('ts').as('ts'))
+    .where('stream_id', '=', streamId)
+    .executeTakeFirst()
+  return row?.ts ?? null
 }
 
 async function oldestTimes(tx: Tx, streamId: number): Promise<number[]> {

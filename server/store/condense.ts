@@ -8,8 +8,10 @@ import { decodePoll, emptyPoll, type Poll, slotsOf, TEXT } from './codec.ts'
 import { blankColumns, type Columns, emptyColumns, placeOf, putPoll, widened } from './columns.ts'
 import { slotsPerStreamMax } from './layout.ts'
 import { getOrInsert } from './maps.ts'
+import type { PollBytes } from './packed-polls.ts'
+import { plainValues } from './plain-values.ts'
 import { RollUp } from './rollup.ts'
-import { ROLL_UPS, type RollUpTier } from './tiers.ts'
+import { dayMs, hourMs, ROLL_UPS, type RollUpTier } from './tiers.ts'
 
 /** Slot → times of rows of the text log. */
 export type TextTimes = Map<number, Set<number>>
@@ -22,7 +24,7 @@ export interface CondenseJob {
   t1: number
   /** The block that this window has already; null: none. */
   before: Uint8Array | null
-  polls: { ts: number; data: Uint8Array }[]
+  polls: PollBytes[]
   /** Null: not read yet; the answer then is which are needed, if any are. */
   texts: Texts | null
 }
@@ -46,14 +48,31 @@ export interface RollJob {
   t0: number
   /** Blocks of samples for quarters of an hour, of quarters for hours. */
   blocks: { t0: number; t1: number; data: Uint8Array }[]
+  /** Whether the day's hours are wanted as rows too. */
+  isHourly: boolean
 }
 
 export interface Rolled {
-  points: Columns
   block: Uint8Array
+  /** Times in the block. */
+  count: number
+  plain: PlainDay
   /** Blocks that could not be read, by their index, and why. */
   damaged: { index: number; error: string }[]
 }
+
+/** What a day comes to as rows for SQL (plain-values.ts); nothing where it was not asked for. */
+export interface PlainDay {
+  daily: Float64Array
+  hourly: Float64Array
+}
+
+export const plainDay = (points: Columns, isHourly: boolean): PlainDay => ({
+  daily: plainValues(points, dayMs),
+  hourly: isHourly ? plainValues(points, hourMs) : noValues,
+})
+
+const noValues = new Float64Array(0)
 
 export function condense(job: CondenseJob): Condensed {
   const { before, damagedBlock } = columnsBefore(job)
@@ -107,7 +126,7 @@ export function lostColumns({ t0, t1 }: { t0: number; t1: number }, slots: numbe
 }
 
 /** Of samples that cannot be read, gaps go into the points; points that cannot be read are left out. */
-export function rollUp({ tier, t0, blocks }: RollJob): Rolled {
+export function rollUp({ tier, t0, blocks, isHourly }: RollJob): Rolled {
   const { width, period } = ROLL_UPS[tier]
   const into = new RollUp(t0, width, period / width)
   const damaged: Rolled['damaged'] = []
@@ -122,7 +141,9 @@ export function rollUp({ tier, t0, blocks }: RollJob): Rolled {
     else if (columns) into.addPoints(columns)
   })
   const points = into.result()
-  return { points, block: encodeBlock(points, t0), damaged }
+  const block = encodeBlock(points, t0)
+  const plain = tier === 'r15m' ? plainDay(points, isHourly) : { daily: noValues, hourly: noValues }
+  return { block, count: points.times.length, plain, damaged }
 }
 
 /** The texts that polls mean, on their way from the log into the block. */

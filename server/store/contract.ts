@@ -64,6 +64,17 @@ export interface Maintenance {
    */
   step(now?: number): Promise<'worked' | 'idle'>
   stats(): MaintenanceStats
+  /** Roll-ups that fail again and again; null: none does. */
+  stuck(): StuckRollUps | null
+}
+
+/** Their samples are kept until they are made, and their streams cannot move to a shorter class. */
+export interface StuckRollUps {
+  count: number
+  /** Unix ms: the oldest of them fails since then. */
+  since: number
+  /** Why that one fails. */
+  error: string
 }
 
 /** Since the start. */
@@ -83,6 +94,8 @@ export interface MaintenanceStats {
   /** Blocks that could not be read. */
   damaged: number
   failed: number
+  /** Roll-ups that fail again and again. */
+  stuck: number
   /** Streams and roll-ups known to wait for a step. */
   waiting: number
 }

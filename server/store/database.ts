@@ -2,7 +2,14 @@
 // over a row, and running a transaction again that lost against another one. Past 300 lines: half of it
 // is the columns of every table.
 
-import { type Generated, Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
+import {
+  CompiledQuery,
+  type Generated,
+  Kysely,
+  type RawBuilder,
+  sql,
+  type Transaction,
+} from 'kysely'
 import { isConflict, storeFailure } from './failures.ts'
 import { type MysqlAddress, mysqlDialect } from './mysql-dialect.ts'
 import type { NoticeTables } from './notices.ts'
@@ -14,6 +21,9 @@ const attemptsMax = 6
 
 /** Rows in one INSERT: SQLite takes 32,766 parameters, MySQL 16 MB by default. */
 export const rowsPerInsertMax = 500
+
+/** Rows that are written over by one statement: few sizes, so that few are ever prepared. */
+const putSizes = [100, 10, 1]
 
 /** A row of blocks or roll-ups. */
 export interface BlockRow {
@@ -324,11 +334,7 @@ export function connectDatabase(where: StoreAddress): Database {
       if (reader !== db) await reader.destroy()
       await db.destroy()
     },
-    put: async (on, table, key, rows) => {
-      for (let from = 0; from < rows.length; from += rowsPerInsertMax) {
-        await putRows(on, mysql, table, key, rows.slice(from, from + rowsPerInsertMax))
-      }
-    },
+    put: (on, table, key, rows) => putRows(on, mysql, table, key, rows),
   }
 }
 
@@ -368,7 +374,8 @@ async function retried<T>(run: () => Promise<T>): Promise<T> {
 
 /**
  * Written by hand because the dialects share no form of it: MySQL's VALUES(col) is deprecated but
- * works on both servers, the row alias that replaces it does not exist in MariaDB.
+ * works on both servers, the row alias that replaces it does not exist in MariaDB. The same few texts each
+ * time: building a statement of many rows costs more than running it.
  */
 async function putRows<T extends PutTable>(
   on: Db,
@@ -380,16 +387,36 @@ async function putRows<T extends PutTable>(
   const first = rows[0]
   if (first === undefined) return
   const columns = Object.keys(first) as (keyof Tables[T] & string)[]
-  const changed = columns.filter(column => !key.includes(column))
-  const values = rows.map(row => sql`(${sql.join(columns.map(column => row[column]))})`)
-  const assign = changed.map(column =>
-    mysql
-      ? sql`${sql.ref(column)} = values(${sql.ref(column)})`
-      : sql`${sql.ref(column)} = excluded.${sql.ref(column)}`,
-  )
+  let from = 0
+  for (const size of putSizes) {
+    if (rows.length - from < size) continue
+    const text = putText(mysql, table, key, columns, size)
+    for (; rows.length - from >= size; from += size) {
+      const some = rows.slice(from, from + size)
+      const values = some.flatMap(row => columns.map(column => row[column]))
+      await on.executeQuery(CompiledQuery.raw(text, values))
+    }
+  }
+}
+
+function putText(
+  mysql: boolean,
+  table: string,
+  key: readonly string[],
+  columns: readonly string[],
+  rows: number,
+): string {
+  const name = (text: string) => (mysql ? `\`${text}\`` : `"${text}"`)
+  const places = `(${columns.map(() => '?').join(', ')})`
+  const assign = columns
+    .filter(column => !key.includes(column))
+    .map(
+      column =>
+        `${name(column)} = ${mysql ? `values(${name(column)})` : `excluded.${name(column)}`}`,
+    )
   const conflict = mysql
-    ? sql`on duplicate key update`
-    : sql`on conflict (${sql.join(key.map(column => sql.ref(column)))}) do update set`
-  await sql`insert into ${sql.table(table)} (${sql.join(columns.map(column => sql.ref(column)))})
-    values ${sql.join(values)} ${conflict} ${sql.join(assign)}`.execute(on)
+    ? 'on duplicate key update'
+    : `on conflict (${key.map(name).join(', ')}) do update set`
+  return `insert into ${name(table)} (${columns.map(name).join(', ')})
+    values ${Array(rows).fill(places).join(', ')} ${conflict} ${assign.join(', ')}`
 }

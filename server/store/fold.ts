@@ -1,7 +1,7 @@
 // Makes one roll-up that is due: the 15-minute points of a day from its blocks, or the 1-hour points of
 // a week from its days. Read, made and written over in one transaction, so doing it again is harmless.
 
-import { encodeBlock } from './block.ts'
+import { decodeBlock, encodeBlock } from './block.ts'
 import {
   lossyFormat,
   markDue,
@@ -12,12 +12,11 @@ import {
   type StoredBlock,
   setAside,
 } from './blocks.ts'
-import type { Columns } from './columns.ts'
 import type { Compactor } from './compact.ts'
-import { lostColumns } from './condense.ts'
+import { lostColumns, type PlainDay, plainDay } from './condense.ts'
 import type { Database, Tx } from './database.ts'
 import { slotsPerStreamMax } from './layout.ts'
-import { putPlainRows } from './plain-rows.ts'
+import { isHourlyKept, putPlainRows } from './plain-rows.ts'
 import { betterOf } from './rollup.ts'
 import { keptOf, lockDevice, type StreamKey } from './streams.ts'
 import {
@@ -80,7 +79,7 @@ export function fold(compactor: Compactor, due: Due, now: number): Promise<boole
     const table = tableOf(tier, step.kept)
     if (made) await putBlock(database, tx, table, streamId, { t0, t1 }, made)
     if (made && tier === 'r15m') {
-      await putPlainRows(database, tx, { streamId, day: t0, now }, made.points)
+      await putPlainRows(database, tx, streamId, made.plain)
       const week = floorTo(t0, weekMs)
       await markDue(tx, streamId, 'r1h', week, Math.max(week + weekMs + weekGraceMs, now))
     }
@@ -109,7 +108,7 @@ async function waitsForDay({ tx, due: { streamId, t0 }, now }: Step): Promise<bo
 }
 
 interface Made extends NewBlock {
-  points: Columns
+  plain: PlainDay
 }
 
 /** The points of the period, made of the blocks of the finer table; null: there are none. */
@@ -121,7 +120,8 @@ async function pointsOf(step: Step): Promise<Made | null> {
   const range = { from: t0, to: t0 + period - 1 }
   const rows = await readBlocks(tx, from, due.streamId, range, blocksPerPeriodMax)
   if (rows.length === 0) return null
-  const { points, block, damaged } = await blocks.roll({ tier, t0, blocks: rows })
+  const isHourly = tier === 'r15m' && (await isHourlyKept(tx, t0, step.now))
+  const { block, count, plain, damaged } = await blocks.roll({ tier, t0, blocks: rows, isHourly })
   for (const { index, error } of damaged) {
     const row = rows[index]
     if (row) await noteDamaged(step, from, row, error)
@@ -129,8 +129,8 @@ async function pointsOf(step: Step): Promise<Made | null> {
   const { edges } = await keptOf(tx, due.streamId)
   const isPartial = t0 < edges[tier === 'r15m' ? 'raw' : 'r15m']
   const isLossy = isPartial || damaged.length > 0 || rows.some(row => row.fmt === lossyFormat)
-  const made = { points, data: block, count: points.times.length, isLossy }
-  return isLossy ? keepBetter(step, made) : made
+  const made = { plain, data: block, count, isLossy }
+  return isLossy ? keepBetter(step, made, isHourly) : made
 }
 
 /** Samples that cannot be read are set aside; a gap says so in their place. */
@@ -151,13 +151,17 @@ async function noteDamaged(
 }
 
 /** Where samples were lost, or went before others came late, what the roll-up said before is better than what is left of them. */
-async function keepBetter({ tx, damage, due, kept }: Step, made: Made): Promise<Made> {
+async function keepBetter(
+  { tx, damage, due, kept }: Step,
+  made: Made,
+  isHourly: boolean,
+): Promise<Made> {
   const table = tableOf(due.tier, kept)
   const range = { from: due.t0, to: due.t0 }
   const [row] = await readBlocks(tx, table, due.streamId, range, 1)
   const before = row && damage.decode(table, due.streamId, row)
   if (!before) return made
-  const points = betterOf(made.points, before)
+  const points = betterOf(decodeBlock(made.data, due.t0), before)
   const data = encodeBlock(points, due.t0)
-  return { points, data, count: points.times.length, isLossy: true }
+  return { plain: plainDay(points, isHourly), data, count: points.times.length, isLossy: true }
 }

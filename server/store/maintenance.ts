@@ -1,6 +1,6 @@
 // What the store does beside being written and read, in small steps: compaction, roll-ups, retention,
 // moves to another class of it, and the rows for people who read SQL. Whoever calls `step` decides the
-// pace; every step can be lost in a crash and is then done again. At 300 lines: the steps share one turn.
+// pace; every step can be lost in a crash and is then done again. Past 300 lines: the steps share one turn.
 
 import type { Logger } from '../log.ts'
 import { AppError, messageOf } from '../model/errors.ts'
@@ -8,7 +8,7 @@ import type { RetentionPolicy } from '../model/retention.ts'
 import { BlockThread } from './block-thread.ts'
 import type { Damage } from './blocks.ts'
 import { type Compactor, closeGraceMs, compactOldest } from './compact.ts'
-import type { Maintenance, MaintenanceStats } from './contract.ts'
+import type { Maintenance, MaintenanceStats, StuckRollUps } from './contract.ts'
 import type { Database } from './database.ts'
 import { type Due, fold, nextDue } from './fold.ts'
 import { LatestRows } from './latest-rows.ts'
@@ -16,6 +16,7 @@ import { deleteLeftBehind, type Move, moveStep, newMove } from './moves.ts'
 import { currentEdges, tendRetention, trimPlainRows, trimStream } from './retention.ts'
 import type { Edges } from './segments.ts'
 import { pageStreams, type StreamState } from './streams.ts'
+import { Stuck } from './stuck.ts'
 import { dayMs, hourMs, type RetentionClass, retentionClass } from './tiers.ts'
 
 /** Streams looked at by one step, and roll-ups taken from the list at once. */
@@ -47,6 +48,7 @@ export class Maintainer implements Maintenance {
   readonly #blocks = new BlockThread()
   readonly #compactor: Compactor
   readonly #latest: LatestRows
+  readonly #stuck = new Stuck()
   readonly #counts = {
     ...{ blocks: 0, samples: 0, rollUps: 0, tooOld: 0, dropped: 0 },
     ...{ moved: 0, trimmed: 0, partitionsDropped: 0, failed: 0 },
@@ -64,6 +66,8 @@ export class Maintainer implements Maintenance {
   readonly #rests = new Map<number, Rest>()
   #edges = new Map<RetentionClass, Edges>()
   #after = 0
+  /** Unix ms of the last step. */
+  #now = 0
   #roundAt = Number.NEGATIVE_INFINITY
   #roundBegan = Number.NEGATIVE_INFINITY
   #trimBegan = Number.NEGATIVE_INFINITY
@@ -91,8 +95,13 @@ export class Maintainer implements Maintenance {
     return {
       ...this.#counts,
       damaged: this.#damage.count,
+      stuck: this.stuck()?.count ?? 0,
       waiting: this.#streams.length + this.#due.length + this.#moves.size,
     }
+  }
+
+  stuck(): StuckRollUps | null {
+    return this.#stuck.summary(this.#now)
   }
 
   /** Ends the thread in which blocks are made. */
@@ -101,6 +110,7 @@ export class Maintainer implements Maintenance {
   }
 
   async step(now: number = Date.now()): Promise<'worked' | 'idle'> {
+    this.#now = now
     if (now >= this.#retentionAt) {
       await this.#tendRetention(now)
       return 'worked'
@@ -250,12 +260,15 @@ export class Maintainer implements Maintenance {
 
   async #fold(due: Due, now: number): Promise<void> {
     try {
-      if (await fold(this.#compactor, due, now)) {
-        this.#counts.rollUps++
-      }
+      if (await fold(this.#compactor, due, now)) this.#counts.rollUps++
+      this.#stuck.done(due)
     } catch (error) {
       const { streamId, tier, t0 } = due
       this.#failed(error, { streamId, tier, t0 }, 'a roll-up was not made')
+      if (this.#stuck.failed(due, messageOf(error), now)) {
+        const message = 'a roll-up cannot be made: its samples are kept until it is'
+        this.#log.error({ streamId, tier, t0 }, message)
+      }
       await this.#database.db
         .updateTable('rollup_due')
         .set({ ready_at: now + retryMs })

@@ -2,10 +2,9 @@
 // people who read the database by SQL. Made of the 15-minute points, with the day's roll-up.
 
 import { sql } from 'kysely'
-import { NUMBER } from './codec.ts'
-import type { Columns } from './columns.ts'
+import type { PlainDay } from './condense.ts'
 import type { Database, Db, Tx } from './database.ts'
-import { AVG, COUNT, LAST, MAX, MIN, partsPerSlot } from './rollup.ts'
+import { readPlainValues } from './plain-values.ts'
 import { dayMs, hourMs } from './tiers.ts'
 
 /** Days that hourly rows may be kept: 24 rows a day for each series. */
@@ -25,68 +24,29 @@ export async function hourlyDays(db: Db): Promise<number> {
   return Number.isInteger(days) && days >= 1 && days <= hourlyDaysMax ? days : 0
 }
 
-/** @param points the 15-minute points of the day that begins at `day`, Unix ms */
+/** Whether the hours of the day that begins at `day` (Unix ms) are kept as rows. */
+export async function isHourlyKept(db: Db, day: number, now: number): Promise<boolean> {
+  const days = await hourlyDays(db)
+  return days > 0 && day >= now - days * dayMs
+}
+
+/** Writes what a day came to. */
 export async function putPlainRows(
   database: Database,
   tx: Tx,
-  { streamId, day, now }: { streamId: number; day: number; now: number },
-  points: Columns,
+  streamId: number,
+  plain: PlainDay,
 ): Promise<void> {
-  const daily = rowsOf(points, dayMs).map(({ at, ...row }) => ({
+  const daily = readPlainValues(plain.daily).map(({ at, ...row }) => ({
     ...{ day: at / dayMs, stream_id: streamId },
     ...row,
   }))
   await database.put(tx, 'daily_value', ['day', 'stream_id', 'slot'], daily)
-  const days = await hourlyDays(tx)
-  if (days === 0 || day < now - days * dayMs) return
-  const hourly = rowsOf(points, hourMs).map(({ at, ...row }) => ({
+  const hourly = readPlainValues(plain.hourly).map(({ at, ...row }) => ({
     ...{ hour: at / hourMs, stream_id: streamId },
     ...row,
   }))
   await database.put(tx, 'hourly_value', ['hour', 'stream_id', 'slot'], hourly)
-}
-
-interface PlainRow {
-  /** Beginning of the time that it is of, Unix ms. */
-  at: number
-  slot: number
-  value_min: number
-  value_max: number
-  value_avg: number
-  value_count: number
-  value_last: number
-}
-
-/** A row for each series and each `width` in which it had numbers. */
-function rowsOf({ times, slots }: Columns, width: number): PlainRow[] {
-  const rows: PlainRow[] = []
-  for (let slot = 0; slot * partsPerSlot < slots.length; slot++) {
-    const first = slot * partsPerSlot
-    const value = (part: number, index: number) => slots[first + part]?.values[index] ?? 0
-    for (let index = 0; index < times.length; index++) {
-      if (slots[first + LAST]?.kinds[index] !== NUMBER) continue
-      const at = Math.floor((times[index] ?? 0) / width) * width
-      const [least, most, last] = [value(MIN, index), value(MAX, index), value(LAST, index)]
-      const [count, sum] = [value(COUNT, index), value(AVG, index) * value(COUNT, index)]
-      let row = rows.at(-1)
-      if (row?.slot !== slot || row.at !== at) {
-        row = { at, slot, ...emptyRow }
-        rows.push(row)
-      }
-      row.value_min = Math.min(row.value_min, least)
-      row.value_max = Math.max(row.value_max, most)
-      row.value_avg = (row.value_avg * row.value_count + sum) / (row.value_count + count)
-      row.value_count += count
-      row.value_last = last
-    }
-  }
-  return rows
-}
-
-const emptyRow = {
-  value_min: Number.POSITIVE_INFINITY,
-  value_max: Number.NEGATIVE_INFINITY,
-  ...{ value_avg: 0, value_count: 0, value_last: 0 },
 }
 
 /**

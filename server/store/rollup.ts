@@ -69,12 +69,8 @@ export class RollUp {
 
   /** The points of those widths in which there was anything. */
   result(): Columns {
-    const kinds = this.#slots.map(slot =>
-      Uint8Array.from({ length: this.#size }, (_, bucket) => slot.kindOf(bucket)),
-    )
-    const used = Array.from({ length: this.#size }, (_, bucket) => bucket).filter(bucket =>
-      kinds.some(of => of[bucket] !== ABSENT),
-    )
+    const kinds = this.#slots.map(slot => slot.kinds())
+    const used = this.#used(kinds)
     const times = Float64Array.from(used, bucket => this.#t0 + bucket * this.#width)
     const columns = blankColumns(times, this.#slots.length * partsPerSlot)
     columns.texts = [...this.#texts.keys()]
@@ -85,6 +81,19 @@ export class RollUp {
       })
     })
     return columns
+  }
+
+  /** The widths in which any series has something. */
+  #used(kinds: readonly Uint8Array[]): number[] {
+    const isUsed = new Uint8Array(this.#size)
+    for (const of of kinds) {
+      for (let bucket = 0; bucket < of.length; bucket++) {
+        if (of[bucket] !== ABSENT) isUsed[bucket] = 1
+      }
+    }
+    const used: number[] = []
+    for (let bucket = 0; bucket < isUsed.length; bucket++) if (isUsed[bucket]) used.push(bucket)
+    return used
   }
 
   #cellsOf({ times, texts }: Columns): Cells {

@@ -13,7 +13,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { storeFailure } from './failures.ts'
-import { unpackRows } from './sqlite-rows.ts'
+import { type Cell, packCells, unpackRows } from './packed-cells.ts'
 import type { SqliteFile, SqliteReply, SqliteRequest } from './sqlite-worker.ts'
 
 /**
@@ -87,7 +87,7 @@ class SqliteWorkerConnection implements DatabaseConnection {
       throw storeFailure(Object.assign(new Error(reply.failure.message), reply.failure))
     }
     return {
-      rows: (reply.rows ? unpackRows(reply.rows) : []) as R[],
+      rows: ('rows' in reply ? unpackRows(reply.names, reply.rows) : []) as R[],
       numAffectedRows: BigInt(reply.changes),
       insertId: BigInt(reply.insertId),
     }
@@ -102,11 +102,9 @@ class SqliteWorkerConnection implements DatabaseConnection {
       const id = ++this.#lastId
       this.#waiting.set(id, { resolve, reject })
       this.#worker ??= this.#start()
-      this.#worker.postMessage({
-        id,
-        sql,
-        parameters: parameters as SqliteRequest['parameters'],
-      } satisfies SqliteRequest)
+      const packed = packCells([parameters as readonly Cell[]])
+      const request: SqliteRequest = { id, sql, parameters: packed }
+      this.#worker.postMessage(request, [packed.bytes.buffer])
     })
   }
 

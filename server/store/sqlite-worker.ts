@@ -1,10 +1,10 @@
 // The thread that holds the SQLite file: statements in, rows or failures out, in order. It is a
 // thread of its own so that a slow disk never stalls the program's event loop. It knows no tables.
 
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { DriverFailure } from './failures.ts'
-import { type Cell, type PackedRows, packRows } from './sqlite-rows.ts'
+import { type Cell, type PackedCells, packCells, unpackCells } from './packed-cells.ts'
 
 /** Prepared statements that are kept; beyond, all are dropped and prepared again. */
 const statementsMax = 300
@@ -14,7 +14,7 @@ const busyTimeoutMs = 5000
 export interface SqliteRequest {
   id: number
   sql: string
-  parameters: readonly SQLInputValue[]
+  parameters: PackedCells
 }
 
 /** What the thread is started with. */
@@ -25,7 +25,8 @@ export interface SqliteFile {
 }
 
 export type SqliteReply =
-  | { id: number; rows: PackedRows | null; changes: number; insertId: number }
+  | { id: number; names: string[]; rows: PackedCells; changes: 0; insertId: 0 }
+  | { id: number; changes: number; insertId: number }
   | { id: number; failure: DriverFailure }
 
 interface Prepared {
@@ -64,12 +65,13 @@ function prepare(sql: string): Prepared {
 
 function run({ id, sql, parameters }: SqliteRequest): SqliteReply {
   const { statement, names } = prepare(sql)
+  const given = unpackCells(parameters)
   if (names) {
-    const rows = packRows(names, arrays(statement.all(...parameters)))
-    return { id, rows, changes: 0, insertId: 0 }
+    const rows = packCells(arrays(statement.all(...given)))
+    return { id, names, rows, changes: 0, insertId: 0 }
   }
-  const { changes, lastInsertRowid } = statement.run(...parameters)
-  return { id, rows: null, changes: Number(changes), insertId: Number(lastInsertRowid) }
+  const { changes, lastInsertRowid } = statement.run(...given)
+  return { id, changes: Number(changes), insertId: Number(lastInsertRowid) }
 }
 
 /** The types say objects, also of a statement that gives arrays. */
@@ -92,7 +94,7 @@ parentPort?.on('message', (request: SqliteRequest | 'close') => {
   }
   try {
     const reply = run(request)
-    const moved = 'rows' in reply && reply.rows ? [reply.rows.bytes.buffer] : []
+    const moved = 'rows' in reply ? [reply.rows.bytes.buffer] : []
     parentPort?.postMessage(reply, moved)
   } catch (error) {
     parentPort?.postMessage({ id: request.id, failure: failureOf(error) } satisfies SqliteReply)

@@ -158,6 +158,13 @@ export class Tally {
     return this.#gaps.size === 0 ? ABSENT : mostFrequent(this.#gaps.get(bucket))
   }
 
+  /** What each bucket comes to. */
+  kinds(): Uint8Array {
+    const kinds = new Uint8Array(this.#count.length)
+    for (let bucket = 0; bucket < kinds.length; bucket++) kinds[bucket] = this.kindOf(bucket)
+    return kinds
+  }
+
   textOf(bucket: number): number {
     return this.#text[bucket] ?? -1
   }

@@ -3,6 +3,7 @@ import t from 'tap'
 import { decodeBlock } from '../../server/store/block.ts'
 import { BlockThread } from '../../server/store/block-thread.ts'
 import { emptyPoll, encodePoll, NUMBER, setCell, TEXT } from '../../server/store/codec.ts'
+import { readPlainValues } from '../../server/store/plain-values.ts'
 
 const T0 = Date.UTC(2026, 0, 1)
 const window = { t0: T0, t1: T0 + 3_600_000 }
@@ -28,20 +29,23 @@ t.test('polls become a block; texts are asked for first', async t => {
   const columns = decodeBlock(block, T0)
   t.same(columns.slots[0]?.values, Float64Array.of(1, 2))
   t.same([columns.texts, columns.slots[1]?.values], [['on'], Float64Array.of(0, 0)])
-  const { points, damaged } = await thread.roll({
-    tier: 'r15m',
-    t0: T0,
+  const rolled = await thread.roll({
+    ...{ tier: 'r15m', t0: T0, isHourly: true },
     blocks: [
       { ...window, data: block },
       { ...window, t0: window.t1, t1: window.t1 + 1000, data: block.subarray(1) },
     ],
   })
   t.same(
-    damaged.map(({ index }) => index),
+    rolled.damaged.map(({ index }) => index),
     [1],
     'the other one is used',
   )
-  t.same([...points.times], [T0, T0 + 3_600_000], 'its gap is a point')
+  t.same([...decodeBlock(rolled.block, T0).times], [T0, T0 + 3_600_000], 'its gap is a point')
+  t.equal(rolled.count, 2)
+  const row = { at: T0, slot: 0, value_min: 1, value_max: 2, value_avg: 1.5, value_count: 2 }
+  t.same(readPlainValues(rolled.plain.daily), [{ ...row, value_last: 2 }])
+  t.same(readPlainValues(rolled.plain.hourly), [{ ...row, value_last: 2 }])
 })
 
 t.test('damaged polls and blocks are named, and are gaps', async t => {
@@ -62,7 +66,7 @@ t.test('a job that cannot be done fails alone', async t => {
   const { block } = await thread.condense(job)
   const elsewhere = { tier: 'r15m' as const, t0: T0 + 86_400_000 }
   const [wrong, good] = await Promise.allSettled([
-    thread.roll({ ...elsewhere, blocks: [{ ...window, data: block }] }),
+    thread.roll({ ...elsewhere, isHourly: false, blocks: [{ ...window, data: block }] }),
     thread.condense(job),
   ])
   t.match(wrong, { status: 'rejected', reason: { code: 'E_BLOCK', passing: false } })

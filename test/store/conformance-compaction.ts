@@ -349,6 +349,40 @@ function damageCases(t: Test, newPlace: NewPlace): void {
     t.equal(after.length, 1440 - 240 + 3)
   })
 
+  t.test('a roll-up that fails again and again is named until it is made', async t => {
+    const { place, store, uid } = await opened(t, newPlace)
+    await store.samples.write(minutes(0, 1440).map(at => collected(uid, at, ['a'], { in: [1] })))
+    await tend(store, T0 + 20 * HOUR)
+    // Its times now lie in the day before, which no point of this day can hold.
+    const move = (by: number) =>
+      place.raw(`update block_default set t0 = t0 + ${by} where t1 = ${T0 + 4 * HOUR}`)
+    await move(-HOUR)
+    await tend(store, T0 + DAY)
+    t.equal(store.maintenance.stuck(), null, 'once or twice may pass')
+    await tend(store, T0 + DAY + 3 * HOUR)
+    t.match(store.maintenance.stuck(), { count: 1, error: /not in this roll-up/ })
+    t.match(store.maintenance.stats(), { stuck: 1, rollUps: 0 })
+    const since = store.maintenance.stuck()?.since ?? 0
+    t.ok(since >= T0 + DAY && since <= T0 + DAY + HOUR, 'since the first failure')
+    await move(HOUR)
+    await tend(store, T0 + DAY + 6 * HOUR)
+    t.equal(store.maintenance.stuck(), null)
+    t.match(store.maintenance.stats(), { stuck: 0, rollUps: 1 })
+  })
+
+  t.test('what failed and is not due any more is not named', async t => {
+    const { place, store, uid } = await opened(t, newPlace)
+    await store.samples.write(minutes(0, 1440).map(at => collected(uid, at, ['a'], { in: [1] })))
+    await tend(store, T0 + 20 * HOUR)
+    await place.raw(`update block_default set t0 = t0 - ${HOUR} where t1 = ${T0 + 4 * HOUR}`)
+    await tend(store, T0 + DAY)
+    await tend(store, T0 + DAY + 3 * HOUR)
+    t.match(store.maintenance.stuck(), { count: 1 })
+    await place.raw('delete from rollup_due')
+    await tend(store, T0 + DAY + 9 * HOUR)
+    t.equal(store.maintenance.stuck(), null)
+  })
+
   t.test('a damaged roll-up is replaced by what it is made of', async t => {
     const { place, store, uid } = await opened(t, newPlace)
     await store.samples.write(minutes(0, 2880).map(at => collected(uid, at, ['a'], { in: [1] })))
