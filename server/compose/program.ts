@@ -33,6 +33,7 @@ import { openGround, reachable } from './ground.ts'
 import { startAlarms, withAlarms } from './judge.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { observeMaintenance, runMaintenance } from './maintenance.ts'
+import { startNotifications } from './notify.ts'
 import { startOwnProfiles } from './own-profiles.ts'
 import { startLocalAgent, startPolling } from './polling.ts'
 import { retentionPolicy } from './retention.ts'
@@ -105,7 +106,12 @@ async function startParts(base: Base): Promise<Program> {
     file: config.secretKeyFile,
     dataDir: config.dataDir,
   })
-  const vault = createVault(store.secrets, createSecrets(key))
+  const secrets = createSecrets(key)
+  const vault = createVault(store.secrets, secrets)
+  const holder = events.sender.src
+  const notify = startNotifications({
+    ...{ ...base, bus, store, directory, audit, alarms, seal: secrets, holder },
+  })
   const polling = await startPolling({ ...base, connect, directory, store, vault, catalogues })
   const news = await createNews({
     bus,
@@ -171,6 +177,7 @@ async function startParts(base: Base): Promise<Program> {
     catalogue: () => catalogues.watch.catalogue,
     plan,
     alarms,
+    notify,
     settings: async () => [
       ...statusSections(status),
       { title: 'Settings', rows: shownSettings(config, base.env) },

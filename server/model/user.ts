@@ -26,6 +26,7 @@ export const PERMISSIONS = [
   'agents.write',
   'settings.read',
   'settings.write',
+  'notify.write',
 ] as const
 export type Permission = (typeof PERMISSIONS)[number]
 

@@ -21,6 +21,7 @@ import type { ContainerLogs } from './container-log.ts'
 import type { Events } from './events.ts'
 import type { Reader } from './languages/say.ts'
 import type { OwnProfiles } from './own-profiles.ts'
+import type { WebNotify } from './notify.ts'
 import type { Retention } from './retention.ts'
 
 /** A titled list of name, value and meaning; each part of the program adds its own to Settings. */
@@ -65,6 +66,7 @@ export interface WebContext {
   retention: Retention
   events: Events
   alarms: WebAlarms
+  notify: WebNotify
   health(): Promise<HealthCheck[]>
   ingest(): IngestAnswer
   /** How reading a device does, where this process polls it; null: it does not poll that one. */

@@ -39,6 +39,18 @@ import { addFound, cancelScan, discoveryPage, startScan } from './pages/discover
 import { changeEventDays, commentDevice, eventsPage } from './pages/events.ts'
 import { healthText, metricsText, readyText } from './pages/health.ts'
 import { login, loginPage, logout } from './pages/login.ts'
+import {
+  channelPage,
+  deleteChannel,
+  deleteRoute,
+  newChannelPage,
+  newRoutePage,
+  notifyPage,
+  routePage,
+  saveChannel,
+  saveRoute,
+  setHeartbeat,
+} from './pages/notify.ts'
 import { overviewPage } from './pages/overview.ts'
 import {
   checkProfile,
@@ -184,6 +196,18 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     page('/settings', 'settings.read', settingsPage(web)),
     action('/settings/retention', 'settings.write', changeRetention(web)),
     action('/settings/hourly-rows', 'settings.write', changeHourlyRows(web)),
+
+    page('/notifications', 'notify.write', notifyPage(web)),
+    action('/notifications/heartbeat', 'notify.write', setHeartbeat(web)),
+    page('/notifications/channels/new', 'notify.write', newChannelPage()),
+    page('/notifications/channels/:id', 'notify.write', channelPage(web)),
+    action('/notifications/channels', 'notify.write', saveChannel(web, 'save')),
+    action('/notifications/channels/test', 'notify.write', saveChannel(web, 'test')),
+    action('/notifications/channels/:id/delete', 'notify.write', deleteChannel(web)),
+    page('/notifications/routes/new', 'notify.write', newRoutePage(web)),
+    page('/notifications/routes/:id', 'notify.write', routePage(web)),
+    action('/notifications/routes', 'notify.write', saveRoute(web)),
+    action('/notifications/routes/:id/delete', 'notify.write', deleteRoute(web)),
 
     page('/users', 'users.write', usersPage(web)),
     action('/users', 'users.write', createUser(web)),

@@ -47,12 +47,11 @@ export function newsOf(transition: Transition): { kind: NoticeKind } | { why: st
     const why = to === 'clear' ? 'nobody had been told of it' : 'its severity did not rise'
     return { why: NOBODY[reason] ?? why }
   }
-  if (to === 'acknowledged') return { why: NOBODY.acknowledged ?? '' }
   if (to === 'clear') return { kind: 'recovered' }
   const rank = (severity: Alarm['severity']) => SEVERITIES.indexOf(severity)
-  return from === to && rank(alarm.severity) > rank(severityBefore)
-    ? { kind: 'worse' }
-    : { kind: 'raised' }
+  // Worse than what somebody took on: they are told again.
+  if (from === to && rank(alarm.severity) > rank(severityBefore)) return { kind: 'worse' }
+  return to === 'acknowledged' ? { why: NOBODY.acknowledged ?? '' } : { kind: 'raised' }
 }
 
 function planOne(
@@ -101,7 +100,8 @@ function answerOf(
   const dueAt = dueOf(route, now)
   if (dueAt === null) return { dueAt, said: 'outside the hours of the route' }
   const opens = isOpen(route.hours, now) ? '' : `, when the route opens at ${timeText(dueAt)}`
-  const said = kind === 'recovered' ? 'to those who were told' : `by ${route.channels.join(', ')}`
+  const said =
+    kind === 'recovered' ? 'to those who were told' : `through ${route.channels.join(', ')}`
   return { dueAt, said: `${said}${opens}` }
 }
 
