@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander'
 import { agentCommand } from './cli/agent.ts'
 import { devicesCommand } from './cli/devices.ts'
+import { doctorCommand } from './cli/doctor.ts'
 import { fleetCommand } from './cli/fleet.ts'
 import { mqttCommand } from './cli/mqtt.ts'
 import { fail } from './cli/output.ts'
@@ -32,6 +33,7 @@ for (const command of [
   secretCommand(),
   fleetCommand(),
   mqttCommand(),
+  doctorCommand(),
 ]) {
   program.addCommand(inherit(command))
 }

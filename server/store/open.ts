@@ -36,7 +36,7 @@ import { userStore } from './users.ts'
 import { viewStore } from './views.ts'
 import { writeBatch } from './write.ts'
 
-const DEFAULT_MIGRATIONS = path.join(import.meta.dirname, '../../migrations')
+export const DEFAULT_MIGRATIONS = path.join(import.meta.dirname, '../../migrations')
 
 export interface StoreOptions {
   /** `sqlite:PATH`, `sqlite::memory:` or `mysql://user:password@host:port/database[?tls=true]`. */
