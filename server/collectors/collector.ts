@@ -43,6 +43,8 @@ export interface Collected {
    * answers. A collector that never says so is read again and again.
    */
   silent?: Silence | null
+  /** Where the collector counts it. */
+  cost?: ReadCost | null
   /** Set when what was learned about the device changed in a way that matters; seldom. */
   tuning?: DeviceTuning | null
 }
@@ -53,6 +55,13 @@ export interface Told extends Partial<Pick<Collected, 'collections' | 'rows' | '
   readSoon?: true
 }
 export type Tell = (told: Told) => void
+
+/** What a read took on the wire. */
+export interface ReadCost {
+  requests: number
+  /** Tries beyond the first of each request. */
+  retries: number
+}
 
 export interface Silence {
   reason: GapReason

@@ -12,6 +12,7 @@ import type { SnmpSession } from '../snmp/session.ts'
 import {
   type Collected,
   type DeviceReader,
+  type ReadCost,
   type ReadOptions,
   type Silence,
   type Surroundings,
@@ -90,6 +91,20 @@ export class SnmpReader implements DeviceReader {
   }
 
   async collect(at: number, signal: AbortSignal, options?: ReadOptions): Promise<Collected> {
+    const before = { ...this.#counters() }
+    const collected = await this.#readAll(at, signal, options)
+    const { requests, retries } = this.#counters()
+    // Another session began to count anew.
+    const since = requests < before.requests ? { requests: 0, retries: 0 } : before
+    const cost = { requests: requests - since.requests, retries: retries - since.retries }
+    return { ...collected, cost }
+  }
+
+  #counters(): ReadCost {
+    return this.#line.session?.counters ?? { requests: 0, retries: 0 }
+  }
+
+  async #readAll(at: number, signal: AbortSignal, options?: ReadOptions): Promise<Collected> {
     const started = performance.now()
     const within = this.#begin(signal)
     const usualMs = this.#everyMs * readShare

@@ -59,8 +59,11 @@ export function announcer({ config, log, bus, poller }: Base & { bus: Bus; polle
 }
 
 export async function obey(poller: Poller, command: Command): Promise<void> {
+  const { device, everyMs, forMs } = command
   if (command.do === 'config-changed') await poller.reload()
-  else if (command.device !== undefined) poller.pollNow(command.device)
+  else if (device === undefined) return
+  else if (command.do === 'poll-now') poller.pollNow(device)
+  else if (everyMs !== undefined && forMs !== undefined) poller.watch(device, everyMs, forMs)
 }
 
 export async function startDeviceFiles(

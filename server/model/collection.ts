@@ -146,9 +146,14 @@ export const Receipt = Type.Object({
 })
 export type Receipt = Static<typeof Receipt>
 
-/** To poll nodes; never holds a secret. `device` absent: all of them. */
+/**
+ * To poll nodes; never holds a secret. `device` absent: all of them. `watch` reads one device every
+ * `everyMs` for the next `forMs`, and is sent again while somebody still looks.
+ */
 export const Command = Type.Object({
-  do: Type.Enum(['config-changed', 'poll-now'] as const),
+  do: Type.Enum(['config-changed', 'poll-now', 'watch'] as const),
   device: Type.Optional(Type.String()),
+  everyMs: Type.Optional(Type.Integer({ minimum: 1000, maximum: 5000 })),
+  forMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 30_000 })),
 })
 export type Command = Static<typeof Command>

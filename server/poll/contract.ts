@@ -51,6 +51,9 @@ export interface DevicePolling {
   /** Why nothing answers: it is then only probed. */
   silence: Silence | null
   thread: number | null
+  /** What its last read took: requests that were sent, and tries beyond the first of each. */
+  requests: number | null
+  retries: number | null
   /** Its next read or probe, Unix ms. */
   nextAt: number | null
 }
@@ -63,6 +66,11 @@ export interface Poller {
   setCatalogue(catalogue: Catalogue): void
   /** Puts the device at the head of its thread's queue; false for a device that is not polled here. */
   pollNow(device: string): boolean
+  /**
+   * Reads the device every `everyMs` for the next `forMs`; asked for again, it goes on. False for one
+   * that is not polled here, that is read as often anyway, or where too many are watched.
+   */
+  watch(device: string, everyMs: number, forMs: number): boolean
   /** How one device does; null for one that is not polled here. */
   device(device: string): DevicePolling | null
   stats(): PollerStats

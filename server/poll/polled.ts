@@ -1,6 +1,6 @@
 // A device as the poller sees it: what is known of its reads, and what was told of it.
 
-import { type Silence, type Target, UNKNOWN_GROUP } from '../collectors/collector.ts'
+import { type ReadCost, type Silence, type Target, UNKNOWN_GROUP } from '../collectors/collector.ts'
 import type { PooledDevice } from './device.ts'
 import type { CollectedMessage } from './protocol.ts'
 import type { Fingerprint } from './targets.ts'
@@ -16,6 +16,8 @@ export interface Polled extends PooledDevice {
   silence: Silence | null
   /** How late the last read of a slot was handed to its thread, ms; null: none was yet. */
   lateMs: number | null
+  /** Of the last read; null: not known, or its collector does not count. */
+  cost: ReadCost | null
   /** The receipt `loaded` is due. */
   announce: boolean
   /** The receipt `first-good` was given since the last change. */
@@ -40,6 +42,7 @@ export function createPolled(target: Target, print: Fingerprint, everyMs: number
     groups: [[], []],
     silence: null,
     lateMs: null,
+    cost: null,
     announce: true,
     good: false,
     told: null,

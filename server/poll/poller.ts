@@ -16,6 +16,7 @@ import { createReloads } from './reloads.ts'
 import { createSchedule, type ScheduledRead } from './schedule.ts'
 import { urgency } from './slot.ts'
 import { changeBetween, deadlineMsOf, everyMsOf, type Fingerprint, fingerprint } from './targets.ts'
+import { createWatches } from './watches.ts'
 
 /** Reads that fall due within so long start together: waking up costs more than starting one. */
 const tickMs = 20
@@ -56,6 +57,10 @@ export function createPoller(options: PollerOptions): Poller {
     events: { started, loaded, collected, told, lost },
   })
   const outlet = createOutlet(options)
+  // One that is silent is probed as before: asking it more often brings nothing.
+  const watches = createWatches(id => {
+    if (!polled.get(id)?.silence) pollNow(id)
+  })
   const reloads = createReloads({ targets: options.targets, apply, log })
   let state: 'new' | 'running' | 'closed' = 'new'
   let timer: NodeJS.Timeout | undefined
@@ -140,6 +145,7 @@ export function createPoller(options: PollerOptions): Poller {
     const device = polled.get(id)
     if (!device) return
     device.silence = silenceOf(message)
+    device.cost = message.cost
     reads[device.silence && message.bodies.length === 0 ? 'probed' : message.outcome]++
     for (const { group, channel, body } of message.bodies)
       outlet.collection(device, group, channel, body)
@@ -276,11 +282,16 @@ export function createPoller(options: PollerOptions): Poller {
     reload: reloads.reload,
     setCatalogue: catalogue => pool.setCatalogue(catalogue),
     pollNow,
+    watch(id, everyMs, forMs) {
+      const device = polled.get(id)
+      return device !== undefined && device.everyMs > everyMs && watches.watch(id, everyMs, forMs)
+    },
     device(id) {
       const device = polled.get(id)
       if (!device) return null
-      const { lateMs, readMs, silence, thread } = device
-      return { lateMs, readMs, silence, thread, nextAt: schedule.nextAt(id) }
+      const { lateMs, readMs, silence, thread, cost } = device
+      const { requests, retries } = cost ?? { requests: null, retries: null }
+      return { lateMs, readMs, silence, thread, requests, retries, nextAt: schedule.nextAt(id) }
     },
     stats: () => ({
       devices: polled.size,
@@ -296,6 +307,7 @@ export function createPoller(options: PollerOptions): Poller {
       state = 'closed'
       clearTimeout(timer)
       reloads.stop()
+      watches.close()
       closing = pool.close(drainMs, closeMsMax)
       return closing
     },

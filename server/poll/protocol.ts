@@ -1,7 +1,7 @@
 // What the main thread and a poll thread say to each other. Both ends are ours and of one version,
 // so nothing is checked at run time. Secrets travel by these messages only and are never logged.
 
-import type { Target } from '../collectors/collector.ts'
+import type { ReadCost, Target } from '../collectors/collector.ts'
 import type { SnmpTransport } from '../config.ts'
 import type { DeviceIdentity, DeviceTuning } from '../model/device.ts'
 import type { GapReason } from '../model/gap.ts'
@@ -72,6 +72,8 @@ export interface CollectedMessage {
   groups: string[]
   bodies: EncodedBody[]
   tookMs: number
+  /** Null: not counted. */
+  cost: ReadCost | null
 }
 
 /** What a reader told between its reads. */

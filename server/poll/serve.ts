@@ -182,7 +182,9 @@ function collectedMessage(
   const silence = collected.silent ?? null
   const outcome = good ? 'good' : failure || silence ? 'failed' : 'nothing'
   const silent = silence !== null
-  const head = { is: 'collected' as const, id, epoch, identity, tuning, groups, tookMs, silent }
+  const cost = collected.cost ?? null
+  const known = { id, epoch, identity, tuning, groups, tookMs, silent, cost }
+  const head = { is: 'collected' as const, ...known }
   const told = silence ?? (failure && !failure.ok ? failure : null)
   try {
     const bodies: EncodedBody[] = encodeCollected(collected)

@@ -36,7 +36,7 @@ t.test('bodies of all messages move into one buffer and stay what they were', t 
   const body = (text: string) => new TextEncoder().encode(text)
   const collected = (id: string, ...texts: string[]): CollectedMessage => ({
     ...{ is: 'collected', id, epoch: 1, outcome: 'good', reason: null, error: null },
-    ...{ identity: null, tuning: null, silent: false, groups: [], tookMs: 1 },
+    ...{ identity: null, tuning: null, silent: false, groups: [], tookMs: 1, cost: null },
     bodies: texts.map(text => ({ channel: 'samples', group: 'g', body: body(text) })),
   })
   const beat: FromThread = {

@@ -4,7 +4,8 @@ import t from 'tap'
 import { paceOf } from '../../server/web/reads.ts'
 
 t.test('what is known of it, and nothing else', async t => {
-  const nothing = { lateMs: null, readMs: null, silence: null, thread: 1, nextAt: null }
+  const cost = { requests: null, retries: null }
+  const nothing = { lateMs: null, readMs: null, silence: null, thread: 1, nextAt: null, ...cost }
   t.equal(paceOf(null), '')
   t.equal(paceOf(nothing), '')
   t.equal(
