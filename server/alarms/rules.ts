@@ -2,6 +2,7 @@
 // to the audit log. Another process's changes are seen at the next re-read.
 
 import { randomBytes } from 'node:crypto'
+import Type from 'typebox'
 import type { Audit } from '../audit.ts'
 import type { Logger } from '../log.ts'
 import { AppError, type FieldError, messageOf } from '../model/errors.ts'
@@ -140,25 +141,37 @@ function windowOf({ id, document, by }: StoredDocument): StoredWindow | null {
 
 const EXPRESSIONS = ['critical', 'warning', 'info', 'clear', 'when'] as const
 
+const checkTexts = checker(Type.Record(Type.String(), Type.Unknown()))
+
+/** Everything at once, so that a form is wrong once. */
 function ruleErrors(document: unknown): FieldError[] {
   const checked = checkRule(document)
-  if (!checked.ok) return checked.errors
-  const { role, metric, condition } = checked.value
+  const fields = checkTexts(document)
+  const expressions = fields.ok ? expressionErrors(fields.value) : []
+  return checked.ok
+    ? [...meaningErrors(checked.value), ...expressions]
+    : [...checked.errors, ...expressions]
+}
+
+function meaningErrors(rule: RuleDocument): FieldError[] {
   const errors: FieldError[] = []
-  if ((role === undefined) === (metric === undefined)) {
+  if ((rule.role === undefined) === (rule.metric === undefined)) {
     errors.push({ path: 'metric', message: 'choose either a role or a metric' })
   }
-  const needsLevel = !['missing', 'state', 'text'].includes(condition)
-  if (needsLevel && EXPRESSIONS.slice(0, 3).every(field => checked.value[field] === undefined)) {
+  const needsLevel = !['missing', 'state', 'text'].includes(rule.condition)
+  if (needsLevel && EXPRESSIONS.slice(0, 3).every(field => rule[field] === undefined)) {
     errors.push({ path: 'warning', message: 'write at least one of critical, warning and info' })
   }
-  for (const field of EXPRESSIONS) {
-    const text = checked.value[field]
-    if (text === undefined) continue
-    const problem = expressionProblem(text, role !== undefined)
-    if (problem !== null) errors.push({ path: field, message: problem })
-  }
   return errors
+}
+
+function expressionErrors(fields: Record<string, unknown>): FieldError[] {
+  return EXPRESSIONS.flatMap(path => {
+    const text = fields[path]
+    if (typeof text !== 'string') return []
+    const message = expressionProblem(text, fields.role !== undefined)
+    return message === null ? [] : [{ path, message }]
+  })
 }
 
 /** Which metrics a group has depends on the device: names of them are checked where they are known. */

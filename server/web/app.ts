@@ -17,8 +17,9 @@ import Fastify, {
   LogController,
 } from 'fastify'
 import { AppError } from '../model/errors.ts'
-import { can } from '../model/user.ts'
 import { NODE_MODULES_DIR, PUBLIC_DIR, VIEWS_DIR } from '../paths.ts'
+import type { AlarmCounts } from '../store/contract.ts'
+import { mayDo } from './actor.ts'
 import type { Route, WebContext } from './context.ts'
 import { problemOf, sendProblemDocument, sendProblemPage } from './errors.ts'
 import { createLiveStreams } from './live.ts'
@@ -160,9 +161,19 @@ function addRoute(app: FastifyInstance, web: WebContext, route: Route): void {
       if (route.kind !== 'page' || !request.viewer) return
       request.troubles = await troublesOf(web)
       request.down = await countDown(web).catch(() => null)
+      request.alarms = openAlarms(web)
     },
     handler: route.handler,
   })
+}
+
+/** As of a moment ago; null: they cannot be counted. */
+function openAlarms(web: WebContext): AlarmCounts | null {
+  try {
+    return web.alarms.desk.counts()
+  } catch {
+    return null
+  }
 }
 
 /** What a page must say above all else: where a part is away, its values and states are old. */

@@ -14,7 +14,7 @@ import type { DevicePolling } from '../poll/contract.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import type { Draft } from '../profiles/draft.ts'
 import type { Plan } from '../profiles/face.ts'
-import type { Store } from '../store/contract.ts'
+import type { AlarmCounts, Store } from '../store/contract.ts'
 import type { WebAlarms } from './alarms.ts'
 import type { IngestAnswer } from './api/ingest.ts'
 import type { ContainerLogs } from './container-log.ts'
@@ -104,6 +104,8 @@ declare module 'fastify' {
     troubles: readonly string[] | null
     /** Devices that are down, for the title; null: nobody looked. */
     down: number | null
+    /** Open alarms, for the navigation; null: nobody looked. */
+    alarms: AlarmCounts | null
   }
   interface FastifyContextConfig {
     kind?: Route['kind']

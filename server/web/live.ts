@@ -5,28 +5,40 @@ import type { Eta } from 'eta'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { AppError } from '../model/errors.ts'
-import { can } from '../model/user.ts'
 import { checker } from '../validate.ts'
-import { actorOf } from './actor.ts'
+import { actorOf, mayDo } from './actor.ts'
+import { alarmListData } from './alarm-lists.ts'
 import { createLogStreams } from './container-log.ts'
-import type { Handler, WebContext } from './context.ts'
+import type { Handler, Viewer, WebContext } from './context.ts'
 import { eventListData } from './event-list.ts'
 import { type ClientCounts, createClient, type LiveClient } from './live-client.ts'
-import { createDeviceFeed, type DeviceFeed, type Watcher } from './live-device.ts'
+import { createDeviceFeed, type DeviceFeed, partial, type Watcher } from './live-device.ts'
 import { createPageFeed, type PageFeed, type PageSource } from './live-pages.ts'
 import { logTarget } from './pages/container-log.ts'
 import { containersData } from './pages/containers.ts'
 import { devicesData } from './pages/devices.ts'
 import { discoveryData } from './pages/discovery.ts'
 import { groupingOf, overviewData } from './pages/overview.ts'
+import { renderFragment } from './render.ts'
 import { tableFilter } from './tables.ts'
 import { wallSource } from './wall.ts'
+import { createWatching } from './watching.ts'
 import { windowOf } from './window.ts'
 
 /** Streams at once; the next one is refused and the browser asks again later. */
 const STREAMS_MAX = 500
+/** Of one person or token: hidden pages have none, so this is as many as anybody looks at. */
+const STREAMS_PER_USER_MAX = 50
 
-const LIVE_PAGES = ['overview', 'wall', 'devices', 'discovery', 'containers', 'events'] as const
+const LIVE_PAGES = [
+  'overview',
+  'wall',
+  'devices',
+  'discovery',
+  'containers',
+  'events',
+  'alarms',
+] as const
 type LivePage = (typeof LIVE_PAGES)[number]
 
 export interface LiveStreams {
@@ -62,9 +74,10 @@ export function createLiveStreams(web: WebContext, eta: Eta): LiveStreams {
         hint: 'close some of them; this one tries again by itself',
       })
     }
-    const client = createClient(web, request, reply, request.viewer, counts)
+    const client = createClient(web, request, reply, viewer, counts)
     clients.add(client)
     client.onClose(() => clients.delete(client))
+    client.onClose(web.alarms.desk.onChange(() => void showBadge(web, eta, client)))
     return client
   }
   /** Where the first message cannot be made, the stream ends and the page tries again. */
@@ -121,6 +134,20 @@ export function createLiveStreams(web: WebContext, eta: Eta): LiveStreams {
   }
 }
 
+/** How many alarms are open, in the navigation of every page that has a stream. */
+async function showBadge(web: WebContext, eta: Eta, client: LiveClient): Promise<void> {
+  try {
+    const data = { open: web.alarms.desk.counts() }
+    const html = await renderFragment(eta, client.viewer, 'layout/_badge', data)
+    client.send(partial('#alarm-badge', 'innerMorph', html))
+  } catch (error) {
+    web.log.warn({ err: error }, 'the number of alarms was not refreshed')
+  }
+}
+
+const isSame = (one: Viewer, other: Viewer | null): boolean =>
+  one.via === other?.via && one.name === other.name
+
 type Texts = Record<string, string>
 
 /** Feeds live as long as somebody looks. */
@@ -157,6 +184,12 @@ function createFeeds(web: WebContext, eta: Eta) {
       target: '#events',
       data: () => eventListData(web, { ...query, ...(device && { device }) }),
       changes: soon => [web.events.onChange(soon)],
+    }),
+    alarms: ({ of: device, ...query }) => ({
+      view: 'alarms/_list',
+      target: '#alarms',
+      data: () => alarmListData(web, { ...query, ...(device && { device }) }),
+      changes: soon => [web.alarms.desk.onChange(soon)],
     }),
   }
 

@@ -62,6 +62,7 @@ export function page(
     path: request.url.split('?')[0],
     troubles: request.troubles ?? [],
     down: request.down ?? 0,
+    open: request.alarms ?? null,
     ...data,
   })
 }

@@ -1,6 +1,8 @@
 // Every route of Pollux on one screen: method, path, what it needs, who answers.
 
+import { accountCalls } from './api/accounts.ts'
 import { agentCalls } from './api/agents.ts'
+import { alarmCalls } from './api/alarms.ts'
 import { deviceCalls } from './api/devices.ts'
 import { discoveryCalls } from './api/discovery.ts'
 import { eventCalls } from './api/events.ts'
@@ -12,8 +14,18 @@ import { sampleCalls } from './api/samples.ts'
 import { searchCall } from './api/search.ts'
 import type { Handler, Route, WebContext } from './context.ts'
 import type { LiveStreams } from './live.ts'
+import { aboutPage, licenceText } from './pages/about.ts'
 import { accountPage, changeLanguage, changePassword } from './pages/account.ts'
+import {
+  beginTotp,
+  confirmTotp,
+  endOwnSession,
+  endOwnSessions,
+  endTotp,
+} from './pages/account-security.ts'
+import { createAccount, removeAccount } from './pages/accounts.ts'
 import { agentsPage, createAgentToken, revokeAgent, withdrawAgentToken } from './pages/agents.ts'
+import { acknowledgeAlarms, alarmPage, alarmsPage, whyPage } from './pages/alarms.ts'
 import { auditCsv, auditPage } from './pages/audit.ts'
 import { chartCsv, chartData, chartTable } from './pages/chart.ts'
 import { logPage } from './pages/container-log.ts'
@@ -38,7 +50,8 @@ import { changeView, chooseColumns, saveView, viewsPage } from './pages/devices-
 import { addFound, cancelScan, discoveryPage, startScan } from './pages/discovery.ts'
 import { changeEventDays, commentDevice, eventsPage } from './pages/events.ts'
 import { healthText, metricsText, readyText } from './pages/health.ts'
-import { login, loginPage, logout } from './pages/login.ts'
+import { login, loginCode, loginPage, logout, openIdCallback, openIdLogin } from './pages/login.ts'
+import { createWindow, maintenancePage, removeWindow } from './pages/maintenance.ts'
 import {
   channelPage,
   deleteChannel,
@@ -64,6 +77,14 @@ import {
 import { profilePage, profilesPage } from './pages/profiles.ts'
 import { changeHourlyRows, changeRetention } from './pages/retention.ts'
 import { rowPage } from './pages/row.ts'
+import {
+  deleteRule,
+  newRulePage,
+  rehearseRule,
+  rulePage,
+  rulesPage,
+  saveRule,
+} from './pages/rules.ts'
 import { searchPage } from './pages/search.ts'
 import { settingsPage } from './pages/settings.ts'
 import { createToken, revokeToken, tokensPage } from './pages/tokens.ts'
@@ -113,8 +134,10 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     ...discoveryCalls(web),
     searchCall(web),
     ...agentCalls(web),
+    ...accountCalls(web),
     ...sampleCalls(web),
     ...eventCalls(web),
+    ...alarmCalls(web),
     ...profileCalls(web),
     healthCall(web),
     ingestCall(web),
@@ -176,6 +199,21 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
       permission: 'devices.read',
       handler: streams.handler,
     },
+
+    page('/alarms', 'devices.read', alarmsPage(web)),
+    action('/alarms/ack', 'alarms.acknowledge', acknowledgeAlarms(web)),
+    page('/alarms/:id', 'devices.read', alarmPage(web)),
+    page('/devices/:id/why', 'devices.read', whyPage(web)),
+    page('/rules', 'devices.read', rulesPage(web)),
+    action('/rules', 'rules.write', saveRule(web)),
+    page('/rules/new', 'rules.write', newRulePage(web)),
+    { ...action('/rules/rehearse', 'rules.write', rehearseRule(web)), perMinuteMax: 120 },
+    page('/rules/:id', 'rules.write', rulePage(web)),
+    action('/rules/:id', 'rules.write', saveRule(web)),
+    action('/rules/:id/delete', 'rules.write', deleteRule(web)),
+    page('/maintenance', 'devices.read', maintenancePage(web)),
+    action('/maintenance', 'maintenance.write', createWindow(web)),
+    action('/maintenance/:id/delete', 'maintenance.write', removeWindow(web)),
 
     page('/events', 'devices.read', eventsPage(web)),
     action('/events/kept', 'settings.write', changeEventDays(web)),
