@@ -2,6 +2,7 @@
 // wrong usage). The commands themselves are in cli/.
 
 import { Command, CommanderError } from 'commander'
+import { accountCommand } from './cli/account.ts'
 import { agentCommand } from './cli/agent.ts'
 import { devicesCommand } from './cli/devices.ts'
 import { doctorCommand } from './cli/doctor.ts'
@@ -26,6 +27,7 @@ for (const command of [
   demoCommand(),
   migrateCommand(),
   agentCommand(),
+  accountCommand(),
   userCommand(),
   tokenCommand(),
   devicesCommand(),

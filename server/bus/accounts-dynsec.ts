@@ -28,7 +28,10 @@ export function createDynsecAccounts(options: {
     if (failed) throw refused(username, failed)
   }
 
-  async function make(account: Omit<Account, 'createdAt'>, password: string): Promise<void> {
+  async function make(
+    account: Omit<Account, 'createdAt'> & { clientId?: string },
+    password: string,
+  ): Promise<void> {
     const { username } = account
     const errors = await dynsec.run([roleCommand(account), clientCommand(account, password)])
     const failed = errors.find(error => error !== null)
@@ -92,9 +95,12 @@ function roleCommand({ username, publish, subscribe }: Omit<Account, 'createdAt'
  * Mosquitto lets whoever brings a client id take its connection over: it is bound to the user. A
  * poller has several connections, and is trusted with that.
  */
-function clientCommand({ username, role }: Omit<Account, 'createdAt'>, password: string) {
+function clientCommand(
+  { username, role, clientId = username }: Omit<Account, 'createdAt'> & { clientId?: string },
+  password: string,
+) {
   const roles = [{ rolename: roleOf(username) }]
-  const bound = role === 'poller' ? {} : { clientid: username }
+  const bound = role === 'poller' ? {} : { clientid: clientId }
   return { command: 'createClient', username, password, ...bound, roles }
 }
 

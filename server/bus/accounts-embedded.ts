@@ -29,6 +29,8 @@ const pollerRetainedMax = { topics: 50_000, bytes: 128 * 1024 * 1024 }
 
 export interface EmbeddedAccounts extends Accounts {
   authenticate(username: string, password: string): Principal | null
+  /** Takes over what another process changed (`pollux account`); whom it removed is cut off. */
+  refresh(): Promise<void>
 }
 
 /**
@@ -52,7 +54,32 @@ export async function loadAccounts(options: {
     if (digest.length !== 32) return
     known.set(row.username, { row, principal: principalOf(row), digest })
   }
+  let mark = await store.mark()
   for (const row of await store.list()) remember(row)
+  // Changes of our own: what was read while one ran may be from before it.
+  const own = { running: 0, done: 0 }
+  // Revoked here while the database was away: what it still has of them counts for nothing.
+  const ended = new Set<string>()
+
+  async function changing<T>(work: () => Promise<T>): Promise<T> {
+    own.running++
+    try {
+      return await work()
+    } finally {
+      own.running--
+      own.done++
+    }
+  }
+
+  function takeOver(rows: readonly AccountRow[]): void {
+    const now = new Map(rows.map(row => [row.username, row]))
+    for (const [username, { row }] of known) {
+      if (now.get(username)?.passwordSha256 === row.passwordSha256) continue
+      known.delete(username)
+      disconnect(username)
+    }
+    for (const row of rows) if (!known.has(row.username) && !ended.has(row.username)) remember(row)
+  }
 
   return {
     async issue(account) {
@@ -67,8 +94,11 @@ export async function loadAccounts(options: {
       const salt = randomBytes(16).toString('hex')
       const secret = { salt, passwordSha256: digestOf(password, salt).toString('hex') }
       const row = { username, role, publish, subscribe, ...secret, createdAt: now() }
-      await store.put(row)
-      remember(row)
+      await changing(async () => {
+        await store.put(row)
+        ended.delete(username)
+        remember(row)
+      })
       disconnect(username)
       return { username, password }
     },
@@ -76,7 +106,12 @@ export async function loadAccounts(options: {
       // Cut off first: a database that is away must not keep it in.
       known.delete(username)
       disconnect(username)
-      return store.remove(username)
+      ended.add(username)
+      return changing(async () => {
+        const removed = await store.remove(username)
+        ended.delete(username)
+        return removed
+      })
     },
     list: async () => [...known.values()].map(({ row }) => accountOf(row)),
     authenticate(username, password) {
@@ -86,6 +121,15 @@ export async function loadAccounts(options: {
         found?.digest ?? nobody,
       )
       return same && found ? found.principal : null
+    },
+    async refresh() {
+      const { done } = own
+      const seen = await store.mark()
+      if (seen === mark) return
+      const rows = await store.list()
+      if (own.running > 0 || own.done !== done) return
+      mark = seen
+      takeOver(rows)
     },
   }
 }

@@ -24,11 +24,11 @@ export interface Account extends Pick<Principal, 'username' | 'publish' | 'subsc
 export interface Accounts {
   /**
    * Makes an account with a password of 256 random bits, told this once; an earlier one of the name
-   * is replaced and cut off. In force when the promise resolves. An agent's MQTT client id must be its
-   * user name: nobody else can then take over its connection.
+   * is replaced and cut off. In force when the promise resolves. On Mosquitto its MQTT client id must be
+   * its user name, or `clientId`: nobody else can then take over its connection.
    * @throws AppError E_ACCOUNT where the broker did not take it
    */
-  issue(account: Omit<Account, 'createdAt'>): Promise<Credentials>
+  issue(account: Omit<Account, 'createdAt'> & { clientId?: string }): Promise<Credentials>
   /**
    * Ends it and cuts off its connections at once; false: there is none of that name.
    * @throws AppError E_ACCOUNT where the broker did not do it

@@ -6,9 +6,14 @@ import { type EmbeddedAccounts, loadAccounts } from '../bus/accounts-embedded.ts
 import type { Broker } from '../bus/broker.ts'
 import { createDynsec } from '../bus/dynsec.ts'
 import type { Principal, Principals } from '../bus/principals.ts'
+import type { Logger } from '../log.ts'
+import { messageOf } from '../model/errors.ts'
 import type { Store } from '../store/contract.ts'
 import type { Connect } from './base.ts'
 import type { Lifecycle } from './lifecycle.ts'
+
+/** How soon an account that a command made is let in, ms. */
+const followMs = 2000
 
 export interface SignIn {
   authenticate(username: string, password: string): Principal | null | Promise<Principal | null>
@@ -44,8 +49,9 @@ export async function brokerAccounts(parts: {
   signIn: SignIn
   connect: Connect
   life: Lifecycle
+  log: Logger
 }): Promise<Accounts> {
-  const { store, broker, principals, signIn, connect, life } = parts
+  const { store, broker, principals, signIn, connect, life, log } = parts
   if (!broker) {
     const bus = connect({ username: 'accounts', publish: [], subscribe: [] })
     life.started('accounts', () => bus.close())
@@ -57,6 +63,7 @@ export async function brokerAccounts(parts: {
     disconnect: broker.disconnect,
   })
   signIn.use(accounts)
+  followChanges(accounts, life, log)
   return {
     ...accounts,
     async revoke(username) {
@@ -68,4 +75,28 @@ export async function brokerAccounts(parts: {
       }
     },
   }
+}
+
+/** `pollux account` writes to the database of a server that runs. */
+function followChanges(accounts: EmbeddedAccounts, life: Lifecycle, log: Logger): void {
+  let isAway = false
+  let running: Promise<void> | null = null
+  const look = async () => {
+    try {
+      await accounts.refresh()
+      isAway = false
+    } catch (cause) {
+      if (!isAway) log.warn({ cause: messageOf(cause) }, 'accounts of the broker were not re-read')
+      isAway = true
+    } finally {
+      running = null
+    }
+  }
+  const timer = setInterval(() => {
+    running ??= look()
+  }, followMs)
+  life.started('following accounts', async () => {
+    clearInterval(timer)
+    await running
+  })
 }

@@ -1,6 +1,7 @@
 // Agents on other hosts: their enrolment with what it needs of the rest, and the broker's address as
 // they reach it.
 
+import { createBrokerAccounts } from '../agents/accounts.ts'
 import { createEnrolment } from '../agents/enrolment.ts'
 import type { Audit } from '../audit.ts'
 import type { Accounts } from '../bus/accounts.ts'
@@ -53,8 +54,10 @@ export function startAgents(parts: AgentParts): WebAgents {
     unfollow()
     return last
   })
+  const { site } = config
   return {
     enrolment,
+    accounts: createBrokerAccounts({ accounts, enrolment: store.enrolment, audit, site }),
     mqttUrl: (host, isHere) => mqttUrl(config, parts.brokerPort, host, isHere),
   }
 }

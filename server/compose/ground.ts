@@ -61,7 +61,7 @@ export async function openGround({ config, log, life, refusals }: Base): Promise
     return connectBus({ url, username, password, clientId, protocol: 4, log })
   }
   const accounts = await brokerAccounts({
-    ...{ store: store.value, broker: embedded, principals, signIn, connect, life },
+    ...{ store: store.value, broker: embedded, principals, signIn, connect, life, log },
   })
   return { store: store.value, connect, accounts, brokerPort: embedded?.port ?? null }
 }

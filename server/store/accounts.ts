@@ -24,6 +24,8 @@ export interface AccountStore {
   /** False: there is none of that name. */
   remove(username: string): Promise<boolean>
   list(): Promise<AccountRow[]>
+  /** Another text when an account was made or removed, by whichever process. */
+  mark(): Promise<string>
 }
 
 const parseFilters = parser(Type.Array(Type.String()), 'E_ACCOUNT', 'a stored list of topics')
@@ -47,6 +49,13 @@ export function accountStore(database: Database): AccountStore {
     async list() {
       const rows = await db.selectFrom('broker_account').selectAll().orderBy('username').execute()
       return rows.map(accountOf)
+    },
+    async mark() {
+      const { count, newest } = await db
+        .selectFrom('broker_account')
+        .select(({ fn }) => [fn.countAll().as('count'), fn.max('created_at').as('newest')])
+        .executeTakeFirstOrThrow()
+      return `${count} ${newest}`
     },
   }
 }

@@ -1,6 +1,7 @@
 // What every page and API call may use: the services of the layers below, and nothing else.
 
 import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
+import type { BrokerAccounts } from '../agents/accounts.ts'
 import type { Enrolment } from '../agents/enrolment.ts'
 import type { Auth } from '../auth/contract.ts'
 import type { People } from '../auth/people.ts'
@@ -38,6 +39,7 @@ export interface HealthCheck {
 
 export interface WebAgents {
   enrolment: Enrolment
+  accounts: BrokerAccounts
   /**
    * The broker as an agent reaches it that reached us at this host.
    * @throws AppError E_AGENT_BROKER where it cannot

@@ -260,6 +260,8 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     action('/agents/tokens', 'agents.write', createAgentToken(web)),
     action('/agents/withdraw', 'agents.write', withdrawAgentToken(web)),
     action('/agents/revoke', 'agents.write', revokeAgent(web)),
+    action('/agents/accounts', 'agents.write', createAccount(web)),
+    action('/agents/accounts/remove', 'agents.write', removeAccount(web)),
     page('/audit', 'audit.read', auditPage(web)),
     text('/audit.csv', 'audit.read', auditCsv(web)),
 

@@ -2,6 +2,8 @@
 // cuts one off.
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { HAND_MADE_ROLES } from '../../bus/account-rights.ts'
+import type { Credentials } from '../../bus/principals.ts'
 import { AppError } from '../../model/errors.ts'
 import type { Agent } from '../../store/enrolment.ts'
 import { actorOf } from '../actor.ts'
@@ -15,29 +17,39 @@ const hourMs = 3_600_000
 /** Hours that a token may wait to be used. */
 export const TOKEN_LIVES = [1, 24, 168] as const
 
-interface Shown {
+export interface Shown {
   values: Record<string, string>
   problem: string | null
   made: { token: string; expiresAt: number; device: string | null; server: string } | null
+  /** An account of the broker that was made just now. */
+  account?: Credentials | null
 }
 
 export function agentsPage(web: WebContext): Handler {
-  return (request, reply) => show(web, request, reply, { values: {}, problem: null, made: null })
+  return (request, reply) =>
+    showAgents(web, request, reply, { values: {}, problem: null, made: null })
 }
 
-async function show(
+export async function showAgents(
   web: WebContext,
   request: FastifyRequest,
   reply: FastifyReply,
   shown: Shown,
 ): Promise<string> {
-  const { enrolment } = web.agents
-  const [agents, tokens] = await Promise.all([enrolment.agents(), enrolment.tokens()])
+  const { enrolment, accounts } = web.agents
+  const [agents, tokens, listed] = await Promise.all([
+    enrolment.agents(),
+    enrolment.tokens(),
+    accounts.list(),
+  ])
   return page(request, reply, 'agents', {
     title: say(request).agents.title,
     agents: await Promise.all(agents.map(agent => agentLine(web, agent))),
     tokens,
     lives: TOKEN_LIVES,
+    accounts: listed,
+    accountRoles: HAND_MADE_ROLES,
+    account: null,
     ...shown,
   })
 }
@@ -64,11 +76,11 @@ export function createAgentToken(web: WebContext): Handler {
       const wanted = { expiresInMs: hours * hourMs, device, note }
       const { token, expiresAt } = await web.agents.enrolment.makeToken(wanted, actorOf(request))
       const made = { token, expiresAt, device, server: serverUrl(web, request) }
-      return await show(web, request, reply.code(201), { values: {}, problem: null, made })
+      return await showAgents(web, request, reply.code(201), { values: {}, problem: null, made })
     } catch (error) {
       if (!(error instanceof AppError)) throw error
       const problem = [error.message, error.hint].filter(Boolean).join(': ')
-      return show(web, request, reply.code(422), { values, problem, made: null })
+      return showAgents(web, request, reply.code(422), { values, problem, made: null })
     }
   }
 }
