@@ -59,6 +59,19 @@ function rememberZone() {
   if (timeZone) document.cookie = `zone=${timeZone}; path=/; max-age=${THEME_SECONDS}; samesite=lax`
 }
 
+/** What scrolls sideways and holds nothing to go to must be a place to go to itself (WCAG 2.1.1). */
+function fitScrollers() {
+  for (const box of document.querySelectorAll('.scroll, .card.flush')) {
+    const isStop =
+      box.scrollWidth > box.clientWidth && !box.querySelector('a, button, input, select')
+    if (!isStop || box.hasAttribute('tabindex')) continue
+    const label = box.closest('section')?.querySelector('h2, h3, caption')?.textContent.trim()
+    box.tabIndex = 0
+    box.setAttribute('role', 'group')
+    box.setAttribute('aria-label', label || document.title)
+  }
+}
+
 function chooseAll(isChosen) {
   for (const box of document.querySelectorAll('[data-row] .col-choose input')) {
     box.checked = isChosen
@@ -83,6 +96,9 @@ document.addEventListener('change', event => {
   if (form) fitForm(form)
 })
 rememberZone()
+fitScrollers()
+addEventListener('resize', fitScrollers)
+document.addEventListener('htmx:after:swap', fitScrollers)
 document.documentElement.dataset.script = 'on'
 for (const part of document.querySelectorAll('[data-needs-script]')) part.hidden = false
 for (const form of document.querySelectorAll('[data-device-form]')) fitForm(form)

@@ -17,7 +17,10 @@ function moveRow(step) {
 
 /** Chooses the row in focus, or takes the choice back. */
 function chooseRow() {
-  document.activeElement?.closest('[data-row]')?.querySelector('.col-choose input')?.click()
+  document.activeElement
+    ?.closest('[data-row]')
+    ?.querySelector('.col-choose input, input[data-select]')
+    ?.click()
 }
 
 /** A field or a group of links is gone to, anything else pressed. */
@@ -38,11 +41,20 @@ function controlOf(key) {
   return controls.find(one => one.checkVisibility() && !one.disabled)
 }
 
+/** The alarms that are chosen, else the one in focus. */
+function acknowledge() {
+  const button = controlOf('a')
+  if (!button) return
+  if (!document.querySelector('input[data-select]:checked')) chooseRow()
+  press(button)
+}
+
 const KEYS = {
   '?': () => keysSheet()?.showModal(),
   j: () => moveRow(1),
   k: () => moveRow(-1),
   x: chooseRow,
+  a: acknowledge,
 }
 
 let began = 0

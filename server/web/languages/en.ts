@@ -94,6 +94,7 @@ export const en = {
     users: 'Users',
     tokens: 'API tokens',
     audit: 'Audit log',
+    about: 'About',
     account: 'Account',
   },
 
@@ -116,6 +117,13 @@ export const en = {
     signIn: 'Sign in',
     wrong: 'Name or password is not right.',
     tooMany: (wait: string) => `Too many tries: wait ${wait} and try again.`,
+    by: (service: string) => `Sign in by ${service}`,
+    codeTitle: 'Second step',
+    code: 'Code of your app',
+    codeHint: 'Six digits, or one of your recovery codes.',
+    wrongCode: 'The code is not right, or was used already.',
+    tooLate: 'That took too long: sign in again.',
+    back: 'Back to the password',
   },
 
   device: {
@@ -236,11 +244,55 @@ export const en = {
     language: 'Language',
     asBrowser: 'as the browser asks',
     saveLanguage: 'Use this language',
+    origin: 'Signed in by',
+    secondStep: 'Second step',
+    secondStepOff: 'Off. With it, signing in asks for a code of an app on your phone too.',
+    secondStepOn: (codes: number) =>
+      `On: signing in asks for a code of your app. ${counted(codes, 'recovery code', 'recovery codes')} left.`,
+    setUp: 'Set up the second step',
+    switchOff: 'Switch off the second step',
+    switchOn: 'Switch on',
+    scan: 'Scan this picture with an authenticator app, then type the code that it shows.',
+    picture: 'The key as a QR code',
+    orType: 'Or type this key into the app:',
+    firstCode: 'Code of the app',
+    codeWrong: 'is not right: look at the app again, and at the clock of your phone',
+    recoveryTitle: 'Recovery codes',
+    secondStepDone: 'The second step is on.',
+    recoveryHint:
+      'Each of these codes signs you in once where your phone is lost. They are not shown again: keep them now.',
+    keptThem: 'I have kept them',
+    sessions: 'Where you are signed in',
+    from: 'From',
+    browser: 'Browser',
+    begun: 'Signed in',
+    used: 'Last used',
+    here: 'here',
+    end: 'End',
+    ends: (idle: string, most: string) =>
+      `A session ends after ${idle} without use, and after ${most} in any case.`,
+    signOutEverywhere: 'Sign out everywhere',
   },
 
   users: {
     title: 'Users',
     people: (count: number) => counted(count, 'person', 'people'),
+    secondStep: 'Second step',
+    on: 'on',
+    off: 'off',
+    byOther: (issuer: string) => `by ${issuer}`,
+    origin: (name: string, issuer: string) =>
+      `${name} signs in by ${issuer}, which also says the role at each sign-in.`,
+    totpOff: 'Switch off the second step',
+    totpHint: 'For who lost the phone and the recovery codes.',
+    slowed: 'Slowed after failed sign-ins',
+    slowedHint: 'They may try again after the wait; nobody is shut out for good.',
+    account: 'Account',
+    from: 'From',
+    failures: 'Failures',
+    waits: 'Waits',
+    anyAccount: 'any',
+    anywhere: 'anywhere',
     name: 'Name',
     role: 'Role',
     maySignIn: 'May sign in',
@@ -315,6 +367,9 @@ export const en = {
     days: 'Days until it ends',
     daysHint: 'At most 366.',
     daysWrong: 'must be a number of days from 1 to 366',
+    scope: 'May',
+    scopeHint: 'Of what its role may. Choose nothing to leave it all.',
+    scopeAll: 'all of its role',
   },
 
   audit: {
@@ -456,6 +511,16 @@ export const en = {
       every: 'Set the interval',
       delete: 'Delete…',
     },
+  },
+
+  about: {
+    title: 'About Pollux',
+    what: 'An infrastructure monitor: SNMP devices, Docker engines, hosts and sensors, over MQTT.',
+    licence: 'Licence',
+    packages: 'Packages',
+    package: 'Package',
+    version: 'Version',
+    unsaid: 'not said',
   },
 
   profiles: {
@@ -1022,6 +1087,7 @@ export const en = {
 
   settings: {
     title: 'Settings',
+    mend: 'What to do',
     health: 'Health',
     kept: 'What is kept',
     class: (kept: string) => `Class ${kept}`,
