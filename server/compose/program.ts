@@ -24,6 +24,7 @@ import { createRetention } from '../web/retention.ts'
 import { startAgents } from './agents.ts'
 import type { Base } from './base.ts'
 import { planCache, startCatalogue } from './catalogues.ts'
+import { localChecks } from './checks.ts'
 import { containerLogs } from './container-logs.ts'
 import { announcer, checkOf, identityKeeper, startDeviceFiles } from './devices.ts'
 import { startDiscovery } from './discovery.ts'
@@ -185,6 +186,7 @@ async function startParts(base: Base): Promise<Program> {
     retention: createRetention({ store: store.retention, audit, log }),
     events: await heardEvents({ bus, site: config.site, store: store.events, audit }),
     health: () => healthOf(status),
+    checks: () => localChecks(config, catalogues.watch.catalogue.problems),
     ingest: () => ingestAnswer(status),
     polling: polling.poller.device,
     discovery: startDiscovery(base, { devices, directory, vault, audit, catalogues }),

@@ -70,6 +70,8 @@ export interface WebContext {
   alarms: WebAlarms
   notify: WebNotify
   health(): Promise<HealthCheck[]>
+  /** What else `pollux doctor` looks at on this machine. */
+  checks(): Promise<(HealthCheck & { mend: string })[]>
   ingest(): IngestAnswer
   /** How reading a device does, where this process polls it; null: it does not poll that one. */
   polling?(device: string): DevicePolling | null

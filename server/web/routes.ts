@@ -232,6 +232,8 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     action('/profiles/:id/restore', 'profiles.write', restoreProfile(web)),
     action('/profiles/:id/delete', 'profiles.write', deleteProfile(web)),
     page('/settings', 'settings.read', settingsPage(web)),
+    page('/about', 'self', aboutPage(web)),
+    text('/about/licence', 'self', licenceText()),
     action('/settings/retention', 'settings.write', changeRetention(web)),
     action('/settings/hourly-rows', 'settings.write', changeHourlyRows(web)),
 

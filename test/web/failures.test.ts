@@ -59,6 +59,7 @@ async function brokenServer(failure: () => never, secure = false) {
     plan: failure,
     ownProfiles: failing<WebContext['ownProfiles']>(failure),
     tryProfile: failing<WebContext['tryProfile']>(failure),
+    checks: async () => failure(),
     settings: async () => failure(),
     retention: failing<WebContext['retention']>(failure),
     health: async () => failure(),

@@ -31,6 +31,7 @@ export async function showSettings(
     typed: typed ?? { kept: '', values: {}, errors: [] },
     sections: await web.settings(),
     health: await web.health(),
+    checks: await web.checks(),
     version: web.version,
   })
 }
