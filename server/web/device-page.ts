@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { Receipt } from '../model/collection.ts'
 import { FACTS } from '../model/profile.ts'
+import type { DevicePolling } from '../poll/contract.ts'
 import type { PageGroup, PageSection } from '../profiles/face.ts'
 import { type Cell, cellOf } from './cells.ts'
 import { type Figure, groupFigures, metricsOf } from './charts.ts'
@@ -55,8 +56,21 @@ export interface Header {
   status: StatusView
 }
 
+/** How it is configured, what came of that, and what reading it costs. */
+export interface About {
+  version: number
+  /** Unix ms of the last change. */
+  changedAt: number
+  steps: Step[]
+  /** Its JSON document; secrets are names in it. */
+  config: string
+  /** Null: this process does not poll it. */
+  cost: DevicePolling | null
+}
+
 export interface DevicePage extends Record<string, unknown> {
   id: string
+  everyMs: number
   header: Header
   facts: { title: string; value: string }[]
   chosenBecause: string[]
@@ -67,6 +81,7 @@ export interface DevicePage extends Record<string, unknown> {
   sections: SectionView[]
   /** Empty where there is nothing new to tell. */
   steps: Step[]
+  about: About
   /** A sentence in the place of the charts; empty where there are some. */
   waiting: string
   /** Changes when other charts or tables are to be shown. */
@@ -88,10 +103,11 @@ export async function devicePageData(
     await Promise.all(view.sections.map(section => sectionView(web, view, section, window, filter)))
   ).filter(isFilled)
   const header = headerOf(web, view, words)
-  const steps = stepsOf(view, web.devices.receipts(id), Date.now())
+  const { steps, isNews } = stepsOf(view, web.devices.receipts(id), Date.now(), words)
   const { identity } = view.device
   return {
     id,
+    everyMs: view.everyMs,
     header,
     facts: factsOf(identity?.facts ?? {}, [header.name, header.location]),
     chosenBecause: (identity?.chosenBecause ?? []).map(text => plainText(text, 400)),
@@ -99,10 +115,21 @@ export async function devicePageData(
     pace: paceOf(web.polling?.(id) ?? null),
     tuning: tuningView(web, view),
     sections,
-    steps,
-    waiting: sections.length > 0 ? '' : waitingText(view, header, web.devices.receipts(id)),
+    steps: isNews ? steps : [],
+    about: aboutOf(web, view, steps),
+    waiting: sections.length > 0 ? '' : waitingText(view, header, web.devices.receipts(id), words),
     shape: shapeOf(sections, identity?.at ?? 0),
     window,
+  }
+}
+
+function aboutOf(web: WebContext, { device, id }: DeviceView, steps: Step[]): About {
+  return {
+    version: device.version,
+    changedAt: device.updatedAt,
+    steps,
+    config: JSON.stringify(device.config, null, 2),
+    cost: web.polling?.(id) ?? null,
   }
 }
 
@@ -185,45 +212,56 @@ function factsOf(
   })
 }
 
-/** The steps from a saved config to its first good sample; empty once that is old news. */
-export function stepsOf(view: DeviceView, receipts: readonly Receipt[], now: number): Step[] {
+/** The steps from a saved config to its first good sample. */
+export function stepsOf(
+  view: DeviceView,
+  receipts: readonly Receipt[],
+  now: number,
+  words: Dictionary,
+): Steps {
   const { device } = view
   const of = (stage: Receipt['stage']) =>
     receipts.findLast(one => one.stage === stage && one.version === device.version)
   const [loaded, identified, failed] = [of('loaded'), of('identified'), of('failed')]
   const goodAt =
     of('first-good')?.at ?? firstSampleSince(view, loaded?.at ?? Number.POSITIVE_INFINITY)
-  const isNew = now - device.updatedAt < NEWS_MS
-  if (!device.config.enabled || (!isNew && (goodAt !== null || !loaded))) return []
+  const isGood = goodAt !== null
+  const { accepted, loaded: loadedTitle, ...titles } = words.device.steps
   const steps: Step[] = [
-    { text: 'Accepted', detail: `version ${device.version}`, state: 'done' },
-    { text: 'Loaded', detail: loaded ? loadedText(loaded, now) : '', state: stateIf(loaded) },
+    { text: accepted, detail: words.device.version(device.version), state: 'done' },
     {
-      text: 'Identified',
-      detail: identified ? profilesText(view) : '',
-      state: stateIf(identified),
+      text: loadedTitle,
+      detail: loaded ? loadedText(loaded, now, words) : '',
+      state: stateIf(isGood || loaded !== undefined),
     },
-    { text: 'First good sample', detail: '', state: goodAt === null ? 'next' : 'done' },
+    {
+      text: titles.identified,
+      detail: device.identity ? words.device.profilesFound(device.identity.profiles.length) : '',
+      state: stateIf(isGood || identified !== undefined),
+    },
+    { text: titles.firstGood, detail: '', state: stateIf(isGood) },
   ]
   const next = steps.find(step => step.state === 'next')
   if (next) {
-    next.state = failed && goodAt === null ? 'failed' : 'current'
+    next.state = failed && !isGood ? 'failed' : 'current'
     if (next.state === 'failed') next.detail = plainText(failed?.error, 300)
   }
-  return steps
+  const isNew = now - device.updatedAt < NEWS_MS
+  return { steps, isNews: device.config.enabled && (isNew || (!isGood && loaded !== undefined)) }
 }
 
-const stateIf = (receipt: Receipt | undefined): Step['state'] => (receipt ? 'done' : 'next')
+export interface Steps {
+  steps: Step[]
+  /** Worth a place at the top of the page. */
+  isNews: boolean
+}
 
-function loadedText({ thread, nextPollAt }: Receipt, now: number): string {
-  const by = thread === undefined ? '' : `by thread ${thread}`
+const stateIf = (isDone: boolean): Step['state'] => (isDone ? 'done' : 'next')
+
+function loadedText({ thread, nextPollAt }: Receipt, now: number, { device }: Dictionary): string {
+  const by = thread === undefined ? '' : device.byThread(thread)
   const left = nextPollAt === undefined ? -1 : Math.ceil((nextPollAt - now) / 1000)
-  return [by, left > 0 ? `first poll in ${left} s` : ''].filter(Boolean).join(', ')
-}
-
-function profilesText({ device }: DeviceView): string {
-  const { length } = device.identity?.profiles ?? []
-  return length === 1 ? '1 profile' : `${length} profiles`
+  return [by, left > 0 ? device.firstPollIn(left) : ''].filter(Boolean).join(', ')
 }
 
 function firstSampleSince(view: DeviceView, since: number): number | null {
@@ -232,12 +270,16 @@ function firstSampleSince(view: DeviceView, since: number): number | null {
 }
 
 /** Why there is nothing to draw yet, and when there will be. */
-function waitingText(view: DeviceView, { status }: Header, receipts: readonly Receipt[]): string {
-  if (!view.device.config.enabled) return 'Polling is paused; nothing has been read so far.'
-  if (status.state === 'down') return `Nothing has been read so far. ${status.why}.`
+function waitingText(
+  view: DeviceView,
+  { status }: Header,
+  receipts: readonly Receipt[],
+  { device }: Dictionary,
+): string {
+  if (!view.device.config.enabled) return device.waitingPaused
+  if (status.state === 'down') return device.waitingDown(status.why)
   const next = receipts.findLast(one => one.nextPollAt !== undefined)?.nextPollAt ?? Date.now()
-  const seconds = Math.ceil(Math.max(view.everyMs / 2, next - Date.now()) / 1000)
-  return `First samples expected in about ${seconds} s.`
+  return device.waitingFirst(Math.ceil(Math.max(view.everyMs / 2, next - Date.now()) / 1000))
 }
 
 function shapeOf(sections: readonly SectionView[], identifiedAt: number): string {

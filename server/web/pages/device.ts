@@ -1,17 +1,21 @@
 // The page of one device, and the receipt of its last change.
 
+import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { AppError } from '../../model/errors.ts'
 import { checker } from '../../validate.ts'
+import { mayDo } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { loadDevice } from '../device-data.ts'
-import { devicePageData, stepsOf } from '../device-page.ts'
+import { type DevicePage, devicePageData, stepsOf } from '../device-page.ts'
 import { shortEvents } from '../event-list.ts'
-import { readerOf } from '../languages/say.ts'
+import { readerOf, wordsOf } from '../languages/say.ts'
 import { fragment, page } from '../render.ts'
 import { filterQuery, tableFilter } from '../tables.ts'
+import { WATCH_EVERY_MS } from '../watching.ts'
 import { isLocal, windowOf, windowTools, withDefaultRange } from '../window.ts'
 
+const checkWatch = checker(Type.Object({ watch: Type.Optional(Type.String()) }))
 const checkId = checker(Type.Object({ id: Type.String() }))
 
 function idOf(params: unknown): string {
@@ -33,21 +37,36 @@ export function devicePage(web: WebContext): Handler {
     if (isLocal(request.query)) return reply.redirect(`?${filterQuery(filter)}${window.query}`, 302)
     const data = await devicePageData(web, id, window, filter, reader)
     const events = device ? await shortEvents(web, { id, uid: device.uid }, null) : {}
+    const watch = watchOf(request, data)
+    const filtered = filterQuery(filter)
     return page(request, reply, 'device', {
       title: data.header.name,
       tools: windowTools(window, now, zone),
-      keep: filterQuery(filter),
+      keep: watch === 'on' ? `watch=1&${filtered}` : filtered,
+      watch,
+      watchHref: `${watch === 'on' ? '' : 'watch=1&'}${filtered}${window.query}`,
+      watchSeconds: WATCH_EVERY_MS / 1000,
       ...data,
       ...events,
     })
   }
 }
 
+/** Whether the page watches the device live, and whether its reader may: empty, he may not. */
+function watchOf(request: FastifyRequest, { header, everyMs }: DevicePage): 'on' | 'off' | '' {
+  const isPolled = header.enabled && header.kind !== 'agent' && header.kind !== 'mqtt'
+  const isFast = everyMs <= WATCH_EVERY_MS
+  if (!isPolled || isFast || !mayDo(request.viewer, 'devices.poll')) return ''
+  const asked = checkWatch(request.query)
+  return asked.ok && asked.value.watch === '1' ? 'on' : 'off'
+}
+
 export function receiptsFragment(web: WebContext): Handler {
   return async (request, reply) => {
     const id = idOf(request.params)
     const view = await loadDevice(web, id)
-    const steps = stepsOf(view, web.devices.receipts(id), Date.now())
-    return fragment(request, reply, 'device/_receipts', { id, steps })
+    const receipts = web.devices.receipts(id)
+    const { steps, isNews } = stepsOf(view, receipts, Date.now(), wordsOf(readerOf(request)))
+    return fragment(request, reply, 'device/_receipts', { id, steps: isNews ? steps : [] })
   }
 }
