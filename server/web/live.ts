@@ -55,6 +55,7 @@ const checkQuery = checker(
     page: Type.Optional(Type.Enum(LIVE_PAGES)),
     shape: Type.Optional(Type.String({ maxLength: 40 })),
     part: Type.Optional(Type.Literal('row')),
+    watch: Type.Optional(Type.Literal('1')),
   }),
 )
 /** The list's own filters, whatever they are. */
@@ -65,10 +66,14 @@ export function createLiveStreams(web: WebContext, eta: Eta): LiveStreams {
   const counts: ClientCounts = { droppedSlow: 0 }
   const feeds = createFeeds(web, eta)
   const logs = createLogStreams(web, eta)
+  const watching = createWatching(web)
   let isClosed = false
 
   const open = (request: FastifyRequest, reply: FastifyReply): LiveClient => {
-    if (isClosed || clients.size >= STREAMS_MAX || !request.viewer) {
+    const { viewer } = request
+    const own = [...clients].filter(one => isSame(one.viewer, viewer)).length
+    const isFull = clients.size >= STREAMS_MAX || own >= STREAMS_PER_USER_MAX
+    if (isClosed || isFull || !viewer) {
       throw new AppError('E_STREAMS_MAX', 'too many pages are open', {
         passing: true,
         hint: 'close some of them; this one tries again by itself',
@@ -99,24 +104,22 @@ export function createLiveStreams(web: WebContext, eta: Eta): LiveStreams {
       const checked = checkQuery(request.query)
       if (!checked.ok)
         throw new AppError('E_QUERY', 'there is no such stream', { errors: checked.errors })
-      const { device, page, shape, part } = checked.value
+      const { device, page, shape, part, watch } = checked.value
       if (device !== undefined) {
         const window = windowOf(request.query, Date.now())
         const uid = (await web.devices.get(device))?.uid
         if (uid === undefined) throw new AppError('E_NOT_FOUND', 'there is no such device')
         const watched = part === 'row' ? null : (shape ?? '')
-        return begin(request, reply, client =>
-          feeds.device(device, uid, {
-            client,
-            shape: watched,
-            window,
-            filter: tableFilter(request.query),
-          }),
-        )
+        const filter = tableFilter(request.query)
+        const by = actorOf(request)
+        return begin(request, reply, async client => {
+          await feeds.device(device, uid, { client, shape: watched, window, filter })
+          if (watch) await watching.join(device, client, by)
+        })
       }
       const texts = checkTexts(request.query)
       const needs = page === 'discovery' ? 'devices.discover' : 'devices.read'
-      if (!can(request.viewer?.role ?? null, needs))
+      if (!mayDo(request.viewer, needs))
         throw new AppError('E_FORBIDDEN', 'your role may not see this')
       return begin(request, reply, client =>
         feeds.page(page ?? 'overview', texts.ok ? texts.value : {}, client),
