@@ -4,7 +4,9 @@
 
 import { isIP } from 'node:net'
 import path from 'node:path'
+import { parseDuration } from './model/duration.ts'
 import { AppError, type FieldError, messageOf } from './model/errors.ts'
+import { ROLES, type Role } from './model/user.ts'
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 type LogLevel = (typeof LOG_LEVELS)[number]
@@ -42,6 +44,19 @@ export interface Config {
   allowNetworks: string[]
   snmpTransport: SnmpTransport
   spoolOrder: SpoolOrder
+  sessionIdle: number
+  sessionMax: number
+  oidcIssuer: string | null
+  oidcClientId: string | null
+  oidcClientSecret: string | null
+  oidcClaim: string
+  oidcRoles: readonly RoleRule[]
+}
+
+/** People whose claim holds the value get the role. */
+export interface RoleRule {
+  role: Role
+  value: string
 }
 
 interface Setting<K extends keyof Config> {
@@ -131,6 +146,36 @@ function snmpTransport(value: string): SnmpTransport {
   const transport = SNMP_TRANSPORTS.find(t => t === value)
   if (!transport) throw new Error(`must be one of ${SNMP_TRANSPORTS.join(', ')}`)
   return transport
+}
+
+function sessionMs(value: string): number {
+  const ms = parseDuration(value)
+  if (ms < 5 * 60_000 || ms > 90 * 86_400_000) throw new Error('must be from 5m to 90d')
+  return ms
+}
+
+function roleRules(value: string): RoleRule[] {
+  return value
+    .split(',')
+    .map(text => text.trim())
+    .filter(Boolean)
+    .map(text => {
+      const at = text.indexOf('=')
+      const role = ROLES.find(one => one === text.slice(0, at).trim())
+      const wanted = text.slice(at + 1).trim()
+      if (at < 0 || !role || wanted === '')
+        throw new Error(`"${text}" is not ROLE=VALUE, with a role of ${ROLES.join(', ')}`)
+      return { role, value: wanted }
+    })
+}
+
+function issuer(value: string): string | null {
+  if (value === '') return null
+  if (!URL.canParse(value)) throw new Error('is not a URL')
+  const { protocol, hostname } = new URL(value)
+  if (protocol === 'https:') return value
+  if (protocol === 'http:' && isLoopback(hostname.replace(/^\[(.*)\]$/, '$1'))) return value
+  throw new Error('must start with https:// (http:// to loopback alone)')
 }
 
 function databaseUrl(value: string): string {
@@ -303,6 +348,57 @@ export const SETTINGS: readonly Setting<keyof Config>[] = [
     read: spoolOrder,
     meaning: 'what is sent first after an outage: `oldest`, or `newest`',
   }),
+  setting({
+    name: 'POLLUX_SESSION_IDLE',
+    key: 'sessionIdle',
+    fallback: '12h',
+    read: sessionMs,
+    meaning: 'an unused session ends after so long',
+  }),
+  setting({
+    name: 'POLLUX_SESSION_MAX',
+    key: 'sessionMax',
+    fallback: '7d',
+    read: sessionMs,
+    meaning: 'every session ends after so long',
+  }),
+  setting({
+    name: 'POLLUX_OIDC_ISSUER',
+    key: 'oidcIssuer',
+    fallback: '',
+    read: issuer,
+    meaning: 'an OpenID Connect provider that people may sign in by; none: passwords alone',
+  }),
+  setting({
+    name: 'POLLUX_OIDC_CLIENT_ID',
+    key: 'oidcClientId',
+    fallback: '',
+    read: textOrNone,
+    meaning: 'the id under which it knows this site',
+  }),
+  setting({
+    name: 'POLLUX_OIDC_CLIENT_SECRET',
+    key: 'oidcClientSecret',
+    fallback: '',
+    read: textOrNone,
+    secret: true,
+    meaning: 'the secret of that client',
+  }),
+  setting({
+    name: 'POLLUX_OIDC_CLAIM',
+    key: 'oidcClaim',
+    fallback: 'groups',
+    read: text,
+    meaning: 'the claim of the ID token that roles are given by',
+  }),
+  setting({
+    name: 'POLLUX_OIDC_ROLES',
+    key: 'oidcRoles',
+    fallback: '',
+    read: roleRules,
+    meaning:
+      'which of its values gives which role, as `admin=netadmins, viewer=staff`; others stay out',
+  }),
 ]
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -360,6 +456,10 @@ function contradictions(config: Config): FieldError[] {
       message: 'and POLLUX_SECRET_KEY_FILE exclude each other',
     })
   }
+  if (config.sessionIdle > config.sessionMax) {
+    errors.push({ path: 'POLLUX_SESSION_IDLE', message: 'must not be above POLLUX_SESSION_MAX' })
+  }
+  if (config.oidcIssuer !== null) errors.push(...missingForOidc(config))
   if (config.adminPassword !== null && config.adminPassword.length < 12) {
     errors.push({ path: 'POLLUX_ADMIN_PASSWORD', message: 'must have at least 12 characters' })
   }
@@ -370,6 +470,17 @@ function contradictions(config: Config): FieldError[] {
     })
   }
   return errors
+}
+
+function missingForOidc(config: Config): FieldError[] {
+  const needed: [string, boolean][] = [
+    ['POLLUX_OIDC_CLIENT_ID', config.oidcClientId !== null],
+    ['POLLUX_OIDC_CLIENT_SECRET', config.oidcClientSecret !== null],
+    ['POLLUX_OIDC_ROLES', config.oidcRoles.length > 0],
+  ]
+  return needed
+    .filter(([, isThere]) => !isThere)
+    .map(([path]) => ({ path, message: 'is needed where POLLUX_OIDC_ISSUER is set' }))
 }
 
 export function isLoopback(host: string): boolean {

@@ -1,104 +1,137 @@
-// Sign-in, sessions, passwords and API tokens. What a person holds (cookie, token) is random and
-// kept only as its SHA-256; roles are checked elsewhere, by model/user.ts.
+// Sign-in by password, second step or provider, and the passwords of people. What a person holds
+// (cookie, token) is random and kept only as its SHA-256; roles are checked by model/user.ts.
 
-import { createHash, randomBytes } from 'node:crypto'
 import type { Audit } from '../audit.ts'
 import { AppError } from '../model/errors.ts'
 import type { Role, User } from '../model/user.ts'
-import type { UserStore } from '../store/contract.ts'
-import type { Auth } from './contract.ts'
+import type { Secrets } from '../secrets.ts'
+import type { KnownUser, UserStore } from '../store/contract.ts'
+import type { Auth, Place, SignIn } from './contract.ts'
+import { signInOutsider } from './outsiders.ts'
 import {
   hashPassword,
+  isOutdated,
   makePassword,
   PASSWORD_LENGTH_MAX,
   passwordProblems,
   verifyPassword,
 } from './passwords.ts'
+import { createRefusals } from './refusals.ts'
+import { createSecondStep } from './second-step.ts'
+import { createSessions, random, SESSION_AGES, type SessionAges, sha256 } from './sessions.ts'
 import type { Throttle } from './throttle.ts'
+import { createBearer } from './tokens.ts'
 
-const IDLE_MS = 12 * 3_600_000
-const ABSOLUTE_MS = 7 * 24 * 3_600_000
-/** A session's `touchedAt` moves at most this often: a page with a stream is one write a minute. */
-const TOUCH_MS = 60_000
-/** Tokens whose last use is remembered, so that a busy program is one write a minute. */
-const tokensRememberedMax = 1000
-const TOKEN_AGE_MS_MAX = 366 * 24 * 3_600_000
-export const TOKEN_PREFIX = 'pollux_'
+/** Between password and code. */
+const TICKET_MS = 5 * 60_000
 
 export interface AuthOptions {
   users: UserStore
   audit: Audit
+  secrets: Secrets
   throttle: Throttle
+  ages?: SessionAges
   now?: () => number
 }
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
-const random = (): string => randomBytes(32).toString('base64url')
-
-export function createAuth({ users, audit, throttle, now = Date.now }: AuthOptions): Auth {
+export function createAuth(options: AuthOptions): Auth {
+  const { users, audit, secrets, throttle, ages = SESSION_AGES, now = Date.now } = options
   // An unknown name costs the same hash as a known one, so time tells nothing.
   const decoy = hashPassword(random())
-  const tokenWrites = new Map<string, number>()
-  const noteTokenUse = async (hash: string) => {
-    if (now() - (tokenWrites.get(hash) ?? 0) < TOUCH_MS) return
-    if (tokenWrites.size >= tokensRememberedMax) tokenWrites.clear()
-    tokenWrites.set(hash, now())
-    await users.tokenUsed(hash, now())
+  const sessions = createSessions(users, ages, now)
+  const secondStep = createSecondStep({ users, secrets, now })
+  const refusals = createRefusals(audit, now)
+
+  const open = async (user: User, place: Place, by?: string) => {
+    const opened = await sessions.open(user, place)
+    const { address } = place
+    const change = by === undefined ? {} : { after: { by } }
+    await audit.record({ name: user.name, address }, 'session.start', `user:${user.name}`, change)
+    return opened
+  }
+  const refuse = async (name: string, address: string): Promise<SignIn> => {
+    throttle.failed(name, address, now())
+    const retryAfterMs = throttle.waitMs(name, address, now())
+    await refusals.record(name.slice(0, 100), address, retryAfterMs)
+    return { ok: false, retryAfterMs, ticket: null }
+  }
+  const isRight = async (password: string, found: KnownUser | null): Promise<boolean> => {
+    const hash = found?.origin === null && found.passwordHash !== '' ? found.passwordHash : null
+    const usable = password.length <= PASSWORD_LENGTH_MAX ? password : ''
+    const right = await verifyPassword(usable, hash ?? (await decoy))
+    return right && hash !== null
+  }
+  /** The password once more, before the account changes. @throws AppError E_PASSWORD_WRONG */
+  const assertPassword = async (user: User, password: string, address: string) => {
+    const waitMs = throttle.waitMs(user.name, address, now())
+    const found = waitMs > 0 ? null : await users.byId(user.id)
+    if (found && (await isRight(password, found))) return
+    if (waitMs === 0) throttle.failed(user.name, address, now())
+    const message = waitMs > 0 ? 'too many tries: wait a little' : 'is not right'
+    throw new AppError('E_PASSWORD_WRONG', 'the current password is not right', {
+      errors: [{ path: 'current', message }],
+    })
+  }
+  const ticketFor = ({ id, passwordHash }: KnownUser) =>
+    secrets.seal('sign-in', `${id} ${now()} ${sha256(passwordHash)}`)
+  const userOfTicket = async (ticket: string): Promise<KnownUser | null> => {
+    const [id, at, hash] = openedOr(secrets, 'sign-in', ticket).split(' ')
+    if (!id || !hash || now() - Number(at) > TICKET_MS) return null
+    const found = await users.byId(Number(id))
+    // A password that was changed meanwhile takes its tickets along.
+    return found && !found.disabled && sha256(found.passwordHash) === hash ? found : null
   }
 
   return {
-    async signIn(name, password, address) {
-      const waitMs = throttle.waitMs(name, address, now())
-      if (waitMs > 0) return { ok: false, retryAfterMs: waitMs }
+    ages,
+
+    async signIn(name, password, place) {
+      const { address } = place
+      const retryAfterMs = throttle.waitMs(name, address, now())
+      if (retryAfterMs > 0) return { ok: false, retryAfterMs, ticket: null }
       const found = name.length <= 100 ? await users.byName(name) : null
-      const usable = password.length <= PASSWORD_LENGTH_MAX ? password : ''
-      const right = await verifyPassword(usable, found?.passwordHash ?? (await decoy))
-      if (!found || !right || found.disabled) {
-        throttle.failed(name, address, now())
-        await audit.record({ name: name.slice(0, 100), address }, 'session.refused', 'sign-in')
-        return { ok: false, retryAfterMs: throttle.waitMs(name, address, now()) }
+      if (!(await isRight(password, found)) || !found || found.disabled)
+        return refuse(name, address)
+      if (isOutdated(found.passwordHash)) {
+        found.passwordHash = await hashPassword(password)
+        await users.setPassword(found.id, found.passwordHash)
       }
+      if (found.totpSealed !== null) return { ok: false, retryAfterMs: 0, ticket: ticketFor(found) }
       throttle.succeeded(name, address)
-      const token = random()
-      const csrf = random()
-      await users.pruneSessions(now() - IDLE_MS, now() - ABSOLUTE_MS)
-      await users.createSession({ hash: sha256(token), userId: found.id, at: now(), csrf, address })
-      await users.signedIn(found.id, now())
-      await audit.record({ name: found.name, address }, 'session.start', `user:${found.name}`)
-      return { ok: true, token, session: { user: userOf(found), csrf } }
+      return { ok: true, ...(await open(userOf(found), place)) }
     },
 
-    async session(token) {
-      const hash = sha256(token)
-      const found = await users.session(hash)
-      if (!found) return null
-      if (now() - found.touchedAt > IDLE_MS || now() - found.createdAt > ABSOLUTE_MS) {
-        await users.endSession(hash)
-        return null
-      }
-      if (now() - found.touchedAt > TOUCH_MS) await users.touchSession(hash, now())
-      return { user: found.user, csrf: found.csrf }
+    async signInByCode(ticket, code, place) {
+      const { address } = place
+      const found = await userOfTicket(ticket)
+      if (!found) return { ok: false, retryAfterMs: 0, ticket: null }
+      const retryAfterMs = throttle.waitMs(found.name, address, now())
+      if (retryAfterMs > 0) return { ok: false, retryAfterMs, ticket }
+      const by = await secondStep.passes(found, code)
+      if (by === null) return { ...(await refuse(found.name, address)), ticket }
+      throttle.succeeded(found.name, address)
+      return { ok: true, ...(await open(userOf(found), place, by)) }
     },
 
-    signOut: token => users.endSession(sha256(token)),
+    async signInOutsider(outsider, place) {
+      const user = await signInOutsider({ users, audit }, outsider, place.address, now())
+      return open(user, place, outsider.issuer)
+    },
+
+    session: sessions.find,
+    signOut: sessions.end,
+    sessions: sessions.list,
+    async endSession(user, id, address) {
+      if (!(await sessions.endOne(user, id))) return
+      await audit.record({ name: user.name, address }, 'session.end', `user:${user.name}`)
+    },
+    async endSessions(user, address) {
+      await users.endSessions(user.id)
+      await audit.record({ name: user.name, address }, 'user.sign-out', `user:${user.name}`)
+    },
 
     async changePassword(user, current, next, token, address) {
-      const waitMs = throttle.waitMs(user.name, address, now())
-      const found = waitMs > 0 ? null : await users.byName(user.name)
-      if (
-        !found ||
-        !(await verifyPassword(current.slice(0, PASSWORD_LENGTH_MAX), found.passwordHash))
-      ) {
-        if (waitMs === 0) throttle.failed(user.name, address, now())
-        throw new AppError('E_PASSWORD_WRONG', 'the current password is not right', {
-          errors: [
-            {
-              path: 'current',
-              message: waitMs > 0 ? 'too many tries: wait a little' : 'is not right',
-            },
-          ],
-        })
-      }
+      await assertPassword(user, current, address)
       const errors = passwordProblems(next, user.name, 'next')
       if (errors.length > 0)
         throw new AppError('E_PASSWORD_WEAK', 'the new password is not accepted', { errors })
@@ -107,27 +140,39 @@ export function createAuth({ users, audit, throttle, now = Date.now }: AuthOptio
       await audit.record({ name: user.name, address }, 'user.password', `user:${user.name}`)
     },
 
-    async bearer(token) {
-      if (!token.startsWith(TOKEN_PREFIX) || token.length > 200) return null
-      const hash = sha256(token)
-      const found = await users.token(hash)
-      if (!found || found.expiresAt < now()) return null
-      await noteTokenUse(hash)
-      return { name: found.name, role: found.role }
+    async beginTotp(user, password, address) {
+      await assertPassword(user, password, address)
+      return secondStep.begin(user)
     },
+    totpAgain: secondStep.again,
+    async confirmTotp(user, setup, code, address) {
+      const codes = await secondStep.confirm(user, setup, code)
+      await audit.record({ name: user.name, address }, 'user.totp-on', `user:${user.name}`)
+      return codes
+    },
+    async endTotp(user, password, address) {
+      await assertPassword(user, password, address)
+      await users.setTotp(user.id, null)
+      await audit.record({ name: user.name, address }, 'user.totp-off', `user:${user.name}`)
+    },
+    recoveryCodes: user => users.recoveryCodes(user.id),
+
+    slowed: () => throttle.slowed(now()),
+    bearer: createBearer(users, now),
   }
 }
 
-function userOf(row: User): User {
-  return {
-    id: row.id,
-    name: row.name,
-    role: row.role,
-    disabled: row.disabled,
-    createdAt: row.createdAt,
-    lastSignInAt: row.lastSignInAt,
-    language: row.language,
+/** Empty: it was not sealed by us for this. */
+function openedOr(secrets: Secrets, name: string, sealed: string): string {
+  try {
+    return secrets.open(name, sealed)
+  } catch {
+    return ''
   }
+}
+
+function userOf({ passwordHash: _, totpSealed: __, ...user }: KnownUser): User {
+  return user
 }
 
 /** Makes a user; without a password one is made and given back, to be shown once. */
@@ -151,33 +196,4 @@ export async function addUser(
     at: wanted.at,
   })
   return { user, password }
-}
-
-/** Makes an API token; its text is given back once and kept only as a hash. */
-export async function addToken(
-  users: UserStore,
-  wanted: { name: string; role: Role; expiresInMs: number; at: number },
-): Promise<{ token: string; prefix: string; expiresAt: number }> {
-  if (!/^[A-Za-z0-9._-]{1,64}$/.test(wanted.name)) {
-    throw new AppError('E_TOKEN_NAME', `"${wanted.name}" is not a token name`, {
-      hint: 'letters, digits, dots and dashes; at most 64',
-    })
-  }
-  if (wanted.expiresInMs > TOKEN_AGE_MS_MAX) {
-    throw new AppError('E_TOKEN_AGE', 'a token lives at most one year', {
-      hint: 'choose an expiry of 365d or less',
-    })
-  }
-  const token = `${TOKEN_PREFIX}${random()}`
-  const prefix = token.slice(0, TOKEN_PREFIX.length + 4)
-  const expiresAt = wanted.at + wanted.expiresInMs
-  await users.createToken({
-    name: wanted.name,
-    role: wanted.role,
-    hash: sha256(token),
-    prefix,
-    at: wanted.at,
-    expiresAt,
-  })
-  return { token, prefix, expiresAt }
 }

@@ -69,6 +69,12 @@ export async function verifyPassword(password: string, hash: string): Promise<bo
   return tag.length === expected.length && timingSafeEqual(tag, expected)
 }
 
+/** Made with weaker parameters than today's: to be made anew while the password is at hand. */
+export function isOutdated(hash: string): boolean {
+  const [, memory, passes] = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=1\$/.exec(hash) ?? []
+  return Number(memory) < MEMORY_KIB || Number(passes) < PASSES
+}
+
 /** Passwords that lists of leaks put first; all others are judged by length. */
 const COMMON = new Set([
   'password1234',

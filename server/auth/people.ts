@@ -3,10 +3,11 @@
 
 import type { Audit } from '../audit.ts'
 import { AppError } from '../model/errors.ts'
-import type { Actor, Language, Role, User } from '../model/user.ts'
+import type { Actor, Language, Role, Scope, User } from '../model/user.ts'
 import type { UserStore } from '../store/contract.ts'
-import { addToken, addUser } from './auth.ts'
+import { addUser } from './auth.ts'
 import { hashPassword, makePassword } from './passwords.ts'
+import { addToken } from './tokens.ts'
 
 export interface People {
   list(): Promise<User[]>
@@ -19,16 +20,21 @@ export interface People {
    * @throws AppError E_USER_UNKNOWN, E_USER_SELF, E_USER_LAST_ADMIN
    */
   change(id: number, to: { role: Role; disabled: boolean }, by: Actor): Promise<void>
-  /** A password made on the spot; all sessions of the user end. @throws AppError E_USER_UNKNOWN */
+  /**
+   * A password made on the spot; all sessions of the user end.
+   * @throws AppError E_USER_UNKNOWN, E_USER_ORIGIN for who signs in elsewhere
+   */
   resetPassword(id: number, by: Actor): Promise<{ user: User; password: string }>
   /** In which language the pages speak to this user; null: as the browser asks for. */
   setLanguage(user: User, language: Language | null): Promise<void>
+  /** For who lost the phone and the recovery codes. @throws AppError E_USER_UNKNOWN */
+  endTotp(id: number, by: Actor): Promise<void>
   /** Signs somebody out everywhere. @throws AppError E_USER_UNKNOWN */
   endSessions(id: number, by: Actor): Promise<void>
   tokens: UserStore['tokens']
-  /** @throws AppError E_TOKEN_EXISTS, E_TOKEN_NAME, E_TOKEN_AGE */
+  /** @throws AppError E_TOKEN_EXISTS, E_TOKEN_NAME, E_TOKEN_AGE, E_TOKEN_SCOPE */
   makeToken(
-    wanted: { name: string; role: Role; expiresInMs: number },
+    wanted: { name: string; role: Role; scope?: Scope; expiresInMs: number },
     by: Actor,
   ): Promise<{ token: string; expiresAt: number }>
   /** @throws AppError E_TOKEN_UNKNOWN */
@@ -83,6 +89,11 @@ export function createPeople({ users, audit, now = Date.now }: PeopleOptions): P
     },
     async resetPassword(id, by) {
       const user = await get(id)
+      if (user.origin !== null) {
+        throw new AppError('E_USER_ORIGIN', `${user.name} signs in by ${user.origin}`, {
+          hint: 'the password is kept there',
+        })
+      }
       const password = makePassword()
       await users.setPassword(id, await hashPassword(password))
       await users.endSessions(id)
@@ -90,16 +101,24 @@ export function createPeople({ users, audit, now = Date.now }: PeopleOptions): P
       return { user, password }
     },
     setLanguage: (user, language) => users.setLanguage(user.id, language),
+    async endTotp(id, by) {
+      const user = await get(id)
+      if (!user.twoStep) return
+      await users.setTotp(id, null)
+      await audit.record(by, 'user.totp-off', `user:${user.name}`)
+    },
     async endSessions(id, by) {
       const user = await get(id)
       await users.endSessions(id)
       await audit.record(by, 'user.sign-out', `user:${user.name}`)
     },
     tokens: () => users.tokens(),
-    async makeToken({ name, role, expiresInMs }, by) {
-      const made = await addToken(users, { name, role, expiresInMs, at: now() })
+    async makeToken({ name, role, scope = null, expiresInMs }, by) {
+      const made = await addToken(users, { name, role, scope, expiresInMs, at: now() })
       const { token, expiresAt } = made
-      await audit.record(by, 'token.create', `token:${name}`, { after: { role, expiresAt } })
+      await audit.record(by, 'token.create', `token:${name}`, {
+        after: { role, scope, expiresAt },
+      })
       return { token, expiresAt }
     },
     async revokeToken(name, by) {

@@ -2,7 +2,7 @@
 
 import { Command, Option } from 'commander'
 import { createAudit } from '../audit.ts'
-import { addToken } from '../auth/auth.ts'
+import { addToken } from '../auth/tokens.ts'
 import { parseDuration } from '../model/duration.ts'
 import { ROLES, type Role } from '../model/user.ts'
 import { CLI_ACTOR, withStore } from './open.ts'

@@ -51,5 +51,18 @@ export function userCommand(): Command {
         else print(`new password of ${user.name}: ${password}`)
       }),
     )
+  command
+    .command('totp-off')
+    .description('switch off the second step of a user who lost phone and recovery codes')
+    .requiredOption('--name <name>', 'name of the user')
+    .action((options: { name: string }) =>
+      withStore(async ({ store }) => {
+        const user = await store.users.byName(options.name)
+        if (!user) throw new AppError('E_USER_UNKNOWN', `there is no user "${options.name}"`)
+        await store.users.setTotp(user.id, null)
+        await createAudit(store.audit).record(CLI_ACTOR, 'user.totp-off', `user:${user.name}`)
+        print(`${user.name} signs in by the password alone`)
+      }),
+    )
   return command
 }

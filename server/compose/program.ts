@@ -3,9 +3,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { createAudit } from '../audit.ts'
-import { createAuth } from '../auth/auth.ts'
 import { createPeople } from '../auth/people.ts'
-import { createThrottle } from '../auth/throttle.ts'
 import type { Accounts } from '../bus/accounts.ts'
 import { type Config, shownSettings } from '../config.ts'
 import type { Devices } from '../devices/contract.ts'
@@ -41,6 +39,7 @@ import { retentionPolicy } from './retention.ts'
 import { connected, startIngest, startLive } from './samples.ts'
 import { startSensors } from './sensors.ts'
 import { ofSensors } from './set-aside.ts'
+import { signInBy } from './sign-in.ts'
 import { healthOf, ingestAnswer, observe, statusSections } from './telemetry.ts'
 
 export interface Program {
@@ -147,7 +146,6 @@ async function startParts(base: Base): Promise<Program> {
   const registry = createRegistry()
   observe(registry, { ingest, poller: polling.poller, senders, bus })
   observeMaintenance(registry, store.maintenance)
-  const auth = createAuth({ users: store.users, audit, throttle: createThrottle() })
   const status = {
     ingest,
     poller: polling.poller,
@@ -158,7 +156,7 @@ async function startParts(base: Base): Promise<Program> {
     refusals: base.refusals,
   }
   const url = await startWeb(base, {
-    auth,
+    ...signInBy(config, { store, audit, secrets }),
     people: createPeople({ users: store.users, audit }),
     devices,
     agents: startAgents({

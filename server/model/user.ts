@@ -58,9 +58,13 @@ const GRANTS: Record<Role, ReadonlySet<Permission>> = {
   admin: new Set<Permission>(PERMISSIONS),
 }
 
-/** May a person of this role (null: nobody signed in) do this? Denies by default. */
-export function can(role: Role | null, permission: Permission): boolean {
+/** The only permissions of its role that a token has; null: all of them. */
+export type Scope = readonly Permission[] | null
+
+/** May somebody of this role (null: nobody signed in) do this? Denies by default. */
+export function can(role: Role | null, permission: Permission, scope: Scope = null): boolean {
   if (permission === 'public') return true
+  if (scope !== null && !scope.includes(permission)) return false
   return role !== null && GRANTS[role].has(permission)
 }
 
@@ -77,6 +81,10 @@ export interface User {
   lastSignInAt: number | null
   /** null: as the browser asks for. */
   language: Language | null
+  /** Signs in with a second step (TOTP). */
+  twoStep: boolean
+  /** The OpenID Connect issuer that signs this person in; null: a password here. */
+  origin: string | null
 }
 
 /** Who does something, for the audit log: a user's name, `token:NAME` or `system`, and from where. */

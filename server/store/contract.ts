@@ -22,7 +22,7 @@ import type {
 import type { EventBody, EventKind, Severity } from '../model/event.ts'
 import type { GapReason } from '../model/gap.ts'
 import type { RetentionClass, RetentionPolicy } from '../model/retention.ts'
-import type { Language, Role, User } from '../model/user.ts'
+import type { Language, Role, Scope, User } from '../model/user.ts'
 import type { AccountStore } from './accounts.ts'
 import type { EnrolmentStore } from './enrolment.ts'
 import type { FoundRow } from './find-rows.ts'
@@ -326,12 +326,41 @@ export interface RuleStore {
   trimWindows(before: number): Promise<void>
 }
 
+/** With what a sign-in is checked against. */
+export type KnownUser = User & { passwordHash: string; totpSealed: string | null }
+
+export interface StoredSession {
+  hash: string
+  address: string
+  /** Empty: it said nothing. */
+  browser: string
+  createdAt: number
+  touchedAt: number
+}
+
 export interface UserStore {
   list(): Promise<User[]>
   count(): Promise<number>
   /** @throws AppError E_USER_EXISTS */
-  create(user: { name: string; role: Role; passwordHash: string; at: number }): Promise<User>
-  byName(name: string): Promise<(User & { passwordHash: string }) | null>
+  create(user: {
+    name: string
+    role: Role
+    /** Empty: no password signs this person in. */
+    passwordHash: string
+    at: number
+    origin?: { issuer: string; key: string }
+  }): Promise<User>
+  byName(name: string): Promise<KnownUser | null>
+  byId(id: number): Promise<KnownUser | null>
+  /** By the SHA-256 of issuer and subject. */
+  byOrigin(key: string): Promise<User | null>
+  /** A sealed key and hashes of recovery codes in place of those before; null: off, and no codes. */
+  setTotp(id: number, totp: { sealed: string; step: number; codes: string[] } | null): Promise<void>
+  /** false: a code of that time step, or of a later one, was used already. */
+  useTotpStep(id: number, step: number): Promise<boolean>
+  /** false: there is no such code, or it was used. */
+  useRecoveryCode(id: number, hash: string): Promise<boolean>
+  recoveryCodes(id: number): Promise<number>
   setPassword(id: number, passwordHash: string): Promise<void>
   setLanguage(id: number, language: Language | null): Promise<void>
   /**
@@ -347,6 +376,7 @@ export interface UserStore {
     at: number
     csrf: string
     address: string
+    browser: string
   }): Promise<void>
   /** The session and its user; `touchedAt` moves with use. null: unknown, ended or user disabled. */
   session(
@@ -354,6 +384,8 @@ export interface UserStore {
   ): Promise<{ user: User; csrf: string; createdAt: number; touchedAt: number } | null>
   touchSession(hash: string, at: number): Promise<void>
   endSession(hash: string): Promise<void>
+  /** A user's sessions, the last used first. */
+  sessionsOf(userId: number): Promise<StoredSession[]>
   /** All of a user's sessions, but the one of `exceptHash`. */
   endSessions(userId: number, exceptHash?: string): Promise<void>
   /** Sessions not touched since `idleBefore`, or made before `madeBefore`. */
@@ -361,16 +393,18 @@ export interface UserStore {
   createToken(token: {
     name: string
     role: Role
+    scope: Scope
     hash: string
     prefix: string
     at: number
     expiresAt: number
   }): Promise<void>
-  token(hash: string): Promise<{ name: string; role: Role; expiresAt: number } | null>
+  token(hash: string): Promise<{ name: string; role: Role; scope: Scope; expiresAt: number } | null>
   tokens(): Promise<
     {
       name: string
       role: Role
+      scope: Scope
       prefix: string
       createdAt: number
       expiresAt: number

@@ -67,6 +67,7 @@ export interface Tables extends Record<BlockTable, BlockRow>, NoticeTables {
     metric: string
     row_key: string | null
     first_at: number
+    seen_at: Generated<number>
   }
   poll: { stream_id: number; ts: number; data: Uint8Array }
   text_log: { stream_id: number; slot: number; ts: number; text: string }
@@ -181,6 +182,14 @@ export interface Tables extends Record<BlockTable, BlockRow>, NoticeTables {
     last_sign_in_at: number | null
     language: string | null
     device_columns: string | null
+    totp_secret: string | null
+    totp_step: number | null
+    origin: string | null
+    origin_key: string | null
+  }
+  recovery_code: {
+    account_id: number
+    hash: string
   }
   saved_view: {
     account_id: number
@@ -195,6 +204,7 @@ export interface Tables extends Record<BlockTable, BlockRow>, NoticeTables {
     address: string
     created_at: number
     touched_at: number
+    browser: string | null
   }
   token: {
     name: string
@@ -204,6 +214,7 @@ export interface Tables extends Record<BlockTable, BlockRow>, NoticeTables {
     created_at: number
     expires_at: number
     used_at: number | null
+    permissions: string | null
   }
   broker_account: {
     username: string

@@ -2,21 +2,18 @@
 
 import type { Selectable } from 'kysely'
 import { AppError } from '../model/errors.ts'
-import { LANGUAGES, ROLES, type Role, type User } from '../model/user.ts'
-import type { UserStore } from './contract.ts'
+import { LANGUAGES, PERMISSIONS, ROLES, type Role, type Scope, type User } from '../model/user.ts'
+import type { KnownUser, UserStore } from './contract.ts'
 import type { Db, Tables } from './database.ts'
 import { isDuplicateKey } from './failures.ts'
 
-type AccountRow = Pick<
-  Selectable<Tables['account']>,
-  'id' | 'name' | 'role' | 'disabled' | 'created_at' | 'last_sign_in_at' | 'language'
->
+type AccountRow = Selectable<Tables['account']>
 
 /** One name however it is typed: composed or not, in capitals or not. */
 const nameKey = (name: string) => name.normalize('NFKC').trim().toLowerCase()
 
 export function userStore(db: Db): UserStore {
-  return { ...accounts(db), ...sessions(db), ...tokens(db) }
+  return { ...accounts(db), ...secondSteps(db), ...sessions(db), ...tokens(db) }
 }
 
 type Part<K extends keyof UserStore> = Pick<UserStore, K>
@@ -24,7 +21,16 @@ type Part<K extends keyof UserStore> = Pick<UserStore, K>
 function accounts(
   db: Db,
 ): Part<
-  'list' | 'count' | 'create' | 'byName' | 'setPassword' | 'setLanguage' | 'change' | 'signedIn'
+  | 'list'
+  | 'count'
+  | 'create'
+  | 'byName'
+  | 'byId'
+  | 'byOrigin'
+  | 'setPassword'
+  | 'setLanguage'
+  | 'change'
+  | 'signedIn'
 > {
   return {
     async list() {
@@ -37,7 +43,7 @@ function accounts(
         .executeTakeFirstOrThrow()
       return Number(count)
     },
-    async create({ name, role, passwordHash, at }) {
+    async create({ name, role, passwordHash, at, origin }) {
       const row = {
         name,
         name_key: nameKey(name),
@@ -47,6 +53,11 @@ function accounts(
         created_at: at,
         last_sign_in_at: null,
         language: null,
+        device_columns: null,
+        totp_secret: null,
+        totp_step: null,
+        origin: origin?.issuer ?? null,
+        origin_key: origin?.key ?? null,
       }
       try {
         const { insertId } = await db.insertInto('account').values(row).executeTakeFirstOrThrow()
@@ -65,7 +76,19 @@ function accounts(
         .selectAll()
         .where('name_key', '=', nameKey(name))
         .executeTakeFirst()
-      return row ? { ...userOf(row), passwordHash: row.password_hash } : null
+      return row ? knownOf(row) : null
+    },
+    async byId(id) {
+      const row = await db.selectFrom('account').selectAll().where('id', '=', id).executeTakeFirst()
+      return row ? knownOf(row) : null
+    },
+    async byOrigin(key) {
+      const row = await db
+        .selectFrom('account')
+        .selectAll()
+        .where('origin_key', '=', key)
+        .executeTakeFirst()
+      return row ? userOf(row) : null
     },
     async setPassword(id, passwordHash) {
       await db
@@ -105,17 +128,82 @@ function accounts(
   }
 }
 
+function secondSteps(
+  db: Db,
+): Part<'setTotp' | 'useTotpStep' | 'useRecoveryCode' | 'recoveryCodes'> {
+  return {
+    setTotp: (id, totp) =>
+      db.transaction().execute(async trx => {
+        await trx
+          .updateTable('account')
+          .set({ totp_secret: totp?.sealed ?? null, totp_step: totp?.step ?? null })
+          .where('id', '=', id)
+          .execute()
+        await trx.deleteFrom('recovery_code').where('account_id', '=', id).execute()
+        const codes = (totp?.codes ?? []).map(hash => ({ account_id: id, hash }))
+        if (codes.length > 0) await trx.insertInto('recovery_code').values(codes).execute()
+      }),
+    async useTotpStep(id, step) {
+      const { numUpdatedRows } = await db
+        .updateTable('account')
+        .set({ totp_step: step })
+        .where('id', '=', id)
+        .where(({ or, eb }) => or([eb('totp_step', 'is', null), eb('totp_step', '<', step)]))
+        .executeTakeFirstOrThrow()
+      return numUpdatedRows > 0n
+    },
+    async useRecoveryCode(id, hash) {
+      const { numDeletedRows } = await db
+        .deleteFrom('recovery_code')
+        .where('account_id', '=', id)
+        .where('hash', '=', hash)
+        .executeTakeFirstOrThrow()
+      return numDeletedRows > 0n
+    },
+    async recoveryCodes(id) {
+      const { count } = await db
+        .selectFrom('recovery_code')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('account_id', '=', id)
+        .executeTakeFirstOrThrow()
+      return Number(count)
+    },
+  }
+}
+
 function sessions(
   db: Db,
 ): Part<
-  'createSession' | 'session' | 'touchSession' | 'endSession' | 'endSessions' | 'pruneSessions'
+  | 'createSession'
+  | 'session'
+  | 'sessionsOf'
+  | 'touchSession'
+  | 'endSession'
+  | 'endSessions'
+  | 'pruneSessions'
 > {
   return {
-    async createSession({ hash, userId, at, csrf, address }) {
+    async createSession({ hash, userId, at, csrf, address, browser }) {
+      const times = { created_at: at, touched_at: at }
       await db
         .insertInto('session')
-        .values({ hash, account_id: userId, csrf, address, created_at: at, touched_at: at })
+        .values({ hash, account_id: userId, csrf, address, browser, ...times })
         .execute()
+    },
+    async sessionsOf(userId) {
+      const rows = await db
+        .selectFrom('session')
+        .selectAll()
+        .where('account_id', '=', userId)
+        .orderBy('touched_at', 'desc')
+        .execute()
+      return rows.map(row => ({
+        hash: row.hash,
+        address: row.address,
+        browser: row.browser ?? '',
+        createdAt: row.created_at,
+        touchedAt: row.touched_at,
+      }))
     },
     async session(hash) {
       const row = await db
@@ -156,8 +244,10 @@ function sessions(
 function tokens(db: Db): Part<'createToken' | 'token' | 'tokens' | 'tokenUsed' | 'revokeToken'> {
   return {
     /** @throws AppError E_TOKEN_EXISTS for a name in use */
-    async createToken({ name, role, hash, prefix, at, expiresAt }) {
-      const row = { name, role, hash, prefix, created_at: at, expires_at: expiresAt, used_at: null }
+    async createToken({ name, role, scope, hash, prefix, at, expiresAt }) {
+      const permissions = scope === null ? null : JSON.stringify(scope)
+      const times = { created_at: at, expires_at: expiresAt, used_at: null }
+      const row = { name, role, permissions, hash, prefix, ...times }
       try {
         await db.insertInto('token').values(row).execute()
       } catch (error) {
@@ -174,13 +264,16 @@ function tokens(db: Db): Part<'createToken' | 'token' | 'tokens' | 'tokenUsed' |
         .selectAll()
         .where('hash', '=', hash)
         .executeTakeFirst()
-      return row ? { name: row.name, role: roleOf(row.role), expiresAt: row.expires_at } : null
+      if (!row) return null
+      const scope = scopeOf(row.permissions)
+      return { name: row.name, role: roleOf(row.role), scope, expiresAt: row.expires_at }
     },
     async tokens() {
       const rows = await db.selectFrom('token').selectAll().orderBy('name').execute()
       return rows.map(row => ({
         name: row.name,
         role: roleOf(row.role),
+        scope: scopeOf(row.permissions),
         prefix: row.prefix,
         createdAt: row.created_at,
         expiresAt: row.expires_at,
@@ -209,7 +302,20 @@ function userOf(row: AccountRow): User {
     createdAt: row.created_at,
     lastSignInAt: row.last_sign_in_at,
     language: LANGUAGES.find(known => known === row.language) ?? null,
+    twoStep: row.totp_secret !== null,
+    origin: row.origin,
   }
+}
+
+function knownOf(row: AccountRow): KnownUser {
+  return { ...userOf(row), passwordHash: row.password_hash, totpSealed: row.totp_secret }
+}
+
+/** A permission that this version does not know is none; a list that cannot be read gives none. */
+function scopeOf(text: string | null): Scope {
+  if (text === null) return null
+  const named = new Set(text.match(/[a-z]+(\.[a-z]+)?/g))
+  return PERMISSIONS.filter(known => named.has(known))
 }
 
 /** A role that this version does not know may do the least. */

@@ -149,7 +149,7 @@ function addRoute(app: FastifyInstance, web: WebContext, route: Route): void {
     },
     onRequest: async request => {
       request.viewer = await viewerOf(web, request)
-      if (can(request.viewer?.role ?? null, route.permission)) return
+      if (mayDo(request.viewer, route.permission)) return
       if (!request.viewer) throw new AppError('E_SIGN_IN', 'sign in first')
       throw new AppError('E_FORBIDDEN', `your role (${request.viewer.role}) may not do this`, {
         hint: 'ask an administrator',

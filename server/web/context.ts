@@ -4,13 +4,14 @@ import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
 import type { BrokerAccounts } from '../agents/accounts.ts'
 import type { Enrolment } from '../agents/enrolment.ts'
 import type { Auth } from '../auth/contract.ts'
+import type { OpenId } from '../auth/openid.ts'
 import type { People } from '../auth/people.ts'
 import type { DraftTry } from '../collectors/profile-bench.ts'
 import type { Devices } from '../devices/contract.ts'
 import type { Discovery } from '../devices/discovery.ts'
 import type { Live } from '../live/contract.ts'
 import type { Logger } from '../log.ts'
-import type { Permission, Role, User } from '../model/user.ts'
+import type { Permission, Role, Scope, User } from '../model/user.ts'
 import type { DevicePolling } from '../poll/contract.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import type { Draft } from '../profiles/draft.ts'
@@ -21,8 +22,8 @@ import type { IngestAnswer } from './api/ingest.ts'
 import type { ContainerLogs } from './container-log.ts'
 import type { Events } from './events.ts'
 import type { Reader } from './languages/say.ts'
-import type { OwnProfiles } from './own-profiles.ts'
 import type { WebNotify } from './notify.ts'
+import type { OwnProfiles } from './own-profiles.ts'
 import type { Retention } from './retention.ts'
 
 /** A titled list of name, value and meaning; each part of the program adds its own to Settings. */
@@ -50,6 +51,8 @@ export interface WebAgents {
 export interface WebContext {
   auth: Auth
   people: People
+  /** null: nobody signs in by another service. */
+  openId: OpenId | null
   devices: Devices
   agents: WebAgents
   store: Store
@@ -93,6 +96,8 @@ export interface WebContext {
 export interface Viewer extends Reader {
   name: string
   role: Role
+  /** What of its role a token may; null: all. */
+  scope: Scope
   via: 'session' | 'token'
   /** Set for a session. */
   user: User | null

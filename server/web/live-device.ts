@@ -29,6 +29,7 @@ const FOLDED_ROWS_MAX = 240
 const NOBODY: Omit<Viewer, keyof Reader> = {
   name: '',
   role: 'viewer',
+  scope: null,
   via: 'session',
   user: null,
   csrf: '',

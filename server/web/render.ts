@@ -5,7 +5,8 @@ import type { Eta } from 'eta'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { DeviceStatus } from '../model/collection.ts'
 import { unitText } from '../model/units.ts'
-import { can, type Permission } from '../model/user.ts'
+import type { Permission } from '../model/user.ts'
+import { mayDo } from './actor.ts'
 import type { Viewer } from './context.ts'
 import { type Reader, readerOf, wordsOf } from './languages/say.ts'
 import { ageText, numberTexts, stampText, whenText } from './languages/times.ts'
@@ -43,7 +44,7 @@ function shared(reader: Reader, viewer: Viewer | null) {
     ...helpers(reader),
     viewer,
     csrf: viewer?.csrf ?? '',
-    may: (permission: Permission) => can(viewer?.role ?? null, permission),
+    may: (permission: Permission) => mayDo(viewer, permission),
     now: Date.now(),
   }
 }

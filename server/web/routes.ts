@@ -91,6 +91,7 @@ import { createToken, revokeToken, tokensPage } from './pages/tokens.ts'
 import {
   changeUser,
   createUser,
+  endUserTotp,
   resetUser,
   signOutUser,
   userPage,
@@ -143,10 +144,24 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     ingestCall(web),
   ]
   return [
-    page('/login', 'public', loginPage()),
+    page('/login', 'public', loginPage(web)),
     { ...action('/login', 'public', login(web)), perMinuteMax: SIGN_INS_PER_MINUTE_MAX },
+    { ...action('/login/code', 'public', loginCode(web)), perMinuteMax: SIGN_INS_PER_MINUTE_MAX },
+    {
+      ...page('/login/openid', 'public', openIdLogin(web)),
+      perMinuteMax: SIGN_INS_PER_MINUTE_MAX,
+    },
+    {
+      ...page('/login/openid/callback', 'public', openIdCallback(web)),
+      perMinuteMax: SIGN_INS_PER_MINUTE_MAX,
+    },
     action('/logout', 'self', logout(web)),
-    page('/account', 'self', accountPage()),
+    page('/account', 'self', accountPage(web)),
+    action('/account/totp/begin', 'self', beginTotp(web)),
+    action('/account/totp/confirm', 'self', confirmTotp(web)),
+    action('/account/totp/off', 'self', endTotp(web)),
+    action('/account/sessions/end', 'self', endOwnSessions(web)),
+    action('/account/sessions/:id/end', 'self', endOwnSession(web)),
     action('/account/password', 'self', changePassword(web)),
     action('/account/language', 'self', changeLanguage(web)),
 
@@ -255,6 +270,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     action('/users/:id', 'users.write', changeUser(web)),
     action('/users/:id/password', 'users.write', resetUser(web)),
     action('/users/:id/sign-out', 'users.write', signOutUser(web)),
+    action('/users/:id/totp-off', 'users.write', endUserTotp(web)),
     page('/tokens', 'tokens.write', tokensPage(web)),
     action('/tokens', 'tokens.write', createToken(web)),
     action('/tokens/:name/revoke', 'tokens.write', revokeToken(web)),

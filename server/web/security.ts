@@ -42,6 +42,25 @@ export async function registerSecurityHeaders(
   })
 }
 
+/** Only its reader: a half-done sign-in by another service, for the few minutes that it may take. */
+const OPENID_SECONDS = 10 * 60
+const OPENID_PATH = '/login/openid'
+
+export function setOpenIdCookie(reply: FastifyReply, secure: boolean, sealed: string): void {
+  const maxAge = OPENID_SECONDS
+  reply.setCookie('openid', sealed, {
+    path: OPENID_PATH,
+    httpOnly: true,
+    sameSite: 'lax',
+    secure,
+    maxAge,
+  })
+}
+
+export function clearOpenIdCookie(reply: FastifyReply, secure: boolean): void {
+  reply.clearCookie('openid', { path: OPENID_PATH, httpOnly: true, sameSite: 'lax', secure })
+}
+
 const cookieName = (secure: boolean): string => (secure ? '__Host-sid' : 'sid')
 
 export function setSessionCookie(reply: FastifyReply, secure: boolean, token: string): void {
@@ -61,6 +80,7 @@ export async function viewerOf(web: WebContext, request: FastifyRequest): Promis
       token && {
         name: `token:${token.name}`,
         role: token.role,
+        scope: token.scope,
         via: 'token',
         user: null,
         ...readerOf(request, null),
@@ -77,6 +97,7 @@ export async function viewerOf(web: WebContext, request: FastifyRequest): Promis
   return {
     name: user.name,
     role: user.role,
+    scope: null,
     via: 'session',
     user,
     csrf,

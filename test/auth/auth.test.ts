@@ -1,9 +1,12 @@
 // Sign-in, sessions and tokens over a real store: what a person holds is kept only as a hash.
+import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { createAudit } from '../../server/audit.ts'
-import { addToken, addUser, createAuth } from '../../server/auth/auth.ts'
+import { addUser, createAuth } from '../../server/auth/auth.ts'
 import { createThrottle } from '../../server/auth/throttle.ts'
+import { addToken } from '../../server/auth/tokens.ts'
 import { createLog } from '../../server/log.ts'
+import { createSecrets } from '../../server/secrets.ts'
 import { openStore } from '../../server/store/open.ts'
 
 async function setUp(t: Test, clock = { now: Date.now() }) {
@@ -13,6 +16,7 @@ async function setUp(t: Test, clock = { now: Date.now() }) {
     users: store.users,
     audit: createAudit(store.audit),
     throttle: createThrottle(),
+    secrets: createSecrets(randomBytes(32)),
     now: () => clock.now,
   })
   const { password } = await addUser(store.users, {
@@ -26,9 +30,11 @@ async function setUp(t: Test, clock = { now: Date.now() }) {
 
 t.test('signs in with the right password alone, and says nothing of which was wrong', async t => {
   const { auth, password, store } = await setUp(t)
-  t.match(await auth.signIn('ann', 'wrong password 1', 'a'), { ok: false })
-  t.match(await auth.signIn('nobody', password, 'a'), { ok: false })
-  const signedIn = await auth.signIn('ANN', password, 'a')
+  t.match(await auth.signIn('ann', 'wrong password 1', { address: 'a', browser: '' }), {
+    ok: false,
+  })
+  t.match(await auth.signIn('nobody', password, { address: 'a', browser: '' }), { ok: false })
+  const signedIn = await auth.signIn('ANN', password, { address: 'a', browser: '' })
   if (!signedIn.ok) return t.fail('refused')
   t.match(await auth.session(signedIn.token), {
     user: { name: 'ann', role: 'technician' },
@@ -43,7 +49,7 @@ t.test('signs in with the right password alone, and says nothing of which was wr
 t.test('a session ends by sign-out, by age and by idleness', async t => {
   const { auth, password, clock } = await setUp(t)
   const enter = async () => {
-    const signedIn = await auth.signIn('ann', password, 'a')
+    const signedIn = await auth.signIn('ann', password, { address: 'a', browser: '' })
     if (!signedIn.ok) throw new Error('refused')
     return signedIn.token
   }
@@ -65,8 +71,8 @@ t.test('a session ends by sign-out, by age and by idleness', async t => {
 
 t.test('a new password ends the other sessions and needs the old one', async t => {
   const { auth, password } = await setUp(t)
-  const here = await auth.signIn('ann', password, 'a')
-  const there = await auth.signIn('ann', password, 'b')
+  const here = await auth.signIn('ann', password, { address: 'a', browser: '' })
+  const there = await auth.signIn('ann', password, { address: 'b', browser: '' })
   if (!here.ok || !there.ok) return t.fail('refused')
   const { user } = here.session
   await t.rejects(
@@ -80,15 +86,21 @@ t.test('a new password ends the other sessions and needs the old one', async t =
   await auth.changePassword(user, password, 'correct horse battery', here.token, 'a')
   t.ok(await auth.session(here.token))
   t.equal(await auth.session(there.token), null)
-  t.match(await auth.signIn('ann', password, 'c'), { ok: false })
-  t.match(await auth.signIn('ann', 'correct horse battery', 'c'), { ok: true })
+  t.match(await auth.signIn('ann', password, { address: 'c', browser: '' }), { ok: false })
+  t.match(await auth.signIn('ann', 'correct horse battery', { address: 'c', browser: '' }), {
+    ok: true,
+  })
 })
 
 t.test('guessing is stopped even with the right password', async t => {
   const { auth, password } = await setUp(t)
-  for (let i = 0; i < 5; i++) await auth.signIn('ann', `wrong password ${i}`, 'a')
-  t.match(await auth.signIn('ann', password, 'a'), { ok: false, retryAfterMs: 1000 })
-  t.match(await auth.signIn('ann', password, 'b'), { ok: true })
+  for (let i = 0; i < 5; i++)
+    await auth.signIn('ann', `wrong password ${i}`, { address: 'a', browser: '' })
+  t.match(await auth.signIn('ann', password, { address: 'a', browser: '' }), {
+    ok: false,
+    retryAfterMs: 1000,
+  })
+  t.match(await auth.signIn('ann', password, { address: 'b', browser: '' }), { ok: true })
 })
 
 t.test('a token is shown once, expires, and can be revoked', async t => {

@@ -1,12 +1,14 @@
 // Goal: what an admin does with people is in force at once, is in the audit log, and never leaves
 // Pollux without somebody who can manage it. On both databases.
 
+import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { createAudit } from '../../server/audit.ts'
 import { createAuth } from '../../server/auth/auth.ts'
 import { createPeople } from '../../server/auth/people.ts'
 import { createThrottle } from '../../server/auth/throttle.ts'
+import { createSecrets } from '../../server/secrets.ts'
 import { openStore } from '../../server/store/open.ts'
 import { silentLog } from '../parts/broker.ts'
 import { tempDir } from '../parts/find.ts'
@@ -19,7 +21,12 @@ async function start(t: Test, url: string) {
   t.teardown(() => store.close())
   const audit = createAudit(store.audit)
   const people = createPeople({ users: store.users, audit })
-  const auth = createAuth({ users: store.users, audit, throttle: createThrottle() })
+  const auth = createAuth({
+    users: store.users,
+    audit,
+    secrets: createSecrets(randomBytes(32)),
+    throttle: createThrottle(),
+  })
   return { store, people, auth }
 }
 
@@ -31,7 +38,7 @@ async function story(t: Test, url: string): Promise<void> {
   await t.rejects(people.create({ name: '<b>', role: 'viewer' }, BY), { code: 'E_USER_NAME' })
 
   const signIn = async (word: string) => {
-    const result = await auth.signIn('ann', word, '192.0.2.2')
+    const result = await auth.signIn('ann', word, { address: '192.0.2.2', browser: '' })
     return result.ok ? result.token : null
   }
   const held = await signIn(password)

@@ -1,5 +1,6 @@
 // Goal: the short commands do what they say and end with the right code (0 good, 1 found a problem);
 // what is secret is printed once or never.
+import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
@@ -8,6 +9,7 @@ import { createAudit } from '../../server/audit.ts'
 import { createAuth } from '../../server/auth/auth.ts'
 import { createThrottle } from '../../server/auth/throttle.ts'
 import { createLog } from '../../server/log.ts'
+import { createSecrets } from '../../server/secrets.ts'
 import { openStore } from '../../server/store/open.ts'
 import { parser } from '../../server/validate.ts'
 import { type Shell, shell } from './run.ts'
@@ -34,7 +36,12 @@ async function inspect<T>(
     const audit = createAudit(store.audit)
     return await look({
       store,
-      auth: createAuth({ users: store.users, audit, throttle: createThrottle() }),
+      auth: createAuth({
+        users: store.users,
+        audit,
+        secrets: createSecrets(randomBytes(32)),
+        throttle: createThrottle(),
+      }),
     })
   } finally {
     await store.close()
@@ -79,8 +86,8 @@ t.test('user add and passwd: the password signs in, and the old one no more', as
   const second = asPassword(await it.json(['user', 'passwd', '--name', 'ann', '--json'])).password
   t.not(first, second)
   await inspect(it, async ({ auth, store }) => {
-    t.match(await auth.signIn('ann', first, 'test'), { ok: false })
-    t.match(await auth.signIn('ann', second, 'test'), { ok: true })
+    t.match(await auth.signIn('ann', first, { address: 'test', browser: '' }), { ok: false })
+    t.match(await auth.signIn('ann', second, { address: 'test', browser: '' }), { ok: true })
     const actions = (await store.audit.list({ limit: 10 })).map(entry => entry.action)
     t.ok(actions.includes('user.create') && actions.includes('user.password'), 'both are audited')
   })

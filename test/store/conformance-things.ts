@@ -178,6 +178,9 @@ export function peopleCases(t: Test, newPlace: NewPlace): void {
       disabled: false,
       createdAt: 10,
       lastSignInAt: null,
+      language: null,
+      twoStep: false,
+      origin: null,
     })
     await t.rejects(users.create({ name: 'äNNE', role: 'viewer', passwordHash: 'x', at: 1 }), {
       code: 'E_USER_EXISTS',
@@ -195,12 +198,51 @@ export function peopleCases(t: Test, newPlace: NewPlace): void {
     )
   })
 
+  t.test('the second step: each time step and each recovery code counts once', async t => {
+    const { store } = await fresh(t, newPlace)
+    const { users } = store
+    const { id } = await users.create({ name: 'ann', role: 'engineer', passwordHash: 'h', at: 1 })
+    t.match(await users.byId(id), { twoStep: false, totpSealed: null, origin: null })
+    await users.setTotp(id, { sealed: 'sealed', step: 100, codes: ['c1', 'c2'] })
+    t.match(await users.byName('ann'), { twoStep: true, totpSealed: 'sealed' })
+    t.equal(await users.useTotpStep(id, 100), false, 'the one of the set-up')
+    const tries = await Promise.all([1, 2, 3].map(() => users.useTotpStep(id, 101)))
+    t.same(tries.sort(), [false, false, true], 'one of three at once')
+    t.equal(await users.useTotpStep(id, 99), false, 'an older one')
+    t.equal(await users.useRecoveryCode(id, 'c1'), true)
+    t.equal(await users.useRecoveryCode(id, 'c1'), false)
+    t.equal(await users.recoveryCodes(id), 1)
+    await users.setTotp(id, null)
+    t.match(await users.byId(id), { twoStep: false, totpSealed: null })
+    t.equal(await users.recoveryCodes(id), 0)
+  })
+
+  t.test('people of a provider are known by their key alone', async t => {
+    const { store } = await fresh(t, newPlace)
+    const { users } = store
+    const ann = { name: 'ann', role: 'viewer' as const, passwordHash: '', at: 1 }
+    const origin = { issuer: 'https://id.example', key: 'k1' }
+    const { id } = await users.create({ ...ann, origin })
+    t.match(await users.byOrigin('k1'), { id, origin: 'https://id.example' })
+    t.equal(await users.byOrigin('k2'), null)
+    await t.rejects(users.create({ ...ann, name: 'other', origin }), { code: 'E_USER_EXISTS' })
+    await users.create({ ...ann, name: 'local' })
+    await users.create({ ...ann, name: 'local-too' })
+  })
+
   t.test('sessions: begun, touched, ended, pruned', async t => {
     const { place, store } = await fresh(t, newPlace)
     const { users } = store
     const { id } = await users.create({ name: 'ann', role: 'engineer', passwordHash: 'h', at: 1 })
     const begin = (hash: string, at: number) =>
-      users.createSession({ hash, userId: id, at, csrf: `c-${hash}`, address: '127.0.0.1' })
+      users.createSession({
+        hash,
+        userId: id,
+        at,
+        csrf: `c-${hash}`,
+        address: '127.0.0.1',
+        browser: 'b',
+      })
     for (const [hash, at] of [
       ['a', 100],
       ['b', 200],
@@ -217,6 +259,18 @@ export function peopleCases(t: Test, newPlace: NewPlace): void {
       touchedAt: 500,
     })
     t.equal(await users.session('nothing'), null)
+    t.same(
+      (await users.sessionsOf(id)).map(({ hash }) => hash),
+      ['a', 'd', 'c', 'b'],
+      'the last used first',
+    )
+    t.same((await users.sessionsOf(id))[0], {
+      hash: 'a',
+      address: '127.0.0.1',
+      browser: 'b',
+      createdAt: 100,
+      touchedAt: 500,
+    })
     t.equal(await users.pruneSessions(250, 0), 1, 'b was idle')
     t.equal(await users.pruneSessions(0, 150), 1, 'a is too old')
     await users.endSessions(id, 'd')
@@ -233,18 +287,25 @@ export function peopleCases(t: Test, newPlace: NewPlace): void {
   t.test('tokens', async t => {
     const { store } = await fresh(t, newPlace)
     const { users } = store
-    const token = { role: 'viewer' as const, prefix: 'plx_ab', at: 1, expiresAt: 99 }
+    const scope = ['devices.read' as const]
+    const token = { role: 'viewer' as const, scope, prefix: 'plx_ab', at: 1, expiresAt: 99 }
     await users.createToken({ ...token, name: 'grafana', hash: 'h1' })
     await t.rejects(users.createToken({ ...token, name: 'grafana', hash: 'h2' }), {
       code: 'E_TOKEN_EXISTS',
     })
-    t.same(await users.token('h1'), { name: 'grafana', role: 'viewer', expiresAt: 99 })
+    t.same(await users.token('h1'), {
+      name: 'grafana',
+      role: 'viewer',
+      scope,
+      expiresAt: 99,
+    })
     t.equal(await users.token('h2'), null)
     await users.tokenUsed('h1', 50)
     t.same(await users.tokens(), [
       {
         name: 'grafana',
         role: 'viewer',
+        scope,
         prefix: 'plx_ab',
         createdAt: 1,
         expiresAt: 99,

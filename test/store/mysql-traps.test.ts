@@ -87,7 +87,7 @@ t.test('every statement of a store at work', async t => {
   await store.secrets.put('s', 'x', 1)
   const user = { name: 'u', role: 'admin' as const, passwordHash: 'x', at: 1 }
   const { id } = await store.users.create(user)
-  const session = { hash: 'h', userId: id, at: 1, csrf: 'c', address: 'a' }
+  const session = { hash: 'h', userId: id, at: 1, csrf: 'c', address: 'a', browser: '' }
   await store.users.createSession(session)
   await store.users.session('h')
   await store.users.endSessions(id)

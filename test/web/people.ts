@@ -3,7 +3,8 @@
 
 import { request as send } from 'node:http'
 import path from 'node:path'
-import { addToken, addUser } from '../../server/auth/auth.ts'
+import { addUser } from '../../server/auth/auth.ts'
+import { addToken } from '../../server/auth/tokens.ts'
 import { ROLES, type Role } from '../../server/model/user.ts'
 import { openStore } from '../../server/store/open.ts'
 import { silentLog } from '../parts/broker.ts'

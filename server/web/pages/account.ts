@@ -1,6 +1,7 @@
-// A person's own account: name, role, password.
+// A person's own account: name, role, password, language. The second step and the sessions have a
+// file of their own.
 
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { AppError, type FieldError } from '../../model/errors.ts'
 import { checker } from '../../validate.ts'
@@ -20,17 +21,40 @@ const checkForm = checker(
   }),
 )
 
-export function accountPage(): Handler {
-  return async (request, reply) =>
-    page(request, reply, 'account', { ...aboutAccount(request), errors: [], saved: false })
+interface Shown {
+  /** Which form the errors are of. */
+  wrongForm?: 'password' | 'totp'
+  errors?: FieldError[]
+  saved?: boolean
 }
 
-function aboutAccount(request: FastifyRequest) {
+export function accountPage(web: WebContext): Handler {
+  return (request, reply) => showAccount(web, request, reply, {})
+}
+
+export async function showAccount(
+  web: WebContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { wrongForm = 'password', errors = [], saved = false }: Shown,
+): Promise<string> {
+  const { viewer } = request
+  const user = viewer?.user ?? null
   const languages = Object.entries(DICTIONARIES).map(([code, { language }]) => ({
     code,
     name: language,
   }))
-  return { title: say(request).account.title, languages }
+  return page(request, reply, 'account', {
+    title: say(request).account.title,
+    languages,
+    user,
+    sessions: user && viewer ? await web.auth.sessions(user, viewer.sessionToken) : [],
+    recoveryCodes: user?.twoStep ? await web.auth.recoveryCodes(user) : 0,
+    ages: web.auth.ages,
+    wrongForm,
+    errors,
+    saved,
+  })
 }
 
 /** Anything but a language that there is: as the browser asks. */
@@ -58,7 +82,7 @@ export function changePassword(web: WebContext): Handler {
     const form = checkForm(request.body)
     const show = (errors: FieldError[], saved: boolean) => {
       if (!saved) reply.code(422)
-      return page(request, reply, 'account', { ...aboutAccount(request), errors, saved })
+      return showAccount(web, request, reply, { errors, saved })
     }
     if (!viewer?.user) throw new AppError('E_FORBIDDEN', 'a token has no password')
     if (!form.ok) return show(form.errors, false)
@@ -67,7 +91,7 @@ export function changePassword(web: WebContext): Handler {
       return show([{ path: 'again', message: say(request).account.notSame }], false)
     try {
       await web.auth.changePassword(viewer.user, current, next, viewer.sessionToken, request.ip)
-      return show([], true)
+      return await show([], true)
     } catch (error) {
       if (error instanceof AppError && error.errors.length > 0) return show(error.errors, false)
       throw error

@@ -5,6 +5,7 @@ import Type from 'typebox'
 import { AppError } from '../../model/errors.ts'
 import { checker } from '../../validate.ts'
 import { mayDo } from '../actor.ts'
+import { deviceAlarms } from '../alarm-lists.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { loadDevice } from '../device-data.ts'
 import { type DevicePage, devicePageData, stepsOf } from '../device-page.ts'
@@ -37,6 +38,7 @@ export function devicePage(web: WebContext): Handler {
     if (isLocal(request.query)) return reply.redirect(`?${filterQuery(filter)}${window.query}`, 302)
     const data = await devicePageData(web, id, window, filter, reader)
     const events = device ? await shortEvents(web, { id, uid: device.uid }, null) : {}
+    const alarms = device ? await deviceAlarms(web, { id, uid: device.uid }) : { alarmLines: null }
     const watch = watchOf(request, data)
     const filtered = filterQuery(filter)
     return page(request, reply, 'device', {
@@ -48,6 +50,7 @@ export function devicePage(web: WebContext): Handler {
       watchSeconds: WATCH_EVERY_MS / 1000,
       ...data,
       ...events,
+      ...alarms,
     })
   }
 }

@@ -14,6 +14,9 @@ import { readValues } from './device-fields.ts'
 const checkId = checker(Type.Object({ id: Type.String({ pattern: '^[0-9]{1,10}$' }) }))
 const isRole = checker(Type.Enum(ROLES))
 
+/** Accounts and addresses that must wait; more are no news. */
+const slowedShownMax = 20
+
 /** What each role may do, for people: rows of permissions, columns of roles. */
 const ROLE_TABLE = PERMISSIONS.filter(one => one !== 'public').map(permission => ({
   permission,
@@ -41,6 +44,7 @@ async function show(
   return page(request, reply, 'users', {
     title: say(request).users.title,
     users: await web.people.list(),
+    slowed: web.auth.slowed().slice(0, slowedShownMax),
     roles: ROLES,
     table: ROLE_TABLE,
     ...shown,
@@ -92,6 +96,14 @@ export function signOutUser(web: WebContext): Handler {
   return async (request, reply) => {
     await web.people.endSessions(idOf(request.params), actorOf(request))
     return goTo(request, reply, '/users')
+  }
+}
+
+export function endUserTotp(web: WebContext): Handler {
+  return async (request, reply) => {
+    const id = idOf(request.params)
+    await web.people.endTotp(id, actorOf(request))
+    return goTo(request, reply, `/users/${id}`)
   }
 }
 

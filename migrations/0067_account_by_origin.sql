@@ -1,0 +1,1 @@
+create unique index account_by_origin on account (origin_key)
