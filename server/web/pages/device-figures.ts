@@ -1,6 +1,7 @@
 // The few figures of a device in the list: processor, memory, traffic of the last hour, age of the
 // newest sample. They come from roles, so no vendor is named here.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { LatestSample } from '../../live/contract.ts'
 import type { Role } from '../../model/profile.ts'
 import { rolesOf } from '../../profiles/page.ts'
@@ -10,6 +11,8 @@ import { type Spark, trafficOf } from './device-traffic.ts'
 
 /** Devices whose figures are fetched side by side. */
 const FETCHES_MAX = 8
+/** A page does not wait longer for its small lines: those that are read later come by the live stream. */
+const TRAFFIC_MS_MAX = 80
 
 export interface Figures {
   /** 0 to 100; null: not known. */
@@ -30,16 +33,21 @@ export async function figuresOf(
 ): Promise<Map<number, Figures>> {
   const found = new Map<number, Figures>()
   const queue = [...devices]
+  const late = sleep(TRAFFIC_MS_MAX, null)
   const work = async () => {
     for (let device = queue.shift(); device; device = queue.shift()) {
-      found.set(device.uid, await figures(web, device))
+      found.set(device.uid, await figures(web, device, late))
     }
   }
   await Promise.all(Array.from({ length: FETCHES_MAX }, work))
   return found
 }
 
-async function figures(web: WebContext, device: DeviceFacts): Promise<Figures> {
+async function figures(
+  web: WebContext,
+  device: DeviceFacts,
+  late: Promise<null>,
+): Promise<Figures> {
   const roles = rolesOf(web.plan(device.profiles))
   const latest = await web.live.latest(device.uid)
   const at = latest.reduce((newest, sample) => Math.max(newest, sample.at), 0)
@@ -48,7 +56,9 @@ async function figures(web: WebContext, device: DeviceFacts): Promise<Figures> {
     cpu: cpuOf(device, roles, latest),
     memory: memoryOf(device, roles, latest),
     at: at > 0 ? at : null,
-    traffic: inbound ? await trafficOf(web, device.uid, inbound.group, inbound.metric) : null,
+    traffic: inbound
+      ? await Promise.race([trafficOf(web, device.uid, inbound.group, inbound.metric), late])
+      : null,
   }
 }
 

@@ -13,25 +13,48 @@ interface Entry {
   identifiedAt: number | undefined
 }
 
+/** What a list can be narrowed to, each in the order of names. */
+export interface Choices {
+  kinds: string[]
+  locations: string[]
+  tags: string[]
+  profiles: string[]
+}
+
+/** Places, tags or profiles to choose from; the search finds the others. */
+const CHOICES_MAX = 200
+
 interface Index {
   of: readonly Device[]
   byUid: Map<number, Entry>
   /** By name. */
   sorted: DeviceFacts[]
+  choices: Choices
 }
 
 const kept = new WeakMap<WebDevices, Index>()
 
 /** Every device, by name. */
 export async function deviceLines({ devices }: { devices: WebDevices }): Promise<DeviceLine[]> {
-  const list = await devices.list()
-  const before = kept.get(devices)
-  const index = before?.of === list ? before : indexOf(list, before)
-  kept.set(devices, index)
-  return index.sorted.map(facts => {
+  const { sorted } = await indexOfAll(devices)
+  return sorted.map(facts => {
     const status = devices.status(facts.id)
     return { ...facts, status, state: status?.state ?? 'unknown' }
   })
+}
+
+/** Among all devices. */
+export async function deviceChoices({ devices }: { devices: WebDevices }): Promise<Choices> {
+  return (await indexOfAll(devices)).choices
+}
+
+async function indexOfAll(devices: WebDevices): Promise<Index> {
+  const list = await devices.list()
+  const before = kept.get(devices)
+  if (before?.of === list) return before
+  const index = indexOf(list, before)
+  kept.set(devices, index)
+  return index
 }
 
 function indexOf(list: readonly Device[], before: Index | undefined): Index {
@@ -46,7 +69,18 @@ function indexOf(list: readonly Device[], before: Index | undefined): Index {
   const isOld = new Set(old.map(({ uid }) => uid))
   const added = [...byUid.values()].flatMap(({ facts }) => (isOld.has(facts.uid) ? [] : [facts]))
   const sorted = [...old, ...added].sort((a, b) => compareTexts(a.name, b.name))
-  return { of: list, byUid, sorted }
+  return { of: list, byUid, sorted, choices: choicesOf(sorted) }
+}
+
+function choicesOf(all: readonly DeviceFacts[]): Choices {
+  const some = (texts: Iterable<string>) =>
+    [...new Set(texts)].filter(Boolean).sort(compareTexts).slice(0, CHOICES_MAX)
+  return {
+    kinds: some(all.map(({ kind }) => kind)),
+    locations: some(all.map(({ location }) => location)),
+    tags: some(all.flatMap(({ tags }) => tags)),
+    profiles: some(all.flatMap(({ profiles }) => profiles)),
+  }
 }
 
 function entryOf(device: Device): Entry {

@@ -1,13 +1,12 @@
 // The list of devices: search, filters, order, columns and page lie in the address, so that a list
 // can be sent to somebody and works without JavaScript.
 
-import { DEVICE_KINDS } from '../../model/device.ts'
 import { AppError } from '../../model/errors.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { say } from '../languages/say.ts'
 import { page } from '../render.ts'
 import { figuresOf } from './device-figures.ts'
-import { deviceLines } from './device-index.ts'
+import { deviceChoices, deviceLines } from './device-index.ts'
 import { byStatus, compareTexts, countStates, type DeviceLine } from './device-line.ts'
 import {
   COLUMNS,
@@ -24,8 +23,6 @@ import {
 
 /** Devices on one page of the list. */
 export const PAGE_SIZE = 50
-/** Places, tags or profiles to choose from; the search finds the others. */
-const CHOICES_MAX = 200
 const FIGURES: readonly Column[] = ['cpu', 'memory', 'traffic', 'age']
 
 /** All that was asked for but the state, which has counts of its own. */
@@ -83,20 +80,6 @@ export async function devicesData(
   }
 }
 
-/** What can be chosen from, among all devices. */
-async function choicesOf(web: WebContext): Promise<Record<string, string[]>> {
-  const all = await deviceLines(web)
-  const kinds = new Set(all.map(({ kind }) => kind))
-  const some = (texts: Iterable<string>) =>
-    [...new Set(texts)].filter(Boolean).sort(compareTexts).slice(0, CHOICES_MAX)
-  return {
-    kinds: DEVICE_KINDS.filter(kind => kinds.has(kind)),
-    locations: some(all.map(({ location }) => location)),
-    tags: some(all.flatMap(({ tags }) => tags)),
-    profiles: some(all.flatMap(({ profiles }) => profiles)),
-  }
-}
-
 export function devicesPage(web: WebContext): Handler {
   return async (request, reply) => {
     const query = request.query as Record<string, unknown>
@@ -112,7 +95,7 @@ export function devicesPage(web: WebContext): Handler {
     return page(request, reply, 'devices', {
       title: say(request).devices.title,
       ...(await devicesData(web, asked)),
-      choices: await choicesOf(web),
+      choices: await deviceChoices(web),
       allColumns: COLUMNS,
       views,
       hasAccount: account !== undefined,
