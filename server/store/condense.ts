@@ -4,13 +4,13 @@
 import { messageOf } from '../model/errors.ts'
 import { GAP_NUMBERS } from '../model/gap.ts'
 import { decodeBlock, encodeBlock, timesMax } from './block.ts'
-import { decodePoll, emptyPoll, type Poll, slotsOf, TEXT } from './codec.ts'
+import { decodePoll, emptyPoll, GAP_LAST, type Poll, slotsOf, TEXT } from './codec.ts'
 import { blankColumns, type Columns, emptyColumns, placeOf, putPoll, widened } from './columns.ts'
 import { slotsPerStreamMax } from './layout.ts'
 import { getOrInsert } from './maps.ts'
 import type { PollBytes } from './packed-polls.ts'
 import { plainValues } from './plain-values.ts'
-import { RollUp } from './rollup.ts'
+import { LAST, partsPerSlot, RollUp } from './rollup.ts'
 import { dayMs, hourMs, ROLL_UPS, type RollUpTier } from './tiers.ts'
 
 /** Slot → times of rows of the text log. */
@@ -56,6 +56,8 @@ export interface Rolled {
   block: Uint8Array
   /** Times in the block. */
   count: number
+  /** Slots of the stream that had a value. */
+  seen: number[]
   plain: PlainDay
   /** Blocks that could not be read, by their index, and why. */
   damaged: { index: number; error: string }[]
@@ -73,6 +75,15 @@ export const plainDay = (points: Columns, isHourly: boolean): PlainDay => ({
 })
 
 const noValues = new Float64Array(0)
+
+function slotsSeen({ slots }: Columns): number[] {
+  const seen: number[] = []
+  for (let slot = 0; slot * partsPerSlot < slots.length; slot++) {
+    const last = slots[slot * partsPerSlot + LAST]
+    if (last?.kinds.some(kind => kind > GAP_LAST)) seen.push(slot)
+  }
+  return seen
+}
 
 export function condense(job: CondenseJob): Condensed {
   const { before, damagedBlock } = columnsBefore(job)
@@ -143,7 +154,7 @@ export function rollUp({ tier, t0, blocks, isHourly }: RollJob): Rolled {
   const points = into.result()
   const block = encodeBlock(points, t0)
   const plain = tier === 'r15m' ? plainDay(points, isHourly) : { daily: noValues, hourly: noValues }
-  return { block, count: points.times.length, plain, damaged }
+  return { block, count: points.times.length, seen: slotsSeen(points), plain, damaged }
 }
 
 /** The texts that polls mean, on their way from the log into the block. */

@@ -18,9 +18,11 @@ import type { Database, Tx } from './database.ts'
 import { slotsPerStreamMax } from './layout.ts'
 import { isHourlyKept, putPlainRows } from './plain-rows.ts'
 import { betterOf } from './rollup.ts'
+import { noteSeen } from './series.ts'
 import { keptOf, lockDevice, type StreamKey } from './streams.ts'
 import {
   type BlockTable,
+  dayMs,
   floorTo,
   type RetentionClass,
   ROLL_UPS,
@@ -80,6 +82,7 @@ export function fold(compactor: Compactor, due: Due, now: number): Promise<boole
     if (made) await putBlock(database, tx, table, streamId, { t0, t1 }, made)
     if (made && tier === 'r15m') {
       await putPlainRows(database, tx, streamId, made.plain)
+      await noteSeen(tx, streamId, made.seen, t0 + dayMs)
       const week = floorTo(t0, weekMs)
       await markDue(tx, streamId, 'r1h', week, Math.max(week + weekMs + weekGraceMs, now))
     }
@@ -109,6 +112,7 @@ async function waitsForDay({ tx, due: { streamId, t0 }, now }: Step): Promise<bo
 
 interface Made extends NewBlock {
   plain: PlainDay
+  seen: readonly number[]
 }
 
 /** The points of the period, made of the blocks of the finer table; null: there are none. */
@@ -121,7 +125,8 @@ async function pointsOf(step: Step): Promise<Made | null> {
   const rows = await readBlocks(tx, from, due.streamId, range, blocksPerPeriodMax)
   if (rows.length === 0) return null
   const isHourly = tier === 'r15m' && (await isHourlyKept(tx, t0, step.now))
-  const { block, count, plain, damaged } = await blocks.roll({ tier, t0, blocks: rows, isHourly })
+  const rolled = await blocks.roll({ tier, t0, blocks: rows, isHourly })
+  const { block, count, plain, seen, damaged } = rolled
   for (const { index, error } of damaged) {
     const row = rows[index]
     if (row) await noteDamaged(step, from, row, error)
@@ -129,7 +134,7 @@ async function pointsOf(step: Step): Promise<Made | null> {
   const { edges } = await keptOf(tx, due.streamId)
   const isPartial = t0 < edges[tier === 'r15m' ? 'raw' : 'r15m']
   const isLossy = isPartial || damaged.length > 0 || rows.some(row => row.fmt === lossyFormat)
-  const made = { plain, data: block, count, isLossy }
+  const made = { plain, seen, data: block, count, isLossy }
   return isLossy ? keepBetter(step, made, isHourly) : made
 }
 
@@ -163,5 +168,5 @@ async function keepBetter(
   if (!before) return made
   const points = betterOf(decodeBlock(made.data, due.t0), before)
   const data = encodeBlock(points, due.t0)
-  return { plain: plainDay(points, isHourly), data, count: points.times.length, isLossy: true }
+  return { ...made, plain: plainDay(points, isHourly), data, count: points.times.length }
 }

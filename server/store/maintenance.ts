@@ -15,6 +15,7 @@ import { LatestRows } from './latest-rows.ts'
 import { deleteLeftBehind, type Move, moveStep, newMove } from './moves.ts'
 import { currentEdges, tendRetention, trimPlainRows, trimStream } from './retention.ts'
 import type { Edges } from './segments.ts'
+import { beginSeen } from './series.ts'
 import { pageStreams, type StreamState } from './streams.ts'
 import { Stuck } from './stuck.ts'
 import { dayMs, hourMs, type RetentionClass, retentionClass } from './tiers.ts'
@@ -129,7 +130,7 @@ export class Maintainer implements Maintenance {
     const trim = due ? undefined : this.#trims.shift()
     const stream = due || trim ? undefined : this.#streams.shift()
     if (due) await this.#fold(due, now)
-    else if (trim) await this.#trim(trim)
+    else if (trim) await this.#trim(trim, now)
     else if (stream) await this.#compact(stream, now)
     else if (now >= this.#roundAt) await this.#look(now)
     else if (move) await this.#move(move, now)
@@ -279,7 +280,8 @@ export class Maintainer implements Maintenance {
     }
   }
 
-  async #trim(stream: StreamState): Promise<void> {
+  async #trim(stream: StreamState, now: number): Promise<void> {
+    await beginSeen(this.#database.db, stream.streamId, now)
     const kept = retentionClass(stream.retention)
     const edges = this.#edges.get(kept)
     if (!edges) return

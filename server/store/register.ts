@@ -12,9 +12,10 @@ import {
   slotsPerStreamMax,
 } from './layout.ts'
 import { getOrInsert } from './maps.ts'
+import { closedSeries } from './series.ts'
 import type { RetentionClass } from './tiers.ts'
 
-/** Series of one device, over all its groups. */
+/** Series of one device, over all its groups; those that are closed do not count. */
 export const seriesPerDeviceMax = 50_000
 
 export type Registered = { layout: GroupLayout } | { refused: 'unknown-device' | 'too-many-series' }
@@ -62,7 +63,7 @@ async function countSeries(tx: Tx, deviceUid: number): Promise<number> {
     .select(({ fn }) => fn.countAll<number>().as('count'))
     .where('stream.device_uid', '=', deviceUid)
     .executeTakeFirstOrThrow()
-  return Number(count)
+  return Number(count) - (await closedSeries(tx, deviceUid)).length
 }
 
 async function addSeries(
@@ -89,7 +90,7 @@ async function addSeries(
     }
     const slot = stream.count++
     series.push({ metric, row, place: (streams.length - 1) * slotsPerStreamMax + slot })
-    rows.push({ stream_id: stream.id, slot, metric, row_key: row, first_at: at })
+    rows.push({ stream_id: stream.id, slot, metric, row_key: row, first_at: at, seen_at: at })
   }
   for (let from = 0; from < rows.length; from += rowsPerInsertMax) {
     await tx

@@ -1,8 +1,13 @@
 // Which series a device has, and where they lie; straight from the database, as another process may
 // have added some.
 
+import { sql } from 'kysely'
 import type { SeriesInfo } from './contract.ts'
 import type { Db } from './database.ts'
+import { weekMs } from './tiers.ts'
+
+/** A series that was seen is not written down again for so long, ms; so it closes so much later. */
+const seenAgainMs = weekMs
 
 /** A series that is wanted, and where it lies. */
 export interface Wanted {
@@ -50,7 +55,63 @@ export async function findSeries(
     }))
 }
 
-/** Every series of a device. */
+/** Every series of a device that is not closed. */
 export async function listSeries(db: Db, deviceUid: number): Promise<SeriesInfo[]> {
-  return (await findSeries(db, deviceUid, null)).map(({ info }) => info)
+  const closed = new Set((await closedSeries(db, deviceUid)).map(placeKey))
+  return (await findSeries(db, deviceUid, null))
+    .filter(({ streamId, slot }) => !closed.has(placeKey({ stream_id: streamId, slot })))
+    .map(({ info }) => info)
+}
+
+const placeKey = ({ stream_id, slot }: { stream_id: number; slot: number }) =>
+  `${stream_id}/${slot}`
+
+/**
+ * The series of rows that vanished so long ago that nothing is kept of them. Their places stay: a row that
+ * comes back goes on in its own, and is open again when its first day is rolled up.
+ */
+export function closedSeries(
+  db: Db,
+  deviceUid: number,
+): Promise<{ stream_id: number; slot: number }[]> {
+  return db
+    .selectFrom('stream')
+    .innerJoin('retention_edge', 'retention_edge.class', 'stream.retention')
+    .innerJoin('series', 'series.stream_id', 'stream.id')
+    .select(['series.stream_id', 'series.slot'])
+    .where('stream.device_uid', '=', deviceUid)
+    .where('retention_edge.tier', '=', 'r1h')
+    .where('series.seen_at', '>', 0)
+    .where(sql<boolean>`series.seen_at + ${seenAgainMs} <= retention_edge.before_at`)
+    .execute()
+}
+
+/** Slots named in one UPDATE. */
+const slotsPerUpdateMax = 100
+/** Notes that these slots had values up to a time. */
+export async function noteSeen(
+  db: Db,
+  streamId: number,
+  slots: readonly number[],
+  until: number,
+): Promise<void> {
+  for (let from = 0; from < slots.length; from += slotsPerUpdateMax) {
+    await db
+      .updateTable('series')
+      .set({ seen_at: until })
+      .where('stream_id', '=', streamId)
+      .where('slot', 'in', slots.slice(from, from + slotsPerUpdateMax))
+      .where('seen_at', '<', until - seenAgainMs)
+      .execute()
+  }
+}
+
+/** Series of which nobody noted when they were seen: from now on they may close. */
+export async function beginSeen(db: Db, streamId: number, now: number): Promise<void> {
+  await db
+    .updateTable('series')
+    .set({ seen_at: now })
+    .where('stream_id', '=', streamId)
+    .where('seen_at', '=', 0)
+    .execute()
 }

@@ -10,7 +10,7 @@ import type { SamplePoint, Store } from '../../server/store/contract.ts'
 import { openStore } from '../../server/store/open.ts'
 import { tempDir } from '../parts/find.ts'
 import { log, type NewPlace } from './place.ts'
-import { collected, config, gap, good, opened } from './samples.ts'
+import { collected, config, failed, gap, good, opened } from './samples.ts'
 import { count, DAY, HOUR, MINUTE, minutes, readRange, T0, tend } from './tending.ts'
 
 const MIGRATIONS = path.join(import.meta.dirname, '../../migrations')
@@ -67,6 +67,56 @@ function ageCases(t: Test, newPlace: NewPlace): void {
     t.equal(await count(place, 'daily_value'), 0, 'days: as long as the class that keeps longest')
     t.match(store.maintenance.stats(), { failed: 0 })
   })
+
+  t.test('the series of a row that vanished closes when nothing is kept of it', async t => {
+    const { place, store, uid } = await opened(t, newPlace)
+    await store.retention.setDays('default', { raw: 2, r15m: 4, r1h: 20 })
+    const send = (day: number, rows: string[]) =>
+      store.samples.write([
+        collected(uid, T0 + day * DAY, rows, {
+          in: rows.map(() => day),
+          name: rows.map(() => 'x'),
+        }),
+      ])
+    const open = async () =>
+      (await store.samples.series(uid)).map(({ metric, row }) => `${metric} ${row}`).sort()
+    const all = ['in a', 'in b', 'name a', 'name b']
+    await send(0, ['a', 'b'])
+    await tend(store, T0 + DAY + HOUR)
+    for (const day of [1, 10, 19]) {
+      await send(day, ['a'])
+      await store.samples.write([failed(uid, T0 + day * DAY + HOUR, 'timeout')])
+      await tend(store, T0 + (day + 1) * DAY + HOUR)
+    }
+    t.same(await open(), all, 'hours are kept of it')
+    await send(27, ['a'])
+    await tend(store, T0 + 28 * DAY + HOUR)
+    t.same(await open(), ['in a', 'name a'], 'a gap is no sight of it')
+    t.equal(await count(place, 'series'), 4, 'slots are not used again')
+
+    await send(29, ['a', 'b'])
+    await tend(store, T0 + 29 * DAY + HOUR)
+    const read = await readRange(store, uid, ['in'], { from: T0 + 29 * DAY, to: T0 + 30 * DAY })
+    t.same(read['in b'], [good(T0 + 29 * DAY, 29)], 'it goes on where it was')
+    await tend(store, T0 + 30 * DAY + HOUR)
+    t.same(await open(), all, 'open again')
+  })
+
+  t.test(
+    'series of before anybody noted when they were seen close no earlier than others',
+    async t => {
+      const { place, store, uid } = await opened(t, newPlace)
+      await store.retention.setDays('default', { raw: 2, r15m: 4, r1h: 20 })
+      await store.samples.write([collected(uid, T0, ['a'], { in: [1] })])
+      await place.raw('update series set seen_at = 0')
+      await tend(store, T0 + 30 * DAY)
+      t.equal((await store.samples.series(uid)).length, 1)
+      await tend(store, T0 + 56 * DAY)
+      t.equal((await store.samples.series(uid)).length, 1)
+      await tend(store, T0 + 58 * DAY)
+      t.equal((await store.samples.series(uid)).length, 0)
+    },
+  )
 
   t.test('what is older than is kept is refused, and goes where it waits', async t => {
     const { place, store, uid } = await opened(t, newPlace)
