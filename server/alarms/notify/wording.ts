@@ -30,8 +30,12 @@ export function subjectOf(notice: Notice): string {
   const where = devices.size === 1 ? first.deviceName : `${devices.size} devices`
   const what = count === 1 ? first.text : `${count} alarms`
   const worst = kind === 'recovered' ? '' : `${worstOf(items)}: `
-  return cleanText(`${OPENING[kind]}${worst}${where}: ${what}`, subjectMax)
+  return cleanText(`${OPENING[kind]}${worst}${saidOf(where, what)}`, subjectMax)
 }
+
+/** A text that begins with its place says it already. */
+const saidOf = (where: string, text: string): string =>
+  text.startsWith(where) ? text : `${where}: ${text}`
 
 export function worstOf(items: readonly NoticeItem[]): Severity {
   if (items.some(({ severity }) => severity === 'critical')) return 'critical'
@@ -62,7 +66,7 @@ function lineOf(item: NoticeItem, base: string | null): Line {
   const over = item.kind === 'recovered' ? `over at ${timeText(item.at)}` : ''
   return {
     state: item.kind === 'recovered' ? 'recovered' : item.severity,
-    text: cleanText(`${where}: ${item.text}`, 300),
+    text: cleanText(saidOf(where, item.text), 300),
     detail: [value, since, over].filter(Boolean).join(', '),
     url: base === null ? null : new URL(`/alarms/${encodeURIComponent(item.alarm)}`, base).href,
     runbook: item.runbook,
