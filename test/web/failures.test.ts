@@ -66,6 +66,7 @@ async function brokenServer(failure: () => never, secure = false) {
     events: failing<WebContext['events']>(failure),
     alarms: failing<WebContext['alarms']>(failure),
     notify: failing<WebContext['notify']>(failure),
+    notify: failing<WebContext['notify']>(failure),
     publicUrl: null,
     devices: failing<WebContext['devices']>(failure),
     store: failing<WebContext['store']>(failure),
