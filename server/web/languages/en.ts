@@ -1336,6 +1336,9 @@ export const en = {
     topics: 'Topics',
     topicsHint: 'Topic filters of an MQTT sender, between spaces: tele/+/SENSOR weather/#',
     address: 'Address',
+    addressDocker: 'unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host',
+    addressBoth:
+      'Host name or IP address; of a Docker engine unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host',
     addressHost: 'Host name or IP address',
     location: 'Location',
     locationHint: 'Tiles of the overview are grouped by it.',

@@ -1349,6 +1349,9 @@ export const fr: Dictionary = {
     topicsHint:
       "Filtres de sujets d'un émetteur MQTT, séparés par des espaces : tele/+/SENSOR weather/#",
     address: 'Adresse',
+    addressDocker: 'unix:///var/run/docker.sock, tcp://hote:2376 ou ssh://utilisateur@hote',
+    addressBoth:
+      "Nom d'hôte ou adresse IP ; pour un moteur Docker unix:///var/run/docker.sock, tcp://hote:2376 ou ssh://utilisateur@hote",
     addressHost: "Nom d'hôte ou adresse IP",
     location: 'Lieu',
     locationHint: "Les tuiles de la vue d'ensemble sont groupées par lieu.",

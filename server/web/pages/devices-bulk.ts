@@ -6,6 +6,8 @@ import { DEVICE_ID_PATTERN } from '../../model/device.ts'
 import { checker } from '../../validate.ts'
 import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
+import type { Dictionary } from '../languages/en.ts'
+import { say } from '../languages/say.ts'
 import { page } from '../render.ts'
 import { readValues, type Values } from './device-fields.ts'
 import { filterOf, listHref } from './devices-filter.ts'
@@ -16,40 +18,37 @@ const isIds = checker(
 )
 const isTag = checker(Type.String({ pattern: '^[^\\s,]{1,40}$' }))
 
-const DONE: Record<BulkChange['do'], string> = {
-  pause: 'paused',
-  resume: 'resumed',
-  poll: 'at the head of the queue',
-  tag: 'tagged',
-  untag: 'without the tag',
-  every: 'with the new interval',
-  delete: 'deleted',
-}
-
 export function bulkDevices(web: WebContext): Handler {
   return async (request, reply) => {
     const values = readValues(request.body)
+    const { deletion: words } = say(request)
     const ids = idsOf(request.body)
     const back = backOf(values.back)
     const show = (data: Record<string, unknown>) =>
-      page(request, reply, 'devices/bulk', { title: 'Devices', back, ids, problem: '', ...data })
+      page(request, reply, 'devices/bulk', {
+        title: say(request).nav.devices,
+        back,
+        ids,
+        problem: '',
+        ...data,
+      })
     const refuse = (problem: string) => {
       reply.code(422)
       return show({ problem })
     }
-    if (ids.length === 0) return refuse('No device is chosen.')
-    const change = changeOf(values)
+    if (ids.length === 0) return refuse(words.noneChosen)
+    const change = changeOf(values, words)
     if (typeof change === 'string') return refuse(change)
     if (change.do === 'delete' && values.confirm !== String(ids.length)) {
       const devices = (await web.devices.list()).filter(({ config }) => ids.includes(config.id))
-      const wrong = values.confirm === undefined ? '' : 'The number is not right.'
+      const wrong = values.confirm === undefined ? '' : words.wrongCount
       if (wrong) reply.code(422)
       return show({ confirm: devices.map(({ config }) => config), problem: wrong })
     }
     const results = await changeMany(web.devices, ids, change, actorOf(request))
     const failed = results.filter(({ problem }) => problem !== null)
     if (failed.length > 0) reply.code(422)
-    return show({ done: results.length - failed.length, word: DONE[change.do], failed })
+    return show({ done: results.length - failed.length, word: change.do, failed })
   }
 }
 
@@ -59,7 +58,10 @@ function idsOf(body: unknown): string[] {
 }
 
 /** A sentence where it cannot be done. */
-function changeOf({ action, value = '', history }: Values): BulkChange | string {
+function changeOf(
+  { action, value = '', history }: Values,
+  words: Dictionary['deletion'],
+): BulkChange | string {
   const text = value.trim()
   switch (action) {
     case 'pause':
@@ -69,13 +71,13 @@ function changeOf({ action, value = '', history }: Values): BulkChange | string 
     case 'tag':
     case 'untag':
       if (isTag(text).ok) return { do: action, tag: text }
-      return 'A tag has 1 to 40 characters, without blanks and commas.'
+      return words.wrongTag
     case 'every':
-      return text ? { do: 'every', every: text } : 'Write an interval, as 60s or 5m.'
+      return text ? { do: 'every', every: text } : words.wrongEvery
     case 'delete':
       return { do: 'delete', history: history === 'delete' }
     default:
-      return 'There is no such action.'
+      return words.noAction
   }
 }
 
