@@ -9,6 +9,7 @@ import {
   type Configuration,
   calculatePKCECodeChallenge,
   discovery,
+  enableNonRepudiationChecks,
   randomNonce,
   randomPKCECodeVerifier,
   randomState,
@@ -71,7 +72,10 @@ export function createOpenId(options: OpenIdOptions): OpenId {
   const provider = (): Promise<Configuration> => {
     known ??= discovery(new URL(issuer), clientId, clientSecret, undefined, {
       timeout: ANSWER_SECONDS_MAX,
-      execute: isLoopbackHttp(issuer) ? [allowInsecureRequests] : [],
+      // An ID token's signature is checked too, though it comes straight from the provider.
+      execute: isLoopbackHttp(issuer)
+        ? [enableNonRepudiationChecks, allowInsecureRequests]
+        : [enableNonRepudiationChecks],
     }).catch((cause: unknown) => {
       known = null
       throw new AppError('E_OIDC_PROVIDER', `the sign-in service ${issuer} does not answer`, {

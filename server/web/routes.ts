@@ -100,6 +100,8 @@ import {
 
 /** Sign-ins a minute from one address. */
 const SIGN_INS_PER_MINUTE_MAX = 20
+/** Ways to the sign-in service and back; there is nothing to guess. */
+const OPENID_PER_MINUTE_MAX = 120
 
 export function routes(web: WebContext, streams: LiveStreams): Route[] {
   const page = (path: string, permission: Route['permission'], handler: Handler): Route => ({
@@ -149,11 +151,11 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     { ...action('/login/code', 'public', loginCode(web)), perMinuteMax: SIGN_INS_PER_MINUTE_MAX },
     {
       ...page('/login/openid', 'public', openIdLogin(web)),
-      perMinuteMax: SIGN_INS_PER_MINUTE_MAX,
+      perMinuteMax: OPENID_PER_MINUTE_MAX,
     },
     {
       ...page('/login/openid/callback', 'public', openIdCallback(web)),
-      perMinuteMax: SIGN_INS_PER_MINUTE_MAX,
+      perMinuteMax: OPENID_PER_MINUTE_MAX,
     },
     action('/logout', 'self', logout(web)),
     page('/account', 'self', accountPage(web)),

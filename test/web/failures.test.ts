@@ -20,7 +20,11 @@ function failing<T extends object>(failure: () => unknown): T {
     get: (_target, key) =>
       key === 'onChange' || key === 'subscribe'
         ? () => () => undefined
-        : key === 'samples' || key === 'events' || key === 'devices' || key === 'users'
+        : key === 'samples' ||
+            key === 'events' ||
+            key === 'devices' ||
+            key === 'users' ||
+            key === 'views'
           ? failing(failure)
           : () => failure(),
   })
@@ -49,7 +53,7 @@ async function brokenServer(failure: () => never, secure = false) {
       changePassword: async () => failure(),
       signInByCode: async () => failure(),
       signInOutsider: async () => failure(),
-      sessions: async () => failure(),
+      sessions: async () => [],
       endSession: async () => failure(),
       endSessions: async () => failure(),
       beginTotp: async () => failure(),
@@ -65,7 +69,6 @@ async function brokenServer(failure: () => never, secure = false) {
     agents: failing<WebContext['agents']>(failure),
     events: failing<WebContext['events']>(failure),
     alarms: failing<WebContext['alarms']>(failure),
-    notify: failing<WebContext['notify']>(failure),
     notify: failing<WebContext['notify']>(failure),
     publicUrl: null,
     devices: failing<WebContext['devices']>(failure),
