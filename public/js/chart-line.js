@@ -1,6 +1,7 @@
 // A chart of lines, areas or bars on a canvas: shaded gaps, the ceiling, a crosshair that all charts
 // share, and a selection while somebody zooms. Knows nothing of where its data come from.
 
+import { leastUnit } from './chart-time.js'
 import { axisText, niceStep } from './units.js'
 
 /** A ceiling far above everything would press the lines flat: it is only named then. */
@@ -214,6 +215,7 @@ function axes(state, palette) {
   return {
     x: {
       type: 'time',
+      time: { minUnit: leastUnit(state.to - state.from) },
       min: state.from,
       max: state.to,
       grid: { display: false },

@@ -20,6 +20,7 @@ const FORMATS = {
     second: '2-digit',
   }),
   day: new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' }),
+  month: new Intl.DateTimeFormat('en-GB', { month: 'short', year: 'numeric' }),
 }
 
 /** A moment in full, with seconds; with the day where it is not today. */
@@ -50,6 +51,12 @@ function add(at, amount, unit) {
   return date.setDate(date.getDate() + amount * Math.round(MS[unit] / MS.day))
 }
 
+/** No ticks finer than what their texts tell: hours of several days would look alike. */
+export function leastUnit(spanMs) {
+  if (spanMs > 150 * MS.day) return 'month'
+  return spanMs > 2 * MS.day ? 'day' : 'second'
+}
+
 export function useLocalTime(Chart) {
   Chart._adapters._date.override({
     formats: () => ({
@@ -60,9 +67,9 @@ export function useLocalTime(Chart) {
       hour: 'clock',
       day: 'day',
       week: 'day',
-      month: 'day',
-      quarter: 'day',
-      year: 'day',
+      month: 'month',
+      quarter: 'month',
+      year: 'month',
     }),
     parse: value => (typeof value === 'number' ? value : null),
     format: (at, format) => FORMATS[format].format(at),

@@ -261,6 +261,8 @@ document.addEventListener('htmx:sse:after:connection', () => {
   if (connections > 1) for (const [figure, { state }] of charts) if (state) load(figure)
 })
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', recolor)
+// Paper is light.
+matchMedia('print').addEventListener('change', recolor)
 new MutationObserver(recolor).observe(document.documentElement, { attributeFilter: ['data-theme'] })
 /** Back from a zoom; a link within the page changes nothing of it. */
 addEventListener('popstate', () => {

@@ -199,13 +199,17 @@ export function percentileOf(weighed: readonly Weighed[], part: number): number 
   return sorted.at(-1)?.value ?? Number.NaN
 }
 
-/** Bits are told as bytes, as transfers are. */
-function totalText({ unit }: PageMetric, weighed: readonly Weighed[]): string {
-  if (!unit.endsWith('/s')) return ''
+/** Of what is counted; bits are told as bytes, as transfers are. */
+function totalText({ kind, unit }: PageMetric, weighed: readonly Weighed[]): string {
+  if (kind !== 'rate' || !unit.endsWith('/s')) return ''
   const total = weighed.reduce((sum, { value, ms }) => sum + (value * ms) / 1000, 0)
   if (unit === 'bit/s') return formatValue(total / 8, 'By')
-  return formatValue(unit === 'By/s' ? total : Math.round(total), unit.slice(0, -'/s'.length))
+  if (unit === 'By/s') return formatValue(total, 'By')
+  return grouped(formatValue(Math.round(total), unit.slice(0, -'/s'.length)))
 }
+
+/** `12 761 239 packets`: thin spaces that do not break. */
+const grouped = (text: string): string => text.replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f')
 
 /** What was added to a total; one that went back began again, from nothing. */
 function increase(points: readonly SamplePoint[]): number {
