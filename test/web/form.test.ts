@@ -261,6 +261,55 @@ t.test(
   },
 )
 
+t.test('certificates and keys of an engine go in and never come out', async t => {
+  const pem = (what: string) =>
+    `-----BEGIN ${what}-----\r\n${`${SECRET}\r\n`.repeat(300)}-----END ${what}-----`
+  const engine = {
+    ...{ kind: 'docker', name: 'Far', address: 'tcp://127.0.0.1:2376', profiles: 'auto' },
+    ...{ every: '1h', timeout: '1s', retries: '0' },
+  }
+  const ssh = { ...engine, name: 'Shell', address: 'ssh://ops@127.0.0.1' }
+  const bare = await post('/devices', ssh)
+  t.equal(bare.status, 422)
+  t.match(bare.body, 'href="#ssh.key"')
+  const huge = await post('/devices', { ...engine, 'tls.ca': 'x'.repeat(65_537) })
+  t.equal(huge.status, 422, 'too long is said, not cut')
+  t.match(huge.body, 'href="#tls.ca"')
+
+  const tls = { 'tls.ca': pem('CERTIFICATE'), 'tls.cert': pem('C'), 'tls.key': pem('KEY') }
+  const wrong = await post('/devices', { ...engine, ...tls, every: 'never' })
+  t.equal(wrong.status, 422)
+  t.notMatch(wrong.body, SECRET)
+  t.match(wrong.body, 'Type it again')
+  t.equal((await post('/devices', { ...engine, ...tls })).status, 303)
+  t.match((await stored('far')).config.tls, {
+    ca: { secret: 'far.tls.ca' },
+    cert: { secret: 'far.tls.cert' },
+    key: { secret: 'far.tls.key' },
+  })
+  const page = await get('/devices/far/edit')
+  t.notMatch(page.body, SECRET)
+  t.match(page.body, 'Leave empty to keep it')
+  const shown = shownOf(page.body)
+  t.equal((await post('/devices/far', { ...shown, location: 'lyon' })).status, 303)
+  const kept = (await stored('far')).config
+  t.match(kept, { location: 'lyon', tls: { key: { secret: 'far.tls.key' } } })
+  const fields = shownOf((await get('/devices/far/edit')).body)
+  t.equal((await post('/devices/far', { ...fields, 'tls.forget': 'on' })).status, 303)
+  t.notOk((await stored('far')).config.tls)
+
+  const hosts = '127.0.0.1 ssh-ed25519 AAAA'
+  const keyed = { ...ssh, 'ssh.key': pem('OPENSSH PRIVATE KEY'), 'ssh.knownHosts': hosts }
+  t.equal((await post('/devices', keyed)).status, 303)
+  t.match((await stored('shell')).config.ssh, {
+    key: { secret: 'shell.ssh.key' },
+    knownHosts: hosts,
+  })
+  const edit = await get('/devices/shell/edit')
+  t.notMatch(edit.body, SECRET)
+  t.match(edit.body, hosts)
+})
+
 t.test('a Docker engine needs no SNMP field', async t => {
   const docker = {
     kind: 'docker',

@@ -16,7 +16,17 @@ export const SECRET_FIELDS = [
   'credentials.community',
   'credentials.auth.key',
   'credentials.priv.key',
+  'tls.ca',
+  'tls.cert',
+  'tls.key',
+  'ssh.key',
 ] as const
+
+/** Texts of several lines: certificates, keys, known hosts; as long as the document takes them. */
+const LONG_FIELDS: ReadonlySet<string> = new Set([
+  ...['tls.ca', 'tls.cert', 'tls.key', 'ssh.key', 'ssh.knownHosts'],
+])
+const LONG_CHARS_MAX = 65_536
 
 export const EMPTY: Values = {
   kind: 'snmp',
@@ -38,7 +48,11 @@ export function readValues(body: unknown): Values {
   if (typeof body !== 'object' || body === null) return values
   for (const [name, sent] of Object.entries(body).slice(0, FIELDS_MAX)) {
     const value: unknown = Array.isArray(sent) ? sent.at(-1) : sent
-    if (typeof value === 'string') values[name] = value.slice(0, VALUE_CHARS_MAX)
+    if (typeof value !== 'string') continue
+    // A browser ends lines with CR LF (HTML, 4.10.5.3); one too many is refused by the document's check.
+    if (LONG_FIELDS.has(name))
+      values[name] = value.replaceAll('\r\n', '\n').slice(0, LONG_CHARS_MAX + 1)
+    else values[name] = value.slice(0, VALUE_CHARS_MAX)
   }
   return values
 }
@@ -67,6 +81,7 @@ export function valuesOf({ config, version }: Device): Values {
     'tuning.inFlight': String(config.tuning?.inFlight ?? ''),
     'tuning.timeout': config.tuning?.timeout ?? 'learned',
     'tuning.kindness': config.tuning?.kindness ?? 'on',
+    'ssh.knownHosts': config.ssh?.knownHosts ?? '',
   }
   if (credentials) values['credentials.version'] = credentials.version
   if (credentials?.version === '3') {
@@ -80,7 +95,7 @@ export function valuesOf({ config, version }: Device): Values {
 }
 
 /**
- * The document that a form means. What the form does not show (parents, alarms, TLS) stays as it is
+ * The document that a form means. What the form does not show (parents, alarms) stays as it is
  * stored, and so does a secret whose field was left empty.
  */
 export function documentOf(values: Values, stored: Device | null): Record<string, unknown> {
@@ -108,6 +123,7 @@ export function documentOf(values: Values, stored: Device | null): Record<string
     document.credentials = credentialsOf(text, stored?.config.credentials)
     document.tuning = tuningOf(text)
   }
+  if (kind === 'docker') Object.assign(document, engineAccessOf(text, stored?.config))
   if (kind === 'mqtt') document.topics = text('topics').split(/\s+/).filter(Boolean)
   if (kind === 'agent' || kind === 'mqtt') delete document.address
   return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== undefined))
@@ -125,6 +141,25 @@ function tuningOf(text: Text): Record<string, unknown> | undefined {
     kindness: text('tuning.kindness') === 'off' ? 'off' : undefined,
   })
   return Object.keys(pins).length > 0 ? pins : undefined
+}
+
+/** The texts that go with the address: of TLS for tcp, of ssh for ssh, of none for a socket. */
+function engineAccessOf(text: Text, stored?: DeviceConfig): Pick<Record<string, unknown>, string> {
+  const address = text('address')
+  const kept = text('tls.forget') === '' ? stored?.tls : undefined
+  const tls = defined({
+    ca: text('tls.ca') || kept?.ca,
+    cert: text('tls.cert') || kept?.cert,
+    key: text('tls.key') || kept?.key,
+  })
+  const ssh = defined({
+    key: text('ssh.key') || stored?.ssh?.key,
+    knownHosts: text('ssh.knownHosts') || undefined,
+  })
+  return {
+    tls: address.startsWith('tcp://') && Object.keys(tls).length > 0 ? tls : undefined,
+    ssh: address.startsWith('ssh://') ? ssh : undefined,
+  }
 }
 
 function credentialsOf(text: Text, stored: DeviceConfig['credentials']): Record<string, unknown> {
@@ -199,6 +234,11 @@ const LABELS: Record<string, string> = {
   'credentials.priv.protocol': 'Privacy protocol',
   'credentials.priv.key': 'Privacy key',
   'credentials.context': 'Context',
+  'tls.ca': 'Certificate of the authority',
+  'tls.cert': 'Our certificate',
+  'tls.key': 'Our key of TLS',
+  'ssh.key': 'Our key of ssh',
+  'ssh.knownHosts': 'Known hosts',
   every: 'Poll every',
   timeout: 'Timeout',
   retries: 'Retries',

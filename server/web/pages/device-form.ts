@@ -246,8 +246,11 @@ function showForm(
 
 /** Secret fields that the stored device has something in. */
 function keptSecrets(stored: Device | null): Set<string> {
-  const credentials = stored?.config.credentials
-  if (!credentials) return new Set()
+  const { credentials, tls, ssh } = stored?.config ?? {}
+  if (!credentials) {
+    const parts = (['ca', 'cert', 'key'] as const).filter(part => tls?.[part])
+    return new Set([...parts.map(part => `tls.${part}`), ...(ssh ? ['ssh.key'] : [])])
+  }
   if (credentials.version !== '3') return new Set(['credentials.community'])
   const kept = (['auth', 'priv'] as const).filter(part => credentials[part])
   return new Set(kept.map(part => `credentials.${part}.key`))
