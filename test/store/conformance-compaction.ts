@@ -365,7 +365,7 @@ function damageCases(t: Test, newPlace: NewPlace): void {
     const since = store.maintenance.stuck()?.since ?? 0
     t.ok(since >= T0 + DAY && since <= T0 + DAY + HOUR, 'since the first failure')
     await move(HOUR)
-    await tend(store, T0 + DAY + 6 * HOUR)
+    await tend(store, T0 + DAY + 4.5 * HOUR)
     t.equal(store.maintenance.stuck(), null)
     t.match(store.maintenance.stats(), { stuck: 0, rollUps: 1 })
   })
