@@ -129,6 +129,8 @@ t.test('a device is lost and comes back: one message each, signed', async t => {
   )
   const { body } = await get('/notifications')
   t.match(body, /answered 200/)
+  const why = await get(`/alarms/${lost.items[0].alarm}`, all.viewer)
+  t.match(why.body, /Route Everything[\s\S]*To Night shift[\s\S]*told · sent[\s\S]*its end · sent/)
   const heartbeat = await post('/notifications/heartbeat', { url: `${receiver.url}/beat/TOKEN` })
   t.equal(heartbeat.status, 303)
   await until(

@@ -9,6 +9,7 @@ import { alarmLine, alarmListData, deviceAlarms } from '../alarm-lists.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { say } from '../languages/say.ts'
 import { goTo, page } from '../render.ts'
+import { toldTrace } from '../told.ts'
 import { alarmTrace, momentTrace } from '../why.ts'
 import { plainText } from '../words.ts'
 
@@ -60,7 +61,10 @@ export function alarmPage(web: WebContext): Handler {
       line: alarmLine(alarm),
       runbook: plainText(alarm.runbook, 1000),
       steps: steps.map(stepLine),
-      trace: alarmTrace(web, alarm, steps, say(request)),
+      trace: [
+        ...alarmTrace(web, alarm, steps, say(request)),
+        ...(await toldTrace(web, alarm.id, say(request))),
+      ],
     })
   }
 }
