@@ -22,6 +22,7 @@ htmx.config.sse = {
 let heardAt = Date.now()
 /** The stream that is lost, and when it is tried again. */
 let lost = null
+let refused = 0
 
 /** A picture that no longer moves must not look as if it did. */
 function setLive(isLive) {
@@ -33,6 +34,7 @@ function setLive(isLive) {
 function heard() {
   heardAt = Date.now()
   lost = null
+  refused = 0
   setLive(true)
 }
 
@@ -41,7 +43,28 @@ function onRetry({ detail: { connection } }) {
   if (!connection.attempt) return
   const { reconnectDelay } = htmx.config.sse
   const wait = Math.min(reconnectDelay * 2 ** (connection.attempt - 1), RETRY_MS_MAX)
-  lost = { connection, at: Date.now() + wait }
+  lost = { at: Date.now() + wait, retry: () => connection.delayCanceller?.() }
+  countDown()
+}
+
+/** A stream that was refused at once is no stream to the extension: it is asked for anew. */
+function onRefused({ detail: { ctx } }) {
+  const element = ctx?.sourceElement
+  if (!element?.hasAttribute('hx-sse:connect')) return
+  if (ctx.response?.status === 401) return location.reload()
+  setLive(false)
+  refused++
+  const wait = Math.min(htmx.config.sse.reconnectDelay * 2 ** refused, RETRY_MS_MAX)
+  let timer = null
+  const retry = () => {
+    clearTimeout(timer)
+    if (!element.isConnected) return
+    const fresh = element.cloneNode()
+    element.replaceWith(fresh)
+    htmx.process(fresh)
+  }
+  timer = setTimeout(retry, wait)
+  lost = { at: Date.now() + wait, retry }
   countDown()
 }
 
@@ -131,11 +154,13 @@ document.addEventListener('trouble', event => showTrouble(Number(event.detail.da
 document.addEventListener('htmx:before:request', event => setBusy(event, true))
 document.addEventListener('htmx:finally:request', event => setBusy(event, false))
 document.addEventListener('htmx:error', sayFailed)
+document.addEventListener('htmx:error', onRefused)
+document.addEventListener('htmx:response:error', onRefused)
 document.addEventListener('htmx:after:request', event => {
   const panel = panelOf(event)
   if (panel && event.detail.ctx.response?.raw.ok) clearFailed(panel)
 })
 document.addEventListener('click', event => {
-  if (event.target.closest?.('[data-try-now]')) lost?.connection.delayCanceller?.()
+  if (event.target.closest?.('[data-try-now]')) lost?.retry()
 })
 setInterval(tick, 1000)

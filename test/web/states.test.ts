@@ -70,6 +70,7 @@ t.test('cut off: a banner that counts down, a grey page, and a button', async t 
       : route.fulfill({ status: 200, body: 'data: x\n\n', contentType: 'text/event-stream' }),
   )
   await page.goto(`${url}/`)
+  await page.waitForSelector('[data-live="on"]')
   isDown = true
   await page.waitForSelector('[data-live="lost"]')
   await page.locator('#offline').waitFor()
@@ -86,6 +87,19 @@ t.test('cut off: a banner that counts down, a grey page, and a button', async t 
   await page.unroute('**/live?*')
   await page.click('[data-try-now]')
   await page.waitForSelector('[data-live="on"]')
+  t.equal(await page.locator('#offline').isVisible(), false)
+})
+
+t.test('refused at the first try, the stream is asked for again', async t => {
+  const page = await open(t)
+  let tries = 0
+  await page.route('**/live?*', route =>
+    ++tries < 3 ? route.fulfill({ status: 503, body: '' }) : route.continue(),
+  )
+  await page.goto(`${url}/`)
+  await page.locator('#offline').waitFor()
+  await page.waitForSelector('[data-live="on"]')
+  t.equal(tries, 3)
   t.equal(await page.locator('#offline').isVisible(), false)
 })
 
@@ -176,7 +190,7 @@ t.test('keys: rows, places, pause, range, the sheet', async t => {
   await page.keyboard.press('Escape')
   await page.keyboard.press('p')
   await until(async () => (await program.devices.get(DEVICE))?.config.enabled === false, 'paused')
-  await page.waitForLoadState()
+  await page.goto(`${url}/devices`)
   await page.keyboard.press('?')
   t.equal(await page.locator('dialog#keys').isVisible(), true)
   const shown = await page.locator('dialog#keys kbd').allInnerTexts()
