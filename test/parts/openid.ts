@@ -3,7 +3,7 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import type { Teardown } from './find.ts'
 
 export const CLIENT_ID = 'pollux-test'
@@ -13,7 +13,7 @@ export const CLIENT_SECRET = 'a-client-secret-of-the-test'
 export interface Mood {
   claims: Record<string, unknown>
   /** In place of the right claims of the ID token. */
-  lies: JWTPayload
+  lies: Record<string, unknown>
   /** Signed by a key that is not the provider's. */
   forged: boolean
   /** The error that it sends back instead of a code. */
