@@ -56,6 +56,8 @@ const PAGES = [
   '/events?q=nothing-like-this',
   '/profiles',
   '/profiles/if-mib',
+  '/profiles/if-mib/edit',
+  '/about',
   '/settings',
   '/users',
   '/users/1',

@@ -4,6 +4,7 @@
 import t from 'tap'
 import { startChromium, watchMisdeeds } from '../parts/chromium.ts'
 import { until } from '../parts/find.ts'
+import { axe } from './axe.ts'
 import { as, ask, FORM, people } from './people.ts'
 import { startTestProgram } from './program.ts'
 
@@ -211,8 +212,20 @@ t.test('in a browser: checked while typing, to the place of a fault, saved by ke
   await page.fill('#text', textOf('Typed'))
   await until(async () => (await errors()) === '0', 'no fault')
   t.equal(await page.locator('[data-change="added"]').count(), 1)
+  await page.fill('#device', agent.id)
+  await page.click('button[value="device"]')
+  await until(async () => (await page.locator('[data-tried]').count()) === 1, 'the try')
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    t.same((await axe(page)).violations, [], `the editor, ${colorScheme}`)
+  }
+  await page.focus('#text')
   await page.keyboard.press('Control+s')
   await page.waitForURL(/\/profiles\/typed$/)
+  for (const path of ['/profiles/typed', '/about']) {
+    await page.goto(`${url}${path}`)
+    t.same((await axe(page)).violations, [], path)
+  }
   t.same(misdeeds.violations, [])
   t.same(misdeeds.errors, [])
 })
