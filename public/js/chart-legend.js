@@ -4,6 +4,7 @@
 import { eventTable } from './chart-marks.js'
 import { momentText } from './chart-time.js'
 import { formatValue } from './units.js'
+import { say, words } from './words.js'
 
 const TABLE_ROWS_MAX = 200
 
@@ -21,11 +22,12 @@ function maxText({ series, unit, decimals }) {
     .flatMap(one => one.points)
     .flatMap(({ y }) => (y === null ? [] : [Math.abs(y)]))
   if (all.length === 0) return ''
-  return `max ${formatValue(
+  const value = formatValue(
     all.reduce((a, b) => Math.max(a, b)),
     unit,
     decimals,
-  )}`
+  )
+  return say(words.max, { value })
 }
 
 /** Values of now, or of the time that the crosshair is at. */
@@ -54,14 +56,15 @@ export function legend(figure, state, cursor) {
       cursor === null ? state.average.points.at(-1) : valueAt(state.average, cursor, state.everyMs)
     items.push(
       entry(
-        { title: 'Average', color: 0 },
+        { title: state.average.title, color: 0 },
         formatValue(point?.y ?? null, state.unit, state.decimals),
       ),
     )
   }
   if (state.ceiling) items.push(entry({ title: state.ceiling.title, color: 7, dashed: true }, ''))
-  if (state.left > 0) items.push(textItem(`and ${state.left} more in the table`))
-  if (state.eventsLeft > 0) items.push(textItem(`and ${state.eventsLeft} older events`))
+  if (state.left > 0) items.push(textItem(say(words.moreInTable, { count: state.left })))
+  if (state.eventsLeft > 0)
+    items.push(textItem(say(words.olderEvents, { count: state.eventsLeft })))
   list.replaceChildren(...items)
 }
 
@@ -103,7 +106,7 @@ export function tableOf(state) {
   const table = document.createElement('table')
   table.className = 'list chart-table'
   const head = document.createElement('tr')
-  head.append(cell('th', 'Time'), ...state.series.map(({ title }) => cell('th', title)))
+  head.append(cell('th', say(words.time)), ...state.series.map(({ title }) => cell('th', title)))
   const body = newest.map(at => {
     const row = document.createElement('tr')
     const values = state.series.map((series, index) => {

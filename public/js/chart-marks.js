@@ -2,6 +2,7 @@
 // at or focused, and leads to the list of events. Texts only ever become text nodes.
 
 import { momentText } from './chart-time.js'
+import { say, words } from './words.js'
 
 /** As chart-line.js lays a chart out: the axis at the left, the air at the right, px. */
 const LEFT = 68
@@ -30,7 +31,9 @@ function clusters({ events, from, to }) {
 function textOf({ all }) {
   const texts = all.slice(-TEXTS_MAX).map(([at, text]) => `${momentText(at)} ${text}`)
   const left = all.length - texts.length
-  return left > 0 ? [`${left} earlier events`, ...texts].join('\n') : texts.join('\n')
+  return left > 0
+    ? [say(words.earlierEvents, { count: left }), ...texts].join('\n')
+    : texts.join('\n')
 }
 
 function markOf(cluster, device, note) {
@@ -101,7 +104,10 @@ export function eventTable({ events, eventsLeft }) {
   const table = document.createElement('table')
   table.className = 'list chart-table chart-events'
   const caption = document.createElement('caption')
-  caption.textContent = eventsLeft > 0 ? `Events, and ${eventsLeft} older ones` : 'Events'
+  caption.textContent =
+    eventsLeft > 0
+      ? `${say(words.events)}, ${say(words.olderEvents, { count: eventsLeft })}`
+      : say(words.events)
   const body = document.createElement('tbody')
   for (const [at, severity, text] of events) {
     const row = document.createElement('tr')

@@ -2,13 +2,14 @@
 // themselves and each piece says in its title what it was and how long.
 
 import { momentText } from './chart-time.js'
+import { say, words } from './words.js'
 
 const SVG = 'http://www.w3.org/2000/svg'
 const WIDTH = 1000
 const HEIGHT = 10
 
 function stateOf(state, metric, value) {
-  if (value === null) return { name: 'no value', tone: 'gap' }
+  if (value === null) return { name: say(words.noValue), tone: 'gap' }
   const known = state.states[metric]?.find(one => one.value === value)
   return known ?? { name: String(value), tone: 'unknown' }
 }
@@ -35,7 +36,11 @@ function pieceOf(state, series, { from, to, y, why }) {
   piece.setAttribute('height', String(HEIGHT))
   piece.setAttribute('class', `strip-${tone}`)
   const title = document.createElementNS(SVG, 'title')
-  title.textContent = `${series.title}: ${why || name}, ${momentText(from)} to ${momentText(to)}`
+  title.textContent = say(words.span, {
+    what: `${series.title}: ${why || name}`,
+    from: momentText(from),
+    to: momentText(to),
+  })
   piece.append(title)
   return piece
 }
@@ -53,7 +58,7 @@ function strip(state, series) {
   svg.setAttribute('role', 'img')
   const segments = segmentsOf(series.points, state.to, state.everyMs)
   const last = stateOf(state, series.metric, segments.at(-1)?.y ?? null)
-  svg.setAttribute('aria-label', `${series.title} is ${last.name}`)
+  svg.setAttribute('aria-label', say(words.stateIs, { title: series.title, state: last.name }))
   svg.append(...segments.map(segment => pieceOf(state, series, segment)))
   line.append(name, svg)
   return line

@@ -1,6 +1,8 @@
 // What chart.js asks of a library of dates, with the browser's own: ticks at whole minutes, hours
 // and days of local time.
 
+import { LOCALE } from './words.js'
+
 const MS = {
   millisecond: 1,
   second: 1000,
@@ -13,14 +15,14 @@ const MS = {
   year: 31_536_000_000,
 }
 const FORMATS = {
-  clock: new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' }),
-  second: new Intl.DateTimeFormat('en-GB', {
+  clock: new Intl.DateTimeFormat(LOCALE, { hour: '2-digit', minute: '2-digit' }),
+  second: new Intl.DateTimeFormat(LOCALE, {
     hour: '2-digit',
     minute: '2-digit',
     second: '2-digit',
   }),
-  day: new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' }),
-  month: new Intl.DateTimeFormat('en-GB', { month: 'short', year: 'numeric' }),
+  day: new Intl.DateTimeFormat(LOCALE, { weekday: 'short', day: 'numeric', month: 'short' }),
+  month: new Intl.DateTimeFormat(LOCALE, { month: 'short', year: 'numeric' }),
 }
 
 /** A moment in full, with seconds; with the day where it is not today. */

@@ -8,6 +8,7 @@ import { drawMarks } from './chart-marks.js'
 import { drawStrips } from './chart-strip.js'
 import { useLocalTime } from './chart-time.js'
 import { inWindow, isPart, showPart } from './chart-window.js'
+import { say, words } from './words.js'
 
 const DRAG_PIXELS_MIN = 8
 const ZOOM_MS_MIN = 10_000
@@ -46,7 +47,7 @@ function note(figure, text, again) {
     const button = document.createElement('button')
     button.type = 'button'
     button.className = 'button'
-    button.textContent = 'Try again'
+    button.textContent = say(words.tryAgain)
     button.addEventListener('click', again)
     line.append(' ', button)
   }
@@ -60,13 +61,13 @@ async function load(figure) {
   try {
     const answer = await fetch(figure.dataset.src, { headers: { accept: 'application/json' } })
     if (answer.status === 401) return location.reload()
-    if (!answer.ok) throw new Error(`the server answered ${answer.status}`)
+    if (!answer.ok) throw new Error(say(words.serverSaid, { status: answer.status }))
     const data = await answer.json()
     if (charts.get(figure) === chart) show(figure, chart, stateOf(data))
   } catch (error) {
     chart.drawn?.destroy()
     chart.drawn = null
-    note(figure, `This chart could not be loaded: ${error.message}.`, () => load(figure))
+    note(figure, say(words.chartFailed, { why: error.message }), () => load(figure))
   } finally {
     figure.removeAttribute('aria-busy')
   }
@@ -78,13 +79,16 @@ function show(figure, chart, state) {
   chart.state = state
   const box = part(figure, 'chart-box')
   if (state.series.every(series => series.points.length === 0)) {
-    note(figure, 'Nothing was recorded in this time.')
+    note(figure, say(words.nothingRecorded))
   } else if (state.type === 'status') {
     chart.drawn = drawStrips(box, state)
   } else {
     const canvas = document.createElement('canvas')
     canvas.setAttribute('role', 'img')
-    canvas.setAttribute('aria-label', `${part(figure, 'chart-title').textContent.trim()}, chart`)
+    canvas.setAttribute(
+      'aria-label',
+      say(words.chartOf, { title: part(figure, 'chart-title').textContent.trim() }),
+    )
     box.replaceChildren(canvas)
     chart.drawn = drawLines(canvas, state)
     followPointer(canvas, chart)

@@ -3,14 +3,14 @@
 import t from 'tap'
 import { openPage, startChromium } from '../parts/chromium.ts'
 import { until } from '../parts/find.ts'
+import { people } from './people.ts'
 import { startTestProgram } from './program.ts'
 
 t.setTimeout(600_000)
 
-const { url, program, network, signIn, adminPassword } = await startTestProgram(t, {
-  network: true,
-  every: '1s',
-})
+const test = await startTestProgram(t, { network: true, every: '1s' })
+const { url, program, network, signIn, adminPassword } = test
+const browser = await startChromium(t)
 const isUp = (id: string) =>
   until(() => program.devices.status(id)?.state === 'up', `${id} to be up`, 30_000)
 
@@ -93,11 +93,78 @@ t.test('a stream ends with its session', async t => {
   await staying.stop()
 })
 
+t.test('streams of one person are bounded, and those of others go on', async t => {
+  const { technician: own, viewer } = await people(test)
+  const opened = []
+  for (let i = 0; i < 50; i++) opened.push(await listen('/live?page=overview', own.cookie))
+  t.ok(opened.every(({ heard }) => heard.status === 200))
+  const { heard } = await listen('/live?page=overview', own.cookie)
+  t.equal(heard.status, 503, 'the page tries again by itself')
+  const other = await listen('/live?page=overview', viewer.cookie)
+  t.equal(other.heard.status, 200, 'somebody else has room')
+  await other.stop()
+  await opened[0]?.stop()
+  await until(async () => {
+    const again = await listen('/live?page=overview', own.cookie)
+    await again.stop()
+    return again.heard.status === 200
+  }, 'room where one was closed')
+  for (const { stop } of opened) await stop()
+})
+
+/** As a browser tells a page that its tab was left, or is looked at again. */
+const setHidden = (isHidden: boolean) => `
+  Object.defineProperty(document, 'hidden', { configurable: true, get: () => ${isHidden} })
+  document.dispatchEvent(new Event('visibilitychange'))`
+
+t.test('a hidden tab has no stream; back in sight it has, and fetches its charts anew', async t => {
+  await isUp('db-01')
+  const { page, problems } = await openPage(browser, url, adminPassword)
+  const asked: string[] = []
+  const ended: string[] = []
+  page.on('request', request => asked.push(request.url()))
+  page.on('requestfinished', request => ended.push(request.url()))
+  page.on('requestfailed', request => ended.push(request.url()))
+  const streams = (urls: readonly string[]) => urls.filter(one => one.includes('/live?device=')).length
+  const chartsAsked = () => asked.filter(one => one.includes('/charts/')).length
+  await page.goto(`${url}/devices/db-01?range=15m`)
+  await page.waitForSelector('figure[data-drawn] canvas')
+  await until(() => streams(asked) === 1, 'the stream')
+  await page.evaluate(setHidden(true))
+  await until(() => streams(ended) === 1, 'the end of the stream')
+  const before = chartsAsked()
+  await page.evaluate(setHidden(false))
+  await until(() => streams(asked) === 2, 'a stream again')
+  await until(() => chartsAsked() > before, 'the charts to be fetched again')
+  t.same(problems, [])
+})
+
+t.test('the wall goes on where nobody looks at its tab', async t => {
+  const { page, problems } = await openPage(browser, url, adminPassword)
+  const ended: string[] = []
+  page.on('requestfinished', request => ended.push(request.url()))
+  page.on('requestfailed', request => ended.push(request.url()))
+  await page.goto(`${url}/?wall=1`)
+  await page.evaluate(`
+    globalThis.heard = 0
+    document.addEventListener('htmx:sse:after:message', () => globalThis.heard++)`)
+  await until(async () => Number(await page.evaluate('heard')) > 0, 'the first message')
+  await page.evaluate(setHidden(true))
+  await page.evaluate('globalThis.heard = 0')
+  await until(async () => Number(await page.evaluate('heard')) >= 2, 'messages in a hidden tab')
+  t.same(
+    ended.filter(one => one.includes('page=wall')),
+    [],
+    'its stream was never closed',
+  )
+  t.same(problems, [])
+})
+
 t.test('in a browser: charts grow and the status changes without a new page', async t => {
   const agent = network?.agent('db-01')
   if (!agent) throw new Error('there is no such device')
   await isUp('db-01')
-  const { page, problems } = await openPage(await startChromium(t), url, adminPassword)
+  const { page, problems } = await openPage(browser, url, adminPassword)
   await page.goto(`${url}/devices/db-01?range=15m`)
   await page.evaluate('globalThis.notReloaded = true')
   await page.waitForSelector('figure[data-drawn] canvas')
@@ -137,7 +204,7 @@ t.test('a page that waited for its first samples fills by itself', async t => {
     actor,
     'api',
   )
-  const { page, problems } = await openPage(await startChromium(t), url, adminPassword)
+  const { page, problems } = await openPage(browser, url, adminPassword)
   await page.goto(`${url}/devices/late`)
   t.ok(await page.locator('.chart-waiting').isVisible())
   agent.silent = false
