@@ -142,6 +142,46 @@ t.test('a device is lost and comes back: one message each, signed', async t => {
   t.equal((await post('/notifications/heartbeat', { url: 'javascript:1' })).status, 422)
 })
 
+t.test('the same by the API', async t => {
+  const api = async (method: string, path: string, body?: object, bearer = all.admin.bearer) => {
+    const headers = { authorization: bearer, 'content-type': 'application/json' }
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) }
+    const answer = await ask(url, `/api/v1${path}`, { method, headers, ...sent })
+    return { status: answer.status, body: answer.body === '' ? null : JSON.parse(answer.body) }
+  }
+  const put = (body: object) => api('PUT', '/channels/lamp', body)
+  const lamp = { name: 'Lamp', kind: 'ntfy', enabled: true }
+  const config = { server: receiver.url, topic: 'lamp', token: 'very-secret-token' }
+  t.equal((await api('GET', '/channels', undefined, all.engineer.bearer)).status, 403)
+  t.match(await put({ version: 0, ...lamp, config }), { status: 200, body: { secrets: ['token'] } })
+  t.equal((await put({ version: 0, ...lamp, config })).status, 409)
+  const { token: _token, ...open } = config
+  t.equal((await put({ version: 1, ...lamp, config: open })).status, 200)
+  const wrong = await put({ version: 2, ...lamp, config: { ...open, topic: '../x' } })
+  t.match(wrong, { status: 422, body: { errors: [{ path: 'config.topic' }] } })
+  t.match(await put({ version: 2, ...lamp, config: { ...open, server: 'https://evil.example' } }), {
+    status: 422,
+    body: { errors: [{ path: 'config.token' }] },
+  })
+  t.match(await api('POST', '/channels/lamp/test'), { body: { receipt: 'ntfy took it' } })
+  t.equal(receiver.heard.at(-1)?.headers.authorization, 'Bearer very-secret-token', 'it was kept')
+  const listed = await api('GET', '/channels')
+  t.notMatch(JSON.stringify(listed.body), /very-secret/)
+  const [route] = (await api('GET', '/routes')).body
+  const { id: _id, ...document } = route
+  t.match(await api('PUT', '/routes/everything', { ...document, channels: ['nobody'] }), {
+    status: 422,
+    body: { errors: [{ path: 'channels' }] },
+  })
+  t.equal((await api('PUT', '/routes/everything', { ...document, channels: ['lamp'] })).status, 200)
+  t.equal((await api('DELETE', '/channels/lamp')).status, 409)
+  t.equal((await api('PUT', '/routes/everything', { ...document, version: 2 })).status, 200)
+  t.equal((await api('DELETE', '/channels/lamp')).status, 204)
+  t.equal((await api('GET', '/channels/lamp')).status, 404)
+  t.match((await api('GET', '/notices?state=sent')).body, [{ state: 'sent' }, { state: 'sent' }])
+  t.equal((await api('GET', '/notices?state=lost')).status, 400)
+})
+
 t.test('in a browser', async t => {
   const browser = await startChromium(t)
   for (const [width, colorScheme, javaScriptEnabled] of [
