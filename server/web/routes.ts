@@ -8,6 +8,7 @@ import { discoveryCalls } from './api/discovery.ts'
 import { eventCalls } from './api/events.ts'
 import { healthCall } from './api/health.ts'
 import { ingestCall } from './api/ingest.ts'
+import { notifyCalls } from './api/notify.ts'
 import { openApiCall } from './api/openapi.ts'
 import { profileCalls } from './api/profiles.ts'
 import { sampleCalls } from './api/samples.ts'
@@ -140,6 +141,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     ...accountCalls(web),
     ...sampleCalls(web),
     ...eventCalls(web),
+    ...notifyCalls(web),
     ...alarmCalls(web),
     ...profileCalls(web),
     healthCall(web),
