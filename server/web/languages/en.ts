@@ -399,6 +399,7 @@ export const en = {
   overview: {
     title: 'Overview',
     wall: 'Wall',
+    alarms: (count: number) => `${counted(count, 'alarm', 'alarms')} not acknowledged`,
     trouble: 'In trouble',
     nothing: 'Nothing.',
     nothingText: 'Every device that is polled answers.',

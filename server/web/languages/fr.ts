@@ -401,6 +401,7 @@ export const fr: Dictionary = {
   overview: {
     title: 'Aperçu',
     wall: 'Mur',
+    alarms: count => counted(count, 'alarme non acquittée', 'alarmes non acquittées'),
     trouble: 'En difficulté',
     nothing: 'Rien.',
     nothingText: 'Tous les équipements interrogés répondent.',

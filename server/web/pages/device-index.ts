@@ -30,7 +30,11 @@ interface Index {
   /** By name. */
   sorted: DeviceFacts[]
   choices: Choices
+  /** By what else lists are sorted by: a device's place among all, made when it is first asked for. */
+  ranks: Map<RankedBy, Map<number, number>>
 }
+
+export type RankedBy = 'kind' | 'address' | 'location'
 
 const kept = new WeakMap<WebDevices, Index>()
 
@@ -46,6 +50,20 @@ export async function deviceLines({ devices }: { devices: WebDevices }): Promise
 /** Among all devices. */
 export async function deviceChoices({ devices }: { devices: WebDevices }): Promise<Choices> {
   return (await indexOfAll(devices)).choices
+}
+
+/** A device's place (by uid) among all when they are sorted by this, and then by name. */
+export async function deviceRanks(
+  { devices }: { devices: WebDevices },
+  by: RankedBy,
+): Promise<ReadonlyMap<number, number>> {
+  const { sorted, ranks } = await indexOfAll(devices)
+  const known = ranks.get(by)
+  if (known) return known
+  const order = [...sorted].sort((a, b) => compareTexts(a[by], b[by]))
+  const made = new Map(order.map(({ uid }, place) => [uid, place]))
+  ranks.set(by, made)
+  return made
 }
 
 async function indexOfAll(devices: WebDevices): Promise<Index> {
@@ -69,7 +87,7 @@ function indexOf(list: readonly Device[], before: Index | undefined): Index {
   const isOld = new Set(old.map(({ uid }) => uid))
   const added = [...byUid.values()].flatMap(({ facts }) => (isOld.has(facts.uid) ? [] : [facts]))
   const sorted = [...old, ...added].sort((a, b) => compareTexts(a.name, b.name))
-  return { of: list, byUid, sorted, choices: choicesOf(sorted) }
+  return { of: list, byUid, sorted, choices: choicesOf(sorted), ranks: new Map() }
 }
 
 function choicesOf(all: readonly DeviceFacts[]): Choices {

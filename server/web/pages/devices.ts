@@ -6,8 +6,8 @@ import type { Handler, WebContext } from '../context.ts'
 import { say } from '../languages/say.ts'
 import { page } from '../render.ts'
 import { figuresOf } from './device-figures.ts'
-import { deviceChoices, deviceLines } from './device-index.ts'
-import { byStatus, compareTexts, countStates, type DeviceLine } from './device-line.ts'
+import { deviceChoices, deviceLines, deviceRanks } from './device-index.ts'
+import { byStatus, countStates, type DeviceLine } from './device-line.ts'
 import {
   COLUMNS,
   type Column,
@@ -37,13 +37,16 @@ function matches(line: DeviceLine, { q, kind, location, tag, profile }: Filter):
 }
 
 /** @param lines by name; of two that are alike in what is sorted by, that stays */
-function sorted(lines: readonly DeviceLine[], { sort, down }: Filter): DeviceLine[] {
-  const found =
-    sort === 'state'
-      ? byStatus(lines)
-      : sort === 'name'
-        ? [...lines]
-        : [...lines].sort((a, b) => compareTexts(a[sort], b[sort]))
+async function sorted(
+  web: WebContext,
+  lines: readonly DeviceLine[],
+  { sort, down }: Filter,
+): Promise<DeviceLine[]> {
+  const found = sort === 'state' ? byStatus(lines) : [...lines]
+  if (sort !== 'state' && sort !== 'name') {
+    const ranks = await deviceRanks(web, sort)
+    found.sort((a, b) => (ranks.get(a.uid) ?? 0) - (ranks.get(b.uid) ?? 0))
+  }
   return down ? found.reverse() : found
 }
 
@@ -55,7 +58,8 @@ export async function devicesData(
   const asked = filterOf(query)
   const all = await deviceLines(web)
   const found = all.filter(line => matches(line, asked))
-  const lines = sorted(
+  const lines = await sorted(
+    web,
     found.filter(line => !asked.state || line.state === asked.state),
     asked,
   )

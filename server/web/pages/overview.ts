@@ -2,12 +2,15 @@
 
 import Type from 'typebox'
 import { checker } from '../../validate.ts'
+import { alarmLine } from '../alarm-lists.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { say } from '../languages/say.ts'
 import { page } from '../render.ts'
 import { deviceLines } from './device-index.ts'
 import { byStatus, compareTexts, countStates, type DeviceLine, isFresh } from './device-line.ts'
 
+/** Alarms that nobody has acknowledged; their own page has all. */
+const ALARMS_MAX = 10
 /** Rows of "In trouble", and tiles: beyond, the list with its filters serves better. */
 const TROUBLE_MAX = 50
 const TILES_MAX = 2000
@@ -37,11 +40,15 @@ export async function overviewData(
   const lines = await deviceLines(web)
   const worstFirst = byStatus(lines)
   const trouble = worstFirst.filter(line => TROUBLE.has(line.state) && !isFresh(line))
+  const alarms = await web.store.alarms.list({ states: ['active'], limit: ALARMS_MAX })
+  const open = web.alarms.desk.counts()
   // Where there are too many, those in trouble have their tile before the others.
   const shown = new Set(worstFirst.slice(0, TILES_MAX))
   return {
     total: lines.length,
     counts: countStates(lines),
+    alarms: alarms.map(alarmLine),
+    alarmCount: open.critical + open.warning + open.info,
     trouble: trouble.slice(0, TROUBLE_MAX),
     troubleMore: Math.max(0, trouble.length - TROUBLE_MAX),
     group,
