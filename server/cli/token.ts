@@ -4,9 +4,17 @@ import { Command, Option } from 'commander'
 import { createAudit } from '../audit.ts'
 import { addToken } from '../auth/tokens.ts'
 import { parseDuration } from '../model/duration.ts'
-import { ROLES, type Role } from '../model/user.ts'
+import { can, PERMISSIONS, type Permission, ROLES, type Role } from '../model/user.ts'
 import { CLI_ACTOR, withStore } from './open.ts'
 import { print, printJson, printTable } from './output.ts'
+
+interface TokenOptions {
+  name: string
+  role: Role
+  may?: Permission[]
+  expires: string
+  json?: boolean
+}
 
 export function tokenCommand(): Command {
   const command = new Command('token').description('tokens for programs that use /api/v1')
@@ -17,19 +25,26 @@ export function tokenCommand(): Command {
     .addOption(
       new Option('--role <role>', 'what it may do').choices([...ROLES]).default('technician'),
     )
+    .addOption(
+      new Option('--may <permissions...>', 'only these of what its role may').choices([
+        ...PERMISSIONS,
+      ]),
+    )
     .option('--expires <duration>', 'how long it lives, at most 366d', '365d')
     .option('--json', 'answer as JSON')
-    .action((options: { name: string; role: Role; expires: string; json?: boolean }) =>
+    .action((options: TokenOptions) =>
       withStore(async ({ store }) => {
         const { name, role } = options
+        const scope = options.may?.filter(permission => can(role, permission)) ?? null
         const made = await addToken(store.users, {
           name,
           role,
+          scope,
           expiresInMs: parseDuration(options.expires),
           at: Date.now(),
         })
         await createAudit(store.audit).record(CLI_ACTOR, 'token.create', `token:${name}`, {
-          after: { role, expiresAt: made.expiresAt },
+          after: { role, scope, expiresAt: made.expiresAt },
         })
         if (options.json) printJson({ name, role, token: made.token, expiresAt: made.expiresAt })
         else print(made.token)

@@ -53,6 +53,35 @@ t.test('a user is added, changed, reset and signed out', async t => {
   t.equal(self.status, 409, 'nor by hand')
 })
 
+t.test('a token with a scope may that of its role and no more', async t => {
+  const wanted = { name: 'scoped', role: 'engineer', days: '3' }
+  const none = await post('/tokens', { ...wanted, 'may.users.write': 'on' })
+  t.equal(none.status, 422, 'a scope that its role has nothing of')
+  const made = await post('/tokens', {
+    ...wanted,
+    'may.devices.read': 'on',
+    'may.users.write': 'on',
+  })
+  t.equal(made.status, 201, made.body)
+  t.match((await get('/audit?action=token.create')).body, /devices\.read/)
+  const authorization = `Bearer ${codeIn(made.body)}`
+  for (const [path, method, status] of [
+    ['/api/v1/devices', 'GET', 200],
+    ['/api/v1/devices', 'POST', 403],
+    ['/api/v1/events', 'GET', 200],
+    ['/api/v1/profiles', 'GET', 403],
+    ['/devices', 'GET', 200],
+    ['/devices/new', 'GET', 403],
+    ['/users', 'GET', 403],
+    ['/account', 'GET', 403],
+  ] as const) {
+    const answer = await ask(url, path, { method, headers: { authorization } })
+    t.equal(answer.status, status, `${method} ${path}`)
+  }
+  const page = (await ask(url, '/devices', { headers: { authorization } })).body
+  t.notMatch(page, /href="\/devices\/new"/, 'no way is shown that is shut')
+})
+
 t.test('the table says what the server does', async t => {
   const { body } = await get('/users')
   for (const [permission, role, may] of [

@@ -2,7 +2,7 @@
 
 import Type from 'typebox'
 import { AppError } from '../../model/errors.ts'
-import { ROLES } from '../../model/user.ts'
+import { can, PERMISSIONS, ROLES, type Role, type Scope } from '../../model/user.ts'
 import { checker } from '../../validate.ts'
 import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
@@ -14,6 +14,9 @@ import { roleOf } from './users.ts'
 const DAY_MS = 86_400_000
 const checkDays = checker(Type.String({ pattern: '^[1-9][0-9]{0,2}$' }))
 const checkName = checker(Type.Object({ name: Type.String({ minLength: 1, maxLength: 64 }) }))
+
+/** What a scope may name; what is open to everybody needs no name. */
+const SCOPES = PERMISSIONS.filter(permission => permission !== 'public' && permission !== 'self')
 
 const EMPTY = { name: '', role: 'technician', days: '90' }
 
@@ -38,6 +41,7 @@ async function show(
     title: say(request).tokens.title,
     tokens,
     roles: ROLES,
+    scopes: SCOPES,
     ...shown,
   })
 }
@@ -53,7 +57,10 @@ export function createToken(web: WebContext): Handler {
     const role = roleOf(values.role)
     try {
       const expiresInMs = Number(values.days) * DAY_MS
-      const made = await web.people.makeToken({ name, role, expiresInMs }, actorOf(request))
+      const made = await web.people.makeToken(
+        { name, role, scope: scopeOf(values, role), expiresInMs },
+        actorOf(request),
+      )
       reply.code(201)
       return await show(web, request, reply, { values: EMPTY, errors: [], made: { name, ...made } })
     } catch (error) {
@@ -61,6 +68,12 @@ export function createToken(web: WebContext): Handler {
       return refuse('name', [error.message, error.hint].join(': '))
     }
   }
+}
+
+/** Of what was ticked, what the role may; nothing ticked: all of it. */
+function scopeOf(values: Record<string, string>, role: Role): Scope {
+  const ticked = SCOPES.filter(permission => values[`may.${permission}`] === 'on')
+  return ticked.length === 0 ? null : ticked.filter(permission => can(role, permission))
 }
 
 export function revokeToken(web: WebContext): Handler {
