@@ -233,7 +233,7 @@ function senderRows(name: string, { ledger, stats }: SpoolingSender): Row[] {
 }
 
 /** Nothing is wrong: nothing is said. */
-function stuckRows(stuck: StuckRollUps | null): Row[] {
+export function stuckRows(stuck: StuckRollUps | null): Row[] {
   if (!stuck) return []
   const since = new Date(stuck.since).toISOString().slice(0, 16).replace('T', ' ')
   return [

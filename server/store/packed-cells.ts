@@ -13,6 +13,7 @@ export interface PackedCells {
   ends: Uint32Array<ArrayBuffer>
 }
 
+/** @throws TypeError for `undefined`, which no column can hold and no statement can be given */
 export function packCells(lists: readonly (readonly Cell[])[]): PackedCells {
   const blobs: Uint8Array[] = []
   const cells: PackedCells['cells'] = []
@@ -23,7 +24,8 @@ export function packCells(lists: readonly (readonly Cell[])[]): PackedCells {
         size += cell.length
         blobs.push(cell)
         cells.push(undefined)
-      } else cells.push(cell)
+      } else if (cell === undefined) throw new TypeError('undefined cannot be bound')
+      else cells.push(cell)
     }
   }
   const bytes = new Uint8Array(size)

@@ -99,10 +99,10 @@ class SqliteWorkerConnection implements DatabaseConnection {
 
   #ask(sql: string, parameters: readonly unknown[]): Promise<SqliteReply> {
     return new Promise((resolve, reject) => {
+      const packed = packCells([parameters as readonly Cell[]])
       const id = ++this.#lastId
       this.#waiting.set(id, { resolve, reject })
       this.#worker ??= this.#start()
-      const packed = packCells([parameters as readonly Cell[]])
       const request: SqliteRequest = { id, sql, parameters: packed }
       this.#worker.postMessage(request, [packed.bytes.buffer])
     })

@@ -20,6 +20,12 @@ t.test('every kind of cell comes back', t => {
   t.end()
 })
 
+t.test('nothing that is no cell goes through as another one', t => {
+  const given: unknown = [1, undefined]
+  t.throws(() => packCells([given as Cell[]]), { message: 'undefined cannot be bound' })
+  t.end()
+})
+
 t.test('no rows', t => {
   t.same(unpackRows(['a'], packCells([])), [])
   t.same(unpackCells(packCells([[]])), [])
