@@ -53,7 +53,7 @@ export async function rehearse(
   isNight: (at: number) => boolean,
 ): Promise<Rehearsal> {
   const begun = performance.now()
-  const to = Math.floor(now / bucketMs) * bucketMs
+  const to = Math.ceil(now / bucketMs) * bucketMs
   const from = to - daysBack * DAY_MS
   const made: Rehearsal = {
     ...{ devices: targets.length, looked: 0, series: 0, isCut: targets.length > devicesMax },

@@ -108,8 +108,9 @@ export async function alarmListData(
   const found = await web.store.alarms.list({ ...query, limit: pageSize + 1 })
   const shown = found.slice(0, pageSize)
   const last = found.length > pageSize ? shown.at(-1) : undefined
+  const first = tab === 'active' && !before && !severity ? await worst(web, query) : []
   return {
-    lines: shown.map(alarmLine),
+    lines: worstFirst([...first, ...shown]).map(alarmLine),
     ...{ tab, filter, counts: web.alarms.desk.counts(), severities: SEVERITIES },
     tabs: TAB_NAMES.map(name => ({ name, href: alarmsHref({ ...rest, before: '', tab: name }) })),
     filtered: ['severity', 'device', 'rule', 'q'].some(name => Object.hasOwn(filter, name)),
@@ -120,6 +121,17 @@ export async function alarmListData(
     query: alarmsHref(rest).split('?')[1] ?? '',
     timeline: tab === 'history' && before === undefined ? await timeline(web, query) : null,
   }
+}
+
+/** However many lesser ones are newer, a critical alarm is on the first page. */
+const worst = (web: WebContext, query: AlarmQuery): Promise<Alarm[]> =>
+  web.store.alarms.list({ ...query, severities: ['critical'], limit: pageSize })
+
+function worstFirst(alarms: readonly Alarm[]): Alarm[] {
+  const once = [...new Map(alarms.map(alarm => [alarm.id, alarm])).values()]
+  const rank = ({ severity, state }: Alarm) =>
+    state === 'active' ? SEVERITIES.indexOf(severity) : 0
+  return once.sort((a, b) => rank(b) - rank(a))
 }
 
 const TAB_NAMES = Object.keys(TABS) as Tab[]
