@@ -17,7 +17,7 @@ const DEVICE = 'acc-sw-11'
 /** A colour in transition from one theme to the other is neither's. */
 const CALM = { colorScheme: 'light', reducedMotion: 'reduce' } as const
 const SETTLED = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
-  .then(() => Promise.all(document.getAnimations().map(one => one.finished)))`
+  .then(() => Promise.allSettled(document.getAnimations().map(one => one.finished)))`
 /** What else may be wrong on a phone. */
 const NARROW = [
   'color-contrast',
