@@ -431,7 +431,7 @@ export const fr: Dictionary = {
     noLocation: 'Sans lieu',
     noTag: 'Sans étiquette',
     waitingForSample: 'en attente de la prochaine mesure',
-    lastSample: 'dernière mesure il y a',
+    lastSample: 'dernière mesure',
     leaveWall: 'Quitter le mur',
   },
 
