@@ -638,7 +638,6 @@ export const en = {
       'Small letters, digits, dots and dashes. The name of a profile of Pollux: takes its place.',
     text: 'Profile, as JSON',
     textHint: 'Checked as you type. Ctrl+S saves.',
-    lines: 'Lines',
     save: 'Save',
     check: 'Check',
     shippedNote:
@@ -1269,10 +1268,6 @@ export const en = {
     toChannel: (name: string) => `To ${name}`,
     tries: (count: number) => `${count} tries`,
     sorts: ['told', 'worse', 'its end', 'escalation', 'reminder', 'summary', 'test'],
-    byRoute: (name: string) => `Route ${name}`,
-    toChannel: (name: string) => `To ${name}`,
-    tries: (count: number) => `${count} tries`,
-    sorts: ['told', 'worse', 'its end', 'escalation', 'reminder', 'summary', 'test'],
     nextTry: (tries: number) => `tried ${tries} times, next try`,
     problem: 'This is not saved yet',
   },
@@ -1455,6 +1450,34 @@ export const en = {
     wrongTag: 'A tag has 1 to 40 characters, without blanks and commas.',
     wrongEvery: 'Write an interval, as 60s or 5m.',
     noAction: 'There is no such action.',
+  },
+
+  importing: {
+    title: 'Import or export devices',
+    all: 'All devices',
+    line: 'Line',
+    device: 'Device',
+    what: 'What',
+    details: 'Details',
+    import: 'Import',
+    file: 'A file',
+    list: 'The list, as JSON or CSV',
+    hint: 'JSON: one device config or an array. CSV: a head with some of id, name, kind, address, port, version, community, every, location, tags, profiles, enabled; a device that is there keeps what has no column. A community may name a stored secret:',
+    show: 'Show what it would do',
+    export: 'Export',
+    exportHint:
+      'All devices, secrets by their names alone. CSV leaves out SNMPv3 keys, TLS and tuning.',
+    wasDone: 'What was done',
+    wouldDo: 'What it would do',
+    counts: (create: number, change: number, nothing: number, refuse: number) =>
+      `${create} to add, ${change} to change, ${nothing} as they are, ${refuse} refused.`,
+    countsDone: (create: number, change: number, nothing: number, refuse: number) =>
+      `${create} added, ${change} changed, ${nothing} as they are, ${refuse} refused.`,
+    does: { create: 'add', change: 'change', nothing: 'as it is', refuse: 'refused' },
+    nothing: 'nothing',
+    atLine: (line: number) => `line ${line}:`,
+    importMany: (count: number) => `Import ${counted(count, 'device', 'devices')}`,
+    tooLong: (max: number) => `The list has more than ${max} characters, or is missing: split it.`,
   },
 
   client: {

@@ -641,7 +641,6 @@ export const fr: Dictionary = {
       'Minuscules, chiffres, points et tirets. Le nom d’un profil de Pollux : prend sa place.',
     text: 'Profil, en JSON',
     textHint: 'Vérifié pendant la frappe. Ctrl+S enregistre.',
-    lines: 'Lignes',
     save: 'Enregistrer',
     check: 'Vérifier',
     shippedNote:
@@ -1283,10 +1282,6 @@ export const fr: Dictionary = {
     toChannel: (name: string) => `À ${name}`,
     tries: (count: number) => `${count} essais`,
     sorts: ['annoncée', 'aggravée', 'sa fin', 'escalade', 'rappel', 'résumé', 'essai'],
-    byRoute: (name: string) => `Route ${name}`,
-    toChannel: (name: string) => `À ${name}`,
-    tries: (count: number) => `${count} essais`,
-    sorts: ['annoncée', 'aggravée', 'sa fin', 'escalade', 'rappel', 'résumé', 'essai'],
     nextTry: (tries: number) => `essayé ${tries} fois, prochain essai`,
     problem: "Ce n'est pas encore enregistré",
   },
@@ -1470,6 +1465,34 @@ export const fr: Dictionary = {
     wrongTag: 'Une étiquette a de 1 à 40 caractères, sans espace ni virgule.',
     wrongEvery: 'Saisissez un intervalle, comme 60s ou 5m.',
     noAction: "Cette action n'existe pas.",
+  },
+
+  importing: {
+    title: 'Importer ou exporter des équipements',
+    all: 'Tous les équipements',
+    line: 'Ligne',
+    device: 'Équipement',
+    what: 'Quoi',
+    details: 'Détails',
+    import: 'Importer',
+    file: 'Un fichier',
+    list: 'La liste, en JSON ou CSV',
+    hint: "JSON : une configuration d'équipement ou un tableau. CSV : un en-tête avec certains de id, name, kind, address, port, version, community, every, location, tags, profiles, enabled ; un équipement existant garde ce qui n'a pas de colonne. Une communauté peut nommer un secret enregistré :",
+    show: 'Montrer ce que cela ferait',
+    export: 'Exporter',
+    exportHint:
+      'Tous les équipements, les secrets par leur nom seul. Le CSV omet les clés SNMPv3, TLS et les réglages fins.',
+    wasDone: 'Ce qui a été fait',
+    wouldDo: 'Ce que cela ferait',
+    counts: (create, change, nothing, refuse) =>
+      `${create} à ajouter, ${change} à modifier, ${nothing} sans changement, ${refuse} refusés.`,
+    countsDone: (create, change, nothing, refuse) =>
+      `${create} ajoutés, ${change} modifiés, ${nothing} sans changement, ${refuse} refusés.`,
+    does: { create: 'ajouter', change: 'modifier', nothing: 'sans changement', refuse: 'refusé' },
+    nothing: 'rien',
+    atLine: line => `ligne ${line} :`,
+    importMany: count => `Importer ${counted(count, 'équipement', 'équipements')}`,
+    tooLong: max => `La liste a plus de ${max} caractères, ou manque : divisez-la.`,
   },
 
   client: {

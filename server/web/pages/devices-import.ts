@@ -9,6 +9,7 @@ import { checker } from '../../validate.ts'
 import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { csvLine } from '../csv.ts'
+import { say } from '../languages/say.ts'
 import { page } from '../render.ts'
 
 /** Characters of a list: what the server takes in one form, without what the form's coding adds. */
@@ -60,7 +61,7 @@ export function importList(web: WebContext): Handler {
   return async (request, reply) => {
     const form = checkForm(request.body)
     if (!form.ok) {
-      const problem = `The list has more than ${listCharsMax} characters, or is missing: split it.`
+      const problem = say(request).importing.tooLong(listCharsMax)
       return show(request, reply.code(422), { ...EMPTY, problem })
     }
     const { text, confirmed } = form.value
@@ -87,7 +88,7 @@ function show(
   const count = (does: ImportStep['does']) =>
     shown.steps?.filter(step => step.does === does).length ?? 0
   return page(request, reply, 'devices/import', {
-    title: 'Import devices',
+    title: say(request).importing.title,
     ...shown,
     counts: {
       create: count('create'),
