@@ -5,6 +5,7 @@ import { createAnnouncer } from '../alarms/announce.ts'
 import { createDesk, type Desk } from '../alarms/desk.ts'
 import type { DeviceRules } from '../alarms/engine.ts'
 import { type AlarmJudge, createAlarmJudge } from '../alarms/judge.ts'
+import { createLastWeek } from '../alarms/lastweek.ts'
 import { type Book, bookOf } from '../alarms/rulebook.ts'
 import { createRules, type Rules } from '../alarms/rules.ts'
 import type { EventTeller } from '../alarms/teller.ts'
@@ -63,6 +64,10 @@ export async function startAlarms(
   const announcer = createAnnouncer({ bus, site, tell: events.tell, log })
   const latest = latestCache(live)
   await latest.fill(directory.all())
+  const lastWeek = createLastWeek({
+    store: store.samples,
+    onError: error => log.debug({ error: messageOf(error) }, 'last week is read later'),
+  })
   const judge = createAlarmJudge({
     ...{ bus, site, store, announcer, log },
     devices: deviceLookup(directory),
@@ -78,6 +83,7 @@ export async function startAlarms(
       const device = directory.get(id)
       return device !== undefined && rules.inMaintenance(device.config, now) !== null
     },
+    lastWeek: (device, series) => lastWeek.get(device.uid, series),
     latest: (device, group, metric) => latest.get(device.uid, group, metric),
   })
   rules.onChange(() => judge.renew())
