@@ -59,6 +59,7 @@ function seconds(value) {
 export function formatValue(value, unit, decimals = null) {
   if (value === null || value === undefined) return '–'
   if (unit === 's') return seconds(value)
+  if (unit === 'Pa' && Math.abs(value) >= 1000) return `${(value / 100).toFixed(decimals ?? 1)} hPa`
   const suffix = unitText(unit, value)
   if (!SCALED.has(unit)) {
     const text = decimals === null ? digits(value) : value.toFixed(decimals)

@@ -70,7 +70,11 @@ export interface Deployer {
   remove(id: string): Promise<void>
   /** Names of networks or volumes that bear this label. */
   labelled(kind: 'networks' | 'volumes', label: string): Promise<string[]>
-  /** Makes what is missing. @returns false where it was there */
+  /**
+   * Makes what is missing.
+   * @returns false where it was there with these labels
+   * @throws AppError E_DOCKER_FOREIGN where one of the name has not these labels: it is somebody else's
+   */
   ensure(kind: 'networks' | 'volumes', name: string, labels: Labels): Promise<boolean>
   removeNamed(kind: 'networks' | 'volumes', name: string): Promise<void>
 }
@@ -87,7 +91,12 @@ const idAnswer = parser(
   'E_DOCKER_DECODE',
   "the engine's answer",
 )
-const Named = Type.Array(Type.Object({ Name: Type.String() }))
+const Named = Type.Array(
+  Type.Object({
+    Name: Type.String(),
+    Labels: Type.Optional(Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()])),
+  }),
+)
 const networksAnswer = parser(Named, 'E_DOCKER_DECODE', "the engine's list of networks")
 const volumesAnswer = parser(
   Type.Object({ Volumes: Type.Union([Named, Type.Null()]) }),
@@ -101,11 +110,11 @@ export async function openDeployer(options: EngineOptions): Promise<Deployer> {
   const calls = await openCaller(options)
   const slowly = { timeoutMs: options.timeoutMs + stopSeconds * 1000 }
 
-  async function labelled(kind: 'networks' | 'volumes', filters: object): Promise<string[]> {
+  async function listed(kind: 'networks' | 'volumes', filters: object) {
     const path = `/${kind}?filters=${encodeURIComponent(JSON.stringify(filters))}`
     const answer = await calls.send({ method: 'GET', path })
     const list = kind === 'networks' ? networksAnswer(answer) : volumesAnswer(answer).Volumes
-    return (list ?? []).map(one => one.Name)
+    return list ?? []
   }
 
   return {
@@ -144,10 +153,12 @@ export async function openDeployer(options: EngineOptions): Promise<Deployer> {
       const path = `/containers/${id}?force=1&v=1`
       await orGone(calls.send({ method: 'DELETE', path, ...slowly }), null)
     },
-    labelled: (kind, label) => labelled(kind, { label: [label] }),
+    labelled: async (kind, label) => (await listed(kind, { label: [label] })).map(one => one.Name),
     async ensure(kind, name, labels) {
       // The engine's filter finds parts of names too.
-      if ((await labelled(kind, { name: [name] })).includes(name)) return false
+      const found = (await listed(kind, { name: [name] })).find(one => one.Name === name)
+      if (found && hasLabels(found.Labels ?? {}, labels)) return false
+      if (found) throw foreign(kind, name)
       const body = { Name: name, Labels: labels }
       await calls.send({ method: 'POST', path: `/${kind}/create`, body, ...slowly })
       return true
@@ -157,6 +168,21 @@ export async function openDeployer(options: EngineOptions): Promise<Deployer> {
       await calls.send({ method: 'DELETE', path, ...slowly })
     },
   }
+}
+
+function hasLabels(found: Labels, wanted: Labels): boolean {
+  return Object.entries(wanted).every(([label, value]) => found[label] === value)
+}
+
+function foreign(kind: 'networks' | 'volumes', name: string): AppError {
+  const what = kind.slice(0, -1)
+  return new AppError(
+    'E_DOCKER_FOREIGN',
+    `there is a ${what} "${name}" that is not of this fleet`,
+    {
+      hint: `give the fleet or its ${what} another name, or remove that one: docker ${what} rm ${name}`,
+    },
+  )
 }
 
 async function orGone<T>(call: Promise<T>, instead: T): Promise<T> {

@@ -39,8 +39,10 @@ export async function up(
 ): Promise<Outcome[]> {
   const found = await deployer.containers()
   const run = outcomes(progress)
-  await ensureAll(deployer, fleet, 'network', networksOf(units), run)
-  await ensureAll(deployer, fleet, 'volume', volumesOf(units), run)
+  const failed = new Set([
+    ...(await ensureAll(deployer, fleet, 'network', networksOf(units), run)),
+    ...(await ensureAll(deployer, fleet, 'volume', volumesOf(units), run)),
+  ])
 
   const wanted = new Set(units.map(({ container }) => container.name))
   const inTurn = limiter(containersAtOnce)
@@ -59,14 +61,17 @@ export async function up(
     services.set(key, ready)
     return ready
   }
+  const isFailed = (name: string) => failed.has(name)
   const upOne = async (unit: Unit): Promise<boolean> => {
     const { name } = unit.container
     const before = await Promise.all(
       unit.depends.map(async key => [key, await serviceReady(key)] as const),
     )
     const missing = before.find(([, isReady]) => !isReady)
-    if (missing) {
-      run.tell({ kind: 'container', name, action: 'skipped', detail: `"${missing[0]}" failed` })
+    // A container would quietly join what bears the name, whose ever it is.
+    const absent = missing?.[0] ?? [...networksOf([unit]), ...volumesOf([unit])].find(isFailed)
+    if (absent !== undefined) {
+      run.tell({ kind: 'container', name, action: 'skipped', detail: `"${absent}" failed` })
       return false
     }
     return run.attempt('container', name, async () => {
@@ -131,19 +136,23 @@ function imagesOf(deployer: Deployer): (image: string) => Promise<string> {
   }
 }
 
+/** @returns the names that failed */
 async function ensureAll(
   deployer: Deployer,
   fleet: string,
   kind: 'network' | 'volume',
   names: readonly string[],
   run: Run,
-): Promise<void> {
+): Promise<string[]> {
+  const failed: string[] = []
   for (const name of names) {
-    await run.attempt(kind, name, async () => {
+    const isThere = await run.attempt(kind, name, async () => {
       const isNew = await deployer.ensure(`${kind}s`, name, { [LABELS.fleet]: fleet })
       return isNew ? 'created' : 'unchanged'
     })
+    if (!isThere) failed.push(name)
   }
+  return failed
 }
 
 export interface StatusLine {

@@ -71,6 +71,8 @@ function digits(value: number): string {
 /** A value with its unit as people read it: 412_000_000 bit/s is `412 Mbit/s`. */
 export function formatValue(value: number, unit: string, decimals?: number): string {
   if (unit === 's') return formatSeconds(value)
+  // As everybody reads that of the air; below 1,000 Pa it is a difference, as at a filter.
+  if (unit === 'Pa' && Math.abs(value) >= 1000) return `${(value / 100).toFixed(decimals ?? 1)} hPa`
   const suffix = unitText(unit, value)
   if (!SCALED.has(unit)) {
     return `${decimals === undefined ? digits(value) : value.toFixed(decimals)} ${suffix}`.trim()

@@ -7,7 +7,7 @@ import { addressPolicy } from '../../server/addresses.ts'
 import { openDeployer } from '../../server/docker/deploy.ts'
 import { down, up } from '../../server/fleet/fleet.ts'
 import { parseFleet } from '../../server/fleet/spec.ts'
-import { unitsOf } from '../../server/fleet/units.ts'
+import { networksOf, unitsOf, volumesOf } from '../../server/fleet/units.ts'
 
 const fleet = parseFleet(
   JSON.stringify({ name: 'shop', services: { web: { image: 'box:1', count: 3 } } }),
@@ -87,6 +87,42 @@ t.test('every failure is a line, and names the image that cannot be had', async 
     Array(3).fill({ action: 'failed', detail: /box:1.*registry said.*docker load|load -i/ }),
   )
   t.equal(pulls.asked.filter(line => line === 'POST /images/create').length, 1, 'pulled once')
+})
+
+t.test("a volume or a network of the same name that is somebody else's is not joined", async t => {
+  const shop = {
+    web: { image: 'box:1', network: 'inner' },
+    db: { image: 'box:1', volumes: ['data:/data'] },
+    cache: { image: 'box:1' },
+  }
+  const own = unitsOf(parseFleet(JSON.stringify({ name: 'shop', services: shop }), 'f'), new Map())
+  const [network = ''] = networksOf(own)
+  const [volume = ''] = volumesOf(own)
+  const answers = (labels: object | null) => ({
+    '/containers/json': says('[]'),
+    '/images/box%3A1/json': says('{"Id":"sha256:1"}'),
+    '/containers/create': says(`{"Id":"${'e'.repeat(64)}"}`),
+    '/containers/': says('', 204),
+    '/networks': says(JSON.stringify([{ Name: network, Labels: labels }])),
+    '/volumes': says(JSON.stringify({ Volumes: [{ Name: volume, Labels: labels }] })),
+  })
+  for (const labels of [null, {}, { 'pollux.fleet': 'other' }]) {
+    const { deployer, asked } = await engine(t, answers(labels))
+    const all = await up(deployer, 'shop', own, silent)
+    const of = (name: string) => all.find(one => one.name === name)
+    t.match(of(network), { action: 'failed', detail: /not of this fleet.*network rm/ })
+    t.match(of(volume), { action: 'failed', detail: /not of this fleet.*volume rm/ })
+    t.match(of('shop-web-1'), { action: 'skipped', detail: new RegExp(network) })
+    t.match(of('shop-db-1'), { action: 'skipped', detail: new RegExp(volume) })
+    t.match(of('shop-cache-1'), { action: 'created' }, 'the others are made')
+    t.equal(asked.filter(line => line === 'POST /containers/create').length, 1)
+  }
+  const mine = await engine(t, answers({ 'pollux.fleet': 'shop' }))
+  const all = await up(mine.deployer, 'shop', own, silent)
+  t.match(
+    all.map(one => one.action),
+    ['unchanged', 'unchanged', 'created', 'created', 'created'],
+  )
 })
 
 t.test('what bears another label or name is never removed, whatever its name', async t => {

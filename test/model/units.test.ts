@@ -21,6 +21,9 @@ const EXPECTED: [number, string, string][] = [
   [10.8, 'l/m2', '10.8 l/m²'],
   [640, 'W/m2', '640 W/m²'],
   [412, '[ppm]', '412 ppm'],
+  [101_340, 'Pa', '1013.4 hPa'],
+  [-1000, 'Pa', '-10.0 hPa'],
+  [62, 'Pa', '62 Pa'],
 ]
 
 t.test('formats each kind of unit', async t => {
