@@ -36,10 +36,9 @@ export function notifyCalls(web: WebContext): Route[] {
 }
 
 function channelCalls(web: WebContext): Route[] {
-  const { book } = web.notify
   const path = '/api/v1/channels/:id'
   const known = async (id: string): Promise<Channel> => {
-    const found = (await book.channels()).find(channel => channel.id === id)
+    const found = (await web.notify.book.channels()).find(channel => channel.id === id)
     if (found) return found
     throw new AppError('E_CHANNEL_UNKNOWN', 'there is no such channel')
   }
@@ -49,7 +48,7 @@ function channelCalls(web: WebContext): Route[] {
       path: '/api/v1/channels',
       permission: 'notify.write',
       summary: 'Channels by which people are told of alarms, without their secrets',
-      answer: () => book.channels(),
+      answer: () => web.notify.book.channels(),
     }),
     call({
       ...{ method: 'GET', path, permission: 'notify.write', params: IdParams },
@@ -66,7 +65,7 @@ function channelCalls(web: WebContext): Route[] {
           throw new AppError('E_CHANNEL', 'the channel is not valid', { errors: checked.errors })
         }
         const { version, ...document } = checked.value
-        await book.saveChannel(params.id, document, version, by)
+        await web.notify.book.saveChannel(params.id, document, version, by)
         return known(params.id)
       },
     }),
@@ -74,21 +73,20 @@ function channelCalls(web: WebContext): Route[] {
       ...{ method: 'DELETE', path, permission: 'notify.write', params: IdParams },
       summary: 'Deletes a channel that no route uses',
       status: 204,
-      answer: ({ params, by }) => book.removeChannel(params.id, by),
+      answer: ({ params, by }) => web.notify.book.removeChannel(params.id, by),
     }),
     call({
       ...{ method: 'POST', path: `${path}/test`, permission: 'notify.write', params: IdParams },
       summary: 'Sends a test through a channel, and says what came back',
       async answer({ params, by }) {
         const { id, name, kind, enabled, config } = await known(params.id)
-        return { receipt: await book.test(id, { name, kind, enabled, config }, by) }
+        return { receipt: await web.notify.book.test(id, { name, kind, enabled, config }, by) }
       },
     }),
   ]
 }
 
 function routeCalls(web: WebContext): Route[] {
-  const { book } = web.notify
   const path = '/api/v1/routes/:id'
   return [
     call({
@@ -96,7 +94,7 @@ function routeCalls(web: WebContext): Route[] {
       path: '/api/v1/routes',
       permission: 'notify.write',
       summary: 'Routes: which alarms go through which channels, when and how',
-      answer: () => book.routes(),
+      answer: () => web.notify.book.routes(),
     }),
     call({
       ...{ method: 'PUT', path, permission: 'notify.write', params: IdParams },
@@ -108,15 +106,15 @@ function routeCalls(web: WebContext): Route[] {
           throw new AppError('E_ROUTE', 'the route is not valid', { errors: checked.errors })
         }
         const { version, ...document } = checked.value
-        await book.saveRoute(params.id, document, version, by)
-        return (await book.routes()).find(({ id }) => id === params.id)
+        await web.notify.book.saveRoute(params.id, document, version, by)
+        return (await web.notify.book.routes()).find(({ id }) => id === params.id)
       },
     }),
     call({
       ...{ method: 'DELETE', path, permission: 'notify.write', params: IdParams },
       summary: 'Deletes a route',
       status: 204,
-      answer: ({ params, by }) => book.removeRoute(params.id, by),
+      answer: ({ params, by }) => web.notify.book.removeRoute(params.id, by),
     }),
   ]
 }
