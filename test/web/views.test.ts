@@ -17,7 +17,9 @@ function isView(raw: string, text: string): boolean {
   const name = RAW_CALL.exec(raw)?.[1]
   return (
     RAW_ALLOWED.test(raw) ||
-    new RegExp(`const ${name} = (\\w+|\\([^)]*\\)) =>\\s*(include|field)\\(`).test(text)
+    new RegExp(
+      `const ${name} = (\\w+|\\([^)]*\\)) =>\\s*(\\{[^}]*return )?(include|field)\\(`,
+    ).test(text)
   )
 }
 
