@@ -153,9 +153,12 @@ t.test('more waits than there is room for: counted, and what is wrong is raised 
   t.match(made.stats(), { queued: 3, dropped: 2 })
   here.door.error = null
   await until(async () => (await steps(here.store)).length === 3, 'three to be stored')
-  await until(() => made.stats().queued === 0 && made.stats().open === 1, 'what is stored')
-  send(here, made, 6, 10)
-  await until(async () => (await here.store.alarms.open()).length === 0, 'nothing to be open')
+  // A sample that comes while all is read anew may be for nothing: the next ones say it again.
+  let minute = 6
+  await until(async () => {
+    send(here, made, minute++, 10)
+    return (await here.store.alarms.open()).length === 0
+  }, 'nothing to be open')
 })
 
 t.test('a step that the database refuses does not stop the others', async t => {
