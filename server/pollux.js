@@ -12,7 +12,9 @@ const NODE_MAJOR_MIN = 24
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
   // A third of a start is stripping types and compiling. Where the folder cannot be written, Node goes
   // on without; `npm ci` empties it.
-  module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)))
+  module.enableCompileCache(
+    fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)),
+  )
   await import('./main.ts')
 } else runOnPinnedNode()
 

@@ -125,7 +125,8 @@ t.test('a hidden tab has no stream; back in sight it has, and fetches its charts
   page.on('request', request => asked.push(request.url()))
   page.on('requestfinished', request => ended.push(request.url()))
   page.on('requestfailed', request => ended.push(request.url()))
-  const streams = (urls: readonly string[]) => urls.filter(one => one.includes('/live?device=')).length
+  const streams = (urls: readonly string[]) =>
+    urls.filter(one => one.includes('/live?device=')).length
   const chartsAsked = () => asked.filter(one => one.includes('/charts/')).length
   await page.goto(`${url}/devices/db-01?range=15m`)
   await page.waitForSelector('figure[data-drawn] canvas')
