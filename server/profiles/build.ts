@@ -16,6 +16,7 @@ import { checkKnownOids } from './known.ts'
 import { type LocatedDocument, type Position, parseDocument } from './position.ts'
 import { compileProfile } from './profile.ts'
 import type { Finding } from './report.ts'
+import { secretReads } from './secret-reads.ts'
 import { shapeFaults } from './shape.ts'
 
 /** Profile files in one catalogue. */
@@ -94,6 +95,7 @@ class Build {
   private checkShape(id: string, { doc }: File): void {
     const partial = parentsOf(doc).length > 0 || id.startsWith('_')
     for (const fault of shapeFaults(doc, { partial })) this.add(id, { code: 'E_SCHEMA', ...fault })
+    for (const finding of secretReads(doc)) this.add(id, finding)
     if (id.startsWith('_') && doc.match !== undefined) {
       this.add(id, {
         code: 'E_ABSTRACT',

@@ -22,6 +22,7 @@ export const PROBLEM_CODES = [
   'E_EXPR',
   'E_NAME',
   'E_REGEX',
+  'E_SECRET',
   'E_GROUP_TWICE',
   'E_MATCH_TWICE',
   'E_KIND',

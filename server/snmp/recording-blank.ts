@@ -2,13 +2,9 @@
 // It knows the standard places; a text of free form may still name somebody.
 
 import type { RawValue } from '../model/raw.ts'
+import { tellsSecret } from '../model/secret-oids.ts'
 import { indexUnder } from './oid.ts'
 import type { VarBind } from './session.ts'
-
-/** Who may read, with which community, and where traps go: RFC 3413 to 3415, 3584. */
-const SECRET_SUBTREES = [12, 13, 14, 15, 16, 18].map(id => `1.3.6.1.6.3.${id}`)
-/** RMON's eventCommunity (RFC 2819). */
-const SECRET_COLUMNS = ['1.3.6.1.2.1.16.9.1.1.5']
 
 /** sysContact, sysName, sysLocation, ifAlias, entPhysicalAlias, entPhysicalAssetID. */
 const NAME_SUBTREES = [
@@ -67,8 +63,7 @@ export function createBlanker({ secrets, names }: BlankOptions): Blanker {
   const standIns = createStandIns()
   let sysName = ''
   const isSecret = ({ oid, value }: VarBind) =>
-    [...SECRET_SUBTREES, ...SECRET_COLUMNS].some(root => isAtOrUnder(root, oid)) ||
-    (value.type === 'octets' && held.includes(latin1(value.value)))
+    tellsSecret(oid) || (value.type === 'octets' && held.includes(latin1(value.value)))
   return {
     counters,
     clean(varbind) {

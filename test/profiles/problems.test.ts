@@ -62,6 +62,23 @@ const CASES: [name: string, text: string, expected: Expected, others?: Record<st
     metric('"oid": "1.3.1.0", "range": [5, 1]'),
     ['E_SCHEMA', 5, 55, /range/],
   ],
+  [
+    'a community',
+    metric('"oid": ["1.3.1.0", "1.3.6.1.6.3.18.1.1.1.2.1"]'),
+    ['E_SECRET', 5, 47, /1\.3\.6\.1\.6\.3\.18.*community/],
+  ],
+  [
+    'a column that leads to communities',
+    profile(
+      '"tables": { "g": { "title": "G", "columns": { "c": { "first": [\n{ "oid": "1.3.6.1.6.3" } ] } }, "metrics": {} } }',
+    ),
+    ['E_SECRET', 4, 10, /leads to/],
+  ],
+  [
+    'a guess at a user',
+    profile('"match": [{ "not": { "exists": "1.3.6.1.6.3.16.1.2.1.3.2.6.115.101" } }]'),
+    ['E_SECRET', 3, 34],
+  ],
   ['scale 0', metric('"oid": "1.3.1.0", "scale": 0'), ['E_SCHEMA', 5, 55]],
   [
     'a missing parent',

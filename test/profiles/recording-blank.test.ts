@@ -20,7 +20,7 @@ t.test('secrets never leave', async t => {
     secret('1.3.6.1.6.3.12.1.3.1.4.1', text('target'))
     secret('1.3.6.1.6.3.15.1.2.2.1.3.1', text('user'))
     secret('1.3.6.1.6.3.16.1.2.1.3.2.97', text('group'))
-    secret('1.3.6.1.2.1.16.9.1.1.5.1', text('event'))
+    secret('1.3.6.1.2.1.16.9.1.1.4.1', text('event'))
     secret('1.3.6.1.4.1.99999.7.0', text('campus-ro'))
     const engine = { oid: '1.3.6.1.6.3.10.2.1.3.0', value: text('5') }
     t.same(clean(engine), engine, 'the engine time is no secret')
