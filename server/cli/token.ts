@@ -4,7 +4,7 @@ import { Command, Option } from 'commander'
 import { createAudit } from '../audit.ts'
 import { addToken } from '../auth/tokens.ts'
 import { parseDuration } from '../model/duration.ts'
-import { can, PERMISSIONS, type Permission, ROLES, type Role } from '../model/user.ts'
+import { type Permission, ROLES, type Role, SCOPES, scopeWithin } from '../model/user.ts'
 import { CLI_ACTOR, withStore } from './open.ts'
 import { print, printJson, printTable } from './output.ts'
 
@@ -26,16 +26,14 @@ export function tokenCommand(): Command {
       new Option('--role <role>', 'what it may do').choices([...ROLES]).default('technician'),
     )
     .addOption(
-      new Option('--may <permissions...>', 'only these of what its role may').choices([
-        ...PERMISSIONS,
-      ]),
+      new Option('--may <permissions...>', 'only these of what its role may').choices([...SCOPES]),
     )
     .option('--expires <duration>', 'how long it lives, at most 366d', '365d')
     .option('--json', 'answer as JSON')
     .action((options: TokenOptions) =>
       withStore(async ({ store }) => {
         const { name, role } = options
-        const scope = options.may?.filter(permission => can(role, permission)) ?? null
+        const scope = options.may ? scopeWithin(role, options.may) : null
         const made = await addToken(store.users, {
           name,
           role,

@@ -61,10 +61,21 @@ const GRANTS: Record<Role, ReadonlySet<Permission>> = {
 /** The only permissions of its role that a token has; null: all of them. */
 export type Scope = readonly Permission[] | null
 
+/** Open to everybody, or a way to all the others: a maker of users or tokens gives itself any right. */
+const BEYOND_SCOPE = new Set<Permission>(['public', 'self', 'users.write', 'tokens.write'])
+
+/** What a scope may name. */
+export const SCOPES = PERMISSIONS.filter(permission => !BEYOND_SCOPE.has(permission))
+
+/** Of these, what a token of this role can have. */
+export function scopeWithin(role: Role, wanted: readonly Permission[]): Permission[] {
+  return wanted.filter(permission => can(role, permission, wanted))
+}
+
 /** May somebody of this role (null: nobody signed in) do this? Denies by default. */
 export function can(role: Role | null, permission: Permission, scope: Scope = null): boolean {
   if (permission === 'public') return true
-  if (scope !== null && !scope.includes(permission)) return false
+  if (scope !== null && (BEYOND_SCOPE.has(permission) || !scope.includes(permission))) return false
   return role !== null && GRANTS[role].has(permission)
 }
 

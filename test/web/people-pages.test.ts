@@ -1,7 +1,11 @@
 // Goal: an admin manages people, tokens and the audit log by plain forms; what is secret is shown
 // once; nobody else sees these pages; what was typed wrongly is said at the field.
 
+import path from 'node:path'
 import t from 'tap'
+import { addToken } from '../../server/auth/tokens.ts'
+import { openStore } from '../../server/store/open.ts'
+import { silentLog } from '../parts/broker.ts'
 import { as, ask, FORM, people } from './people.ts'
 import { startTestProgram } from './program.ts'
 
@@ -80,6 +84,32 @@ t.test('a token with a scope may that of its role and no more', async t => {
   }
   const page = (await ask(url, '/devices', { headers: { authorization } })).body
   t.notMatch(page, /href="\/devices\/new"/, 'no way is shown that is shut')
+})
+
+t.test('a scope names no way to all the other rights', async t => {
+  const wanted = { name: 'climber', role: 'admin', days: '3' }
+  for (const may of ['may.users.write', 'may.tokens.write', 'may.self']) {
+    t.equal((await post('/tokens', { ...wanted, [may]: 'on' })).status, 422, may)
+    t.notMatch((await get('/tokens')).body, `name="${may}"`, 'it is not offered')
+  }
+  // One that an earlier version made.
+  const database = `sqlite:${path.join(test.dataDir, 'pollux.db')}`
+  const store = await openStore({ url: database, log: silentLog })
+  const { token } = await addToken(store.users, {
+    ...{ name: 'old', role: 'admin', scope: ['users.write', 'tokens.write', 'audit.read'] },
+    ...{ expiresInMs: 3_600_000, at: Date.now() },
+  }).finally(() => store.close())
+  const authorization = `Bearer ${token}`
+  const call = (path: string, fields: Record<string, string> = {}) =>
+    ask(url, path, {
+      method: Object.keys(fields).length > 0 ? 'POST' : 'GET',
+      headers: { ...FORM, authorization },
+      body: new URLSearchParams(fields).toString(),
+    })
+  t.equal((await call('/audit')).status, 200, 'it may the rest')
+  t.equal((await call('/users', { name: 'mine', role: 'admin' })).status, 403)
+  t.equal((await call('/tokens', { name: 'mine', role: 'admin', days: '3' })).status, 403)
+  t.notMatch((await get('/users')).body, />mine</)
 })
 
 t.test('the table says what the server does', async t => {

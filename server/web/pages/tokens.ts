@@ -2,7 +2,7 @@
 
 import Type from 'typebox'
 import { AppError } from '../../model/errors.ts'
-import { can, PERMISSIONS, ROLES, type Role, type Scope } from '../../model/user.ts'
+import { PERMISSIONS, ROLES, type Role, SCOPES, type Scope, scopeWithin } from '../../model/user.ts'
 import { checker } from '../../validate.ts'
 import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
@@ -14,9 +14,6 @@ import { roleOf } from './users.ts'
 const DAY_MS = 86_400_000
 const checkDays = checker(Type.String({ pattern: '^[1-9][0-9]{0,2}$' }))
 const checkName = checker(Type.Object({ name: Type.String({ minLength: 1, maxLength: 64 }) }))
-
-/** What a scope may name; what is open to everybody needs no name. */
-const SCOPES = PERMISSIONS.filter(permission => permission !== 'public' && permission !== 'self')
 
 const EMPTY = { name: '', role: 'technician', days: '90' }
 
@@ -72,8 +69,8 @@ export function createToken(web: WebContext): Handler {
 
 /** Of what was ticked, what the role may; nothing ticked: all of it. */
 function scopeOf(values: Record<string, string>, role: Role): Scope {
-  const ticked = SCOPES.filter(permission => values[`may.${permission}`] === 'on')
-  return ticked.length === 0 ? null : ticked.filter(permission => can(role, permission))
+  const ticked = PERMISSIONS.filter(permission => values[`may.${permission}`] === 'on')
+  return ticked.length === 0 ? null : scopeWithin(role, ticked)
 }
 
 export function revokeToken(web: WebContext): Handler {
