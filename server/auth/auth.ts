@@ -55,6 +55,14 @@ export function createAuth(options: AuthOptions): Auth {
     await refusals.record(name.slice(0, 100), address, retryAfterMs)
     return { ok: false, retryAfterMs, ticket: null }
   }
+  /** As long as the throttle says; after a start of ours the sessions tell from where somebody comes. */
+  const waitOf = async (name: string, address: string, found: KnownUser | null) => {
+    if (throttle.waitMs(name, address, now()) === 0) return 0
+    // Asked for an unknown name too, so that time tells nothing.
+    for (const session of await users.sessionsOf(found?.id ?? 0))
+      throttle.cameFrom(name, session.address)
+    return throttle.waitMs(name, address, now())
+  }
   const isRight = async (password: string, found: KnownUser | null): Promise<boolean> => {
     const hash = found?.origin === null && found.passwordHash !== '' ? found.passwordHash : null
     const usable = password.length <= PASSWORD_LENGTH_MAX ? password : ''
@@ -63,8 +71,9 @@ export function createAuth(options: AuthOptions): Auth {
   }
   /** The password once more, before the account changes. @throws AppError E_PASSWORD_WRONG */
   const assertPassword = async (user: User, password: string, address: string) => {
-    const waitMs = throttle.waitMs(user.name, address, now())
-    const found = waitMs > 0 ? null : await users.byId(user.id)
+    const known = await users.byId(user.id)
+    const waitMs = await waitOf(user.name, address, known)
+    const found = waitMs > 0 ? null : known
     if (found && (await isRight(password, found))) return
     if (waitMs === 0) throttle.failed(user.name, address, now())
     const message = waitMs > 0 ? 'too many tries: wait a little' : 'is not right'
@@ -87,9 +96,9 @@ export function createAuth(options: AuthOptions): Auth {
 
     async signIn(name, password, place) {
       const { address } = place
-      const retryAfterMs = throttle.waitMs(name, address, now())
-      if (retryAfterMs > 0) return { ok: false, retryAfterMs, ticket: null }
       const found = name.length <= 100 ? await users.byName(name) : null
+      const retryAfterMs = await waitOf(name, address, found)
+      if (retryAfterMs > 0) return { ok: false, retryAfterMs, ticket: null }
       if (!(await isRight(password, found)) || !found || found.disabled)
         return refuse(name, address)
       if (isOutdated(found.passwordHash)) {
@@ -105,7 +114,7 @@ export function createAuth(options: AuthOptions): Auth {
       const { address } = place
       const found = await userOfTicket(ticket)
       if (!found) return { ok: false, retryAfterMs: 0, ticket: null }
-      const retryAfterMs = throttle.waitMs(found.name, address, now())
+      const retryAfterMs = await waitOf(found.name, address, found)
       if (retryAfterMs > 0) return { ok: false, retryAfterMs, ticket }
       const by = await secondStep.passes(found, code)
       if (by === null) return { ...(await refuse(found.name, address)), ticket }

@@ -45,6 +45,8 @@ export interface Throttle {
   waitMs(name: string, address: string, now: number): number
   failed(name: string, address: string, now: number): void
   succeeded(name: string, address: string): void
+  /** The account signed in from there before, as the database knows since an earlier start. */
+  cameFrom(name: string, address: string): void
   /** The longest wait first. */
   slowed(now: number): Slowed[]
 }
@@ -81,6 +83,15 @@ export function createThrottle(): Throttle {
       if (!oldest.done) failures.delete(oldest.value)
     }
   }
+  const remember = (home: Target) => {
+    const key = keyOf(home)
+    homes.delete(key)
+    homes.add(key)
+    if (homes.size > keysMax) {
+      const oldest = homes.keys().next()
+      if (!oldest.done) homes.delete(oldest.value)
+    }
+  }
   const growing = (found: Failures, from: number, mostMs: number, now: number): number =>
     found.count < from
       ? 0
@@ -107,15 +118,11 @@ export function createThrottle(): Throttle {
       for (const target of Object.values(targets(name, address))) count(target, now)
     },
     succeeded(name, address) {
-      const key = keyOf(targets(name, address).both)
-      failures.delete(key)
-      homes.delete(key)
-      homes.add(key)
-      if (homes.size > keysMax) {
-        const oldest = homes.keys().next()
-        if (!oldest.done) homes.delete(oldest.value)
-      }
+      const { both } = targets(name, address)
+      failures.delete(keyOf(both))
+      remember(both)
     },
+    cameFrom: (name, address) => remember(targets(name, address).both),
     slowed: now =>
       [...failures.values()]
         .map(({ name, address, count: failed }) => ({

@@ -124,3 +124,24 @@ t.test('a token is shown once, expires, and can be revoked', async t => {
   )
   t.equal(await store.users.revokeToken('ci'), true)
 })
+
+t.test('after a start, guesses from everywhere do not shut out who has a session here', async t => {
+  const { auth, password, store, clock } = await setUp(t)
+  const home = { address: '10.9.9.9', browser: '' }
+  t.ok((await auth.signIn('ann', password, home)).ok)
+  const throttle = createThrottle()
+  const started = createAuth({
+    users: store.users,
+    audit: createAudit(store.audit),
+    throttle,
+    secrets: createSecrets(randomBytes(32)),
+    now: () => clock.now,
+  })
+  for (let i = 0; i < 50; i++) throttle.failed('ann', `10.0.0.${i}`, clock.now)
+  const stranger = await started.signIn('ann', password, { address: '10.1.1.1', browser: '' })
+  t.match(stranger, { ok: false }, 'from another address even the right password waits')
+  t.ok(!stranger.ok && stranger.retryAfterMs > 0)
+  t.ok((await started.signIn('Ann', password, home)).ok, 'from hers she gets in at once')
+  for (let i = 0; i < 10; i++) throttle.failed('ann', home.address, clock.now)
+  t.notOk((await started.signIn('ann', password, home)).ok, 'guesses from there count as before')
+})
