@@ -457,7 +457,7 @@ export const fr: Dictionary = {
     statusNav: 'État',
     all: 'Tous',
     states: {
-      up: 'En marche',
+      up: 'En service',
       degraded: 'Dégradé',
       down: 'En panne',
       unknown: 'Sans données',
