@@ -211,13 +211,13 @@ t.test('a cell can tell what it was made of', async t => {
           t: {
             title: 'T',
             index: ['i'],
-            columns: { size: { oid: '1.3.1' }, unit: { oid: '1.3.2' } },
+            columns: { size: { oid: '1.9.1' }, unit: { oid: '1.9.2' } },
             metrics: {
               bytes: { title: 'B', value: 'size * unit' },
-              in: { title: 'I', kind: 'rate', unit: 'bit/s', scale: 8, oid: ['1.3.3', '1.3.4'] },
+              in: { title: 'I', kind: 'rate', unit: 'bit/s', scale: 8, oid: ['1.9.3', '1.9.4'] },
               fall: {
                 title: 'F',
-                first: [{ oid: '1.3.5' }, { oid: ['1.3.6', '1.3.7'], scale: 2 }],
+                first: [{ oid: '1.9.5' }, { oid: ['1.9.6', '1.9.7'], scale: 2 }],
               },
             },
           },
@@ -227,11 +227,11 @@ t.test('a cell can tell what it was made of', async t => {
     ['p'],
   )
   const evaluator = createTracingEvaluator(plan)
-  const device = { '1.3.1.9': int(5), '1.3.2.9': int(100), '1.3.4.9': int(77), '1.3.7.9': int(4) }
+  const device = { '1.9.1.9': int(5), '1.9.2.9': int(100), '1.9.4.9': int(77), '1.9.7.9': int(4) }
   evaluator.evaluate(readFrom(device, evaluator.due(0, 60_000), 0), 1)
-  t.same(evaluator.trace('t', 'bytes', '9'), { raw: null, sources: ['1.3.1.9', '1.3.2.9'] })
-  t.same(evaluator.trace('t', 'in', '9'), { raw: '77', sources: ['1.3.4.9'] })
-  t.same(evaluator.trace('t', 'fall', '9'), { raw: '4', sources: ['1.3.7.9'] })
+  t.same(evaluator.trace('t', 'bytes', '9'), { raw: null, sources: ['1.9.1.9', '1.9.2.9'] })
+  t.same(evaluator.trace('t', 'in', '9'), { raw: '77', sources: ['1.9.4.9'] })
+  t.same(evaluator.trace('t', 'fall', '9'), { raw: '4', sources: ['1.9.7.9'] })
   t.equal(evaluator.trace('t', 'fall', '8'), null)
   t.equal(evaluator.trace('x', 'fall', '9'), null)
 })
