@@ -59,15 +59,15 @@ export const RANDOM_PROFILE = {
           title: 'Speed',
           unit: 'bit/s',
           every: '5m',
-          first: [{ oid: '1.2.1', scale: 1_000_000, invalid: [0] }, { oid: '1.2.2' }],
+          first: [{ oid: '1.9.1', scale: 1_000_000, invalid: [0] }, { oid: '1.9.2' }],
         },
         load: { title: 'Load', unit: '%', value: '100 * in / speed' },
-        heat: { title: 'Heat', unit: 'Cel', oid: '1.2.3', scale: 0.1, range: [-50, 200] },
+        heat: { title: 'Heat', unit: 'Cel', oid: '1.9.3', scale: 0.1, range: [-50, 200] },
         total: { title: 'Total', unit: '{packet}', kind: 'total', oid: '1.2.3' },
-        size: { title: 'Size', oid: ['1.2.5', '1.2.4'], range: [0, 9_007_199_254_740_992] },
-        up: { title: 'Up', unit: 's', oid: '1.2.6', as: 'ticks', where: 'kind == 1' },
-        state: { title: 'State', oid: '1.2.7', states: { '1': 'up', '2': 'down' } },
-        word: { title: 'Word', kind: 'text', oid: '1.2.8' },
+        size: { title: 'Size', oid: ['1.9.5', '1.9.4'], range: [0, 9_007_199_254_740_992] },
+        up: { title: 'Up', unit: 's', oid: '1.9.6', as: 'ticks', where: 'kind == 1' },
+        state: { title: 'State', oid: '1.9.7', states: { '1': 'up', '2': 'down' } },
+        word: { title: 'Word', kind: 'text', oid: '1.9.8' },
         twin: { title: 'Twin', lookup: { table: 'twin', column: 'value' } },
       },
     },
@@ -90,7 +90,7 @@ export const RANDOM_PROFILE = {
 
 const COLUMNS = [
   ...['1.1.2', '1.1.3', '1.2.1', '1.2.2', '1.2.3', '1.2.4', '1.2.5', '1.2.6', '1.2.7'],
-  ...['1.2.1', '1.2.2', '1.2.3', '1.2.4', '1.2.5', '1.2.6', '1.2.7', '1.2.8', '1.4.1'],
+  ...['1.9.1', '1.9.2', '1.9.3', '1.9.4', '1.9.5', '1.9.6', '1.9.7', '1.9.8', '1.4.1'],
 ]
 
 /** A device's instances, poll after poll. */
@@ -154,7 +154,7 @@ export class RandomDevice {
     }
     this.device[`1.1.1.${row}`] = text(`p${this.below(6)}`)
     this.device[`1.1.2.${row}`] = int(this.below(3))
-    if (this.is(0.8)) this.device[`1.2.1.${row}`] = int(this.below(4) * 500)
+    if (this.is(0.8)) this.device[`1.9.1.${row}`] = int(this.below(4) * 500)
   }
 
   private value(): RawValue {
