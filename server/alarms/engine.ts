@@ -29,6 +29,8 @@ const settleGraceMs = 10_000
 const settleMsMax = 180_000
 /** Our clock and the monotonic one apart by so much: somebody set the clock, ms. */
 const clockJumpMs = 30_000
+/** Rows that are gone are looked for at most this often where a rule is full, ms. */
+const sweepMs = 60_000
 /** Devices whose rules are compiled anew in one turn. */
 const renewPerTick = 200
 
@@ -87,6 +89,8 @@ export interface Watched {
   good: Set<string> | null
   /** For silence: when something good last came, by the monotonic clock, and the last gap's reason. */
   heard: Map<string, { mono: number; reason: GapReason | null }> | null
+  /** When rows that are gone were last looked for, by the monotonic clock. */
+  sweptAt: number
 }
 
 interface Known {
@@ -192,6 +196,7 @@ export function createEngine(options: EngineOptions): Engine {
       memory: remembers ? new Map() : null,
       good: changed ? new Set() : null,
       heard: condition === 'missing' ? new Map() : null,
+      sweptAt: Number.NEGATIVE_INFINITY,
     }
     const { group, metric, table } = one.metric
     if (watched.heard && !table) watched.heard.set('', { mono: mono(), reason: null })
@@ -288,6 +293,7 @@ export function createEngine(options: EngineOptions): Engine {
     const known = watched.instances.get(row ?? '')
     if (known) return known
     const open = openByRule.get(watched.one.rule.id) ?? 0
+    if (watched.instances.size >= openPerRuleMax) forgetGone(watched)
     if (Math.max(open, watched.instances.size) >= openPerRuleMax) {
       counts.overflowed++
       return null
@@ -296,6 +302,19 @@ export function createEngine(options: EngineOptions): Engine {
     const made: Instance = { watched, row, machine: CALM, alarm: null, readyAt, value: null }
     watched.instances.set(row ?? '', made)
     return made
+  }
+  /** Rows that came, were bad and went: no sample of theirs says any more that they are calm. */
+  const forgetGone = (watched: Watched) => {
+    if (mono() - watched.sweptAt < sweepMs) return
+    watched.sweptAt = mono()
+    const stepMs = watched.known.device.everyMs * stepIntervals
+    const before = now() - Math.max(flapWindowMs, stepMs)
+    for (const [key, instance] of watched.instances) {
+      const { phase, at } = instance.machine
+      if (instance.alarm || phase === 'active' || phase === 'suppressed' || at >= before) continue
+      waiting.delete(instance)
+      watched.instances.delete(key)
+    }
   }
   /** Does the verdict matter to nobody: a good one of a calm series, a port that was never up? */
   const isIdle = ({ good, instances }: Watched, row: string | null, verdict: Verdict): boolean => {
@@ -497,7 +516,14 @@ export function createEngine(options: EngineOptions): Engine {
   }
   const replace = (known: Known) => {
     const rules = options.rules(known.device)
-    if (rules) place(known, rules)
+    if (!rules) return
+    place(known, rules)
+    // A state is told only when it changes: a rule that is new hears of it here.
+    const status = statuses.get(known.device.id)
+    for (const watched of status ? (known.groups.get('device')?.get('state') ?? []) : []) {
+      if (!status || watched.instances.has('')) continue
+      judge(watched, null, now(), statusVerdict(status, watched), frame.value)
+    }
   }
 
   /** Newer than what was judged of its group and part? Of some rows alone the same time is, too. */

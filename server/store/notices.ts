@@ -586,6 +586,8 @@ function trim(database: Database, before: number): Promise<number> {
       await tx.deleteFrom('notice_item').where('notice_id', 'in', ids).execute()
       await tx.deleteFrom('notice').where('id', 'in', ids).execute()
     }
+    // Withdrawn: nobody plans for their transitions again.
+    await tx.deleteFrom('notice_item').where('notice_id', '=', '').execute()
     await tx.deleteFrom('notice_decision').where('at', '<', before).execute()
     return ids.length
   })

@@ -288,3 +288,40 @@ t.test('rules that change keep what they share; paused and deleted devices have 
   t.match(made.told.slice(3), [/^sw a clear .* paused$/])
   t.end()
 })
+
+t.test('rows that were bad once and went do not shut out the next one', t => {
+  const { engine, told, clock } = bench([OPER], [])
+  const sw = device('sw', 1)
+  const at = (minute: number) => {
+    clock.mono += START + minute * MINUTE - clock.now
+    clock.now = START + minute * MINUTE
+    return clock.now
+  }
+  for (let i = 0; i < 1000; i++) {
+    engine.collection(sw, table(1, at(2 * i), [`c${i}`], { oper: [2] }))
+    engine.collection(sw, table(1, at(2 * i + 1), [`c${i}`], { oper: [1] }))
+  }
+  engine.collection(sw, table(1, at(3000), ['new'], { oper: [2] }))
+  t.equal(told.at(-1), 'sw new active critical @3000 raised')
+  t.equal(engine.stats().overflowed, 0)
+  t.end()
+})
+
+t.test('a new rule about the state of a device that is down already', t => {
+  const { engine, told, rules, pass } = bench([], [])
+  const sw = device('sw', 1)
+  engine.status(sw, { state: 'down', since: START, reason: 'timeout' })
+  const known = rules.get('sw') ?? []
+  rules.set('sw', [])
+  engine.renew()
+  pass(MINUTE)
+  rules.set('sw', known)
+  engine.renew()
+  for (let i = 0; i < 3; i++) pass(MINUTE)
+  t.same(told, [
+    'sw - active critical @0 raised',
+    'sw - clear critical @1 rule-gone',
+    'sw - active critical @2 raised',
+  ])
+  t.end()
+})

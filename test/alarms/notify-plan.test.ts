@@ -85,7 +85,8 @@ t.test('each route says yes, or why not', async t => {
   const end = planTransitions([over], routes, where, NOW)
   t.same(
     end.additions.map(one => one.route),
-    ['all', 'tag'],
+    ['all', 'info', 'tag', 'tag2', 'place', 'kind', 'device'],
+    'whoever was told while a route fitted; the store leaves out who was not',
   )
   t.match(end.decisions.at(-1)?.said, /does not tell what is over/)
   t.match(planTransitions([transition(7, 'a')], [], where, NOW).decisions, [

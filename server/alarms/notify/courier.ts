@@ -55,9 +55,10 @@ export function createCourier(parts: CourierParts): Courier {
     async run(signal) {
       const now = clock()
       const mine = await notices.claim(holder, now, now + claimMs, sendingMax)
+      const free = await withinLimits(parts, mine, now)
       await Promise.all(
         mine.map(async notice => {
-          if (await isHeld(parts, notice, now)) return notices.hold(notice.id, holder)
+          if (!free.has(notice)) return notices.hold(notice.id, holder)
           const outcome = await deliver(parts, notice, signal, clock)
           await settle(parts, notice, outcome, signal, clock)
           const { id, channel } = notice
@@ -70,14 +71,26 @@ export function createCourier(parts: CourierParts): Courier {
   }
 }
 
-async function isHeld(
+/** Those that may be sent now: one after another, as what goes at once counts too. */
+async function withinLimits(
   { notices, perHour }: CourierParts,
-  { route, channel, kind }: StoredNotice,
+  mine: readonly StoredNotice[],
   now: number,
-): Promise<boolean> {
-  if (route === '' || kind === 'summary') return false
-  const limit = await perHour(route)
-  return limit !== null && (await notices.sentLately(route, channel, now)) >= limit
+): Promise<Set<StoredNotice>> {
+  const free = new Set<StoredNotice>()
+  const going = new Map<string, number>()
+  for (const notice of mine) {
+    const { route, channel, kind } = notice
+    const isLimited = route !== '' && kind !== 'summary'
+    const limit = isLimited ? await perHour(route) : null
+    const key = `${route} ${channel}`
+    const before = going.get(key) ?? 0
+    if (limit !== null && (await notices.sentLately(route, channel, now)) + before >= limit)
+      continue
+    going.set(key, before + 1)
+    free.add(notice)
+  }
+  return free
 }
 
 async function deliver(

@@ -4,14 +4,15 @@
 import type { Alarm } from '../../model/alarm.ts'
 import { parseDuration } from '../../model/duration.ts'
 import type { Addition } from '../../store/notices.ts'
-import { dueOf, itemOf, keyOf, type WhereOf } from './plan.ts'
-import { mismatch, type StoredRoute } from './route.ts'
+import { itemOf, keyOf, type WhereOf } from './plan.ts'
+import { groupMs, isOpen, mismatch, type StoredRoute } from './route.ts'
 
 /** Planned at once; the rest follows at the next look. */
 const additionsMax = 500
 
 /**
  * @param toldAt when a route first told of an alarm; null: it did not
+ * @param isPlanned was a message of this name planned before? Else the first ones would fill every look
  */
 export async function planFollowUps(
   open: readonly Alarm[],
@@ -19,6 +20,7 @@ export async function planFollowUps(
   whereOf: WhereOf,
   toldAt: (alarm: string, route: string) => Promise<number | null>,
   now: number,
+  isPlanned: (dedup: string) => boolean = () => false,
 ): Promise<Addition[]> {
   const additions: Addition[] = []
   const wanting = routes.filter(({ escalate, repeat }) => escalate !== null || repeat !== null)
@@ -29,7 +31,9 @@ export async function planFollowUps(
       if (now - alarm.raisedAt < soonestMs(route)) continue
       if (mismatch(route, alarm, whereOf(alarm.device)) !== null) continue
       const told = await toldAt(alarm.id, route.id)
-      if (told !== null) additions.push(...followUps(alarm, route, now - told, now))
+      if (told === null) continue
+      const all = followUps(alarm, route, now - told, now)
+      additions.push(...all.filter(({ dedup }) => !isPlanned(dedup)))
     }
   }
   return additions
@@ -43,8 +47,9 @@ function soonestMs({ escalate, repeat }: StoredRoute): number {
 }
 
 function followUps(alarm: Alarm, route: StoredRoute, ageMs: number, now: number): Addition[] {
-  const dueAt = dueOf(route, now)
-  if (dueAt === null) return []
+  // Not planned ahead: until the route opens somebody may take it on, and reminders would pile up.
+  if (!isOpen(route.hours, now)) return []
+  const dueAt = now + groupMs(route)
   const about = { route: route.id, groupKey: keyOf(route, alarm), dueAt }
   const additions: Addition[] = []
   const { escalate, repeat } = route

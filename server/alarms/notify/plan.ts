@@ -29,7 +29,9 @@ export function planTransitions(
   now: number,
 ): Planned {
   const planned: Planned = { additions: [], decisions: [] }
-  for (const transition of transitions) planOne(planned, transition, routes, whereOf, now)
+  // The next opening is looked for minute by minute: once for each route, however many there are.
+  const dues = new Map(routes.map(route => [route.id, dueOf(route, now)]))
+  for (const transition of transitions) planOne(planned, transition, routes, dues, whereOf, now)
   return planned
 }
 
@@ -58,6 +60,7 @@ function planOne(
   planned: Planned,
   transition: Transition,
   routes: readonly StoredRoute[],
+  dues: ReadonlyMap<string, number | null>,
   whereOf: WhereOf,
   now: number,
 ): void {
@@ -72,7 +75,8 @@ function planOne(
   if (routes.length === 0) decide('', false, 'there is no route')
   const where = whereOf(alarm.device)
   for (const route of routes) {
-    const answer = answerOf(route, news.kind, alarm, where, now)
+    const due = dues.get(route.id) ?? null
+    const answer = answerOf(route, news.kind, alarm, where, due, now)
     decide(route.id, answer.dueAt !== null, answer.said)
     if (answer.dueAt === null) continue
     const item = itemOf(alarm, news.kind, transition.at, id, transition.reason)
@@ -90,18 +94,22 @@ function answerOf(
   kind: NoticeKind,
   alarm: Alarm,
   where: Whereabouts | null,
+  dueAt: number | null,
   now: number,
 ): { dueAt: number | null; said: string } {
+  // Who was told hears of the end, also when the alarm was milder by then, or its device is gone: the
+  // store leaves out who was not told.
   const no = mismatch(route, alarm, where)
-  if (no !== null) return { dueAt: null, said: no }
+  if (no !== null && (kind !== 'recovered' || !route.enabled)) return { dueAt: null, said: no }
   if (kind === 'recovered' && !route.recovery) {
     return { dueAt: null, said: 'the route does not tell what is over' }
   }
-  const dueAt = dueOf(route, now)
   if (dueAt === null) return { dueAt, said: 'outside the hours of the route' }
   const opens = isOpen(route.hours, now) ? '' : `, when the route opens at ${timeText(dueAt)}`
   const said =
-    kind === 'recovered' ? 'to those who were told' : `through ${route.channels.join(', ')}`
+    kind === 'recovered'
+      ? `to those who were told${no === null ? '' : `, if any: ${no} by now`}`
+      : `through ${route.channels.join(', ')}`
   return { dueAt, said: `${said}${opens}` }
 }
 

@@ -11,7 +11,7 @@ import type { StoredRoute } from './route.ts'
 
 /** Transitions planned in one transaction. */
 const batchMax = 200
-/** Remembered: when a route first told of an alarm. */
+/** Remembered: when a route first told of an alarm, and which follow-ups are planned. */
 const toldMax = 100_000
 
 export interface Router {
@@ -30,6 +30,7 @@ export function createRouter(parts: {
 }): Router {
   const { alarms, notices, routes, whereOf, log } = parts
   const told = new Map<string, number>()
+  const planned = new Set<string>()
 
   const toldAt = async (alarm: string, route: string): Promise<number | null> => {
     const key = `${alarm}|${route}`
@@ -67,9 +68,12 @@ export function createRouter(parts: {
       const wanted = await routes()
       if (!wanted.some(({ escalate, repeat }) => escalate !== null || repeat !== null)) return
       const open = await alarms.open()
-      const additions = await planFollowUps(open, wanted, whereOf, toldAt, now)
+      const isPlanned = (dedup: string) => planned.has(dedup)
+      const additions = await planFollowUps(open, wanted, whereOf, toldAt, now, isPlanned)
       if (additions.length === 0) return
       await notices.add(lease, { cursor: null, additions, decisions: [] }, now)
+      if (planned.size >= toldMax) planned.clear()
+      for (const { dedup } of additions) planned.add(dedup)
       log.debug({ additions: additions.length, open: open.length }, 'follow-ups')
     },
   }
