@@ -15,6 +15,7 @@ import { startChromium, watchMisdeeds } from '../parts/chromium.ts'
 import { until } from '../parts/find.ts'
 import { as, ask, FORM, people } from './people.ts'
 import { startTestProgram } from './program.ts'
+import { widest } from './widest.ts'
 
 t.setTimeout(600_000)
 
@@ -283,7 +284,7 @@ t.test('in a browser', async t => {
   for (const colorScheme of ['light', 'dark'] as const) {
     const phone = await open({ colorScheme, viewport: { width: 400, height: 800 } })
     await phone.page.goto(`${url}/events`)
-    const width = await phone.page.evaluate('document.documentElement.scrollWidth')
+    const width = await widest(phone.page)
     t.equal(width, 400, `fits a phone, ${colorScheme}`)
     t.same(phone.misdeeds, { violations: [], errors: [], dialogs: [] })
   }

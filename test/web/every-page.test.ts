@@ -8,6 +8,7 @@ import { startChromium } from '../parts/chromium.ts'
 import { until } from '../parts/find.ts'
 import { axe } from './axe.ts'
 import { startTestProgram } from './program.ts'
+import { widest } from './widest.ts'
 
 /** Bytes, gzip. */
 const SCRIPT_BYTES_MAX = 110 * 1024
@@ -112,7 +113,7 @@ async function examine(t: Tap, context: BrowserContext, path: string): Promise<v
   t.same((await axe(page, ['color-contrast'])).violations, [], `${path}, wide, dark`)
   for (const width of WIDTHS) {
     await page.setViewportSize({ width, height: 900 })
-    const shown = await page.evaluate('document.documentElement.scrollWidth')
+    const shown = await widest(page)
     t.equal(shown, width, `${path}, ${width} pixels`)
   }
   await page.setViewportSize({ width: 360, height: 800 })

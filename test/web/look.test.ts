@@ -6,6 +6,7 @@ import t from 'tap'
 import { type Misdeeds, startChromium, watchMisdeeds } from '../parts/chromium.ts'
 import { freePort, type Teardown, tempDir, until } from '../parts/find.ts'
 import { startTestProgram } from './program.ts'
+import { widest } from './widest.ts'
 
 const BY = { name: 'test', address: '' }
 const HOSTILE = `"><svg onload=alert(1)><img src=x onerror=alert(2)> ' hx-get=/logout hx-trigger=load`
@@ -85,7 +86,7 @@ for (const { width, height, colorScheme } of SCREENS) {
     const { page, misdeeds } = await open(t, { colorScheme, viewport: { width, height } })
     for (const path of PATHS) {
       await page.goto(url + path)
-      t.equal(await page.evaluate('document.documentElement.scrollWidth'), width, path)
+      t.equal(await widest(page), width, path)
       t.equal(await page.locator('h1').count(), 1, `${path} has one title`)
       t.equal(
         await page.locator('main [style]:not(canvas, .mark)').count(),

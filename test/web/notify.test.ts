@@ -8,6 +8,7 @@ import { startChromium, watchMisdeeds } from '../parts/chromium.ts'
 import { until } from '../parts/find.ts'
 import { as, ask, FORM, type Person, people } from './people.ts'
 import { startTestProgram } from './program.ts'
+import { widest } from './widest.ts'
 
 t.setTimeout(600_000)
 
@@ -212,7 +213,7 @@ t.test('in a browser', async t => {
       const name = `notify${path.replace(/\W+/g, '-')}-${width}-${colorScheme}`
       if (shown) await page.screenshot({ path: `${shown}/${name}.png`, fullPage: true })
       if (javaScriptEnabled) {
-        t.equal(await page.evaluate('document.documentElement.scrollWidth'), width, name)
+        t.equal(await widest(page), width, name)
       }
     }
     await page.goto(`${url}/notifications/channels/new?kind=ntfy`)

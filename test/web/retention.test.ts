@@ -11,6 +11,7 @@ import { startChromium } from '../parts/chromium.ts'
 import { config } from '../store/samples.ts'
 import { as, ask, FORM, people } from './people.ts'
 import { startTestProgram } from './program.ts'
+import { widest } from './widest.ts'
 
 const DAY = 86_400_000
 const STREAMS = 40
@@ -218,8 +219,7 @@ for (const width of [1360, 390]) {
             path: `${folder}/${what}-${width}-${colorScheme}.png`,
             fullPage: true,
           })
-        const widest = await page.locator('main').evaluate('document.documentElement.scrollWidth')
-        t.equal(widest, width, `${what} is not too wide`)
+        t.equal(await widest(page), width, `${what} is not too wide`)
       }
       await page.goto(`${url}/settings`)
       await shot('settings')

@@ -6,6 +6,7 @@ import { startChromium } from '../parts/chromium.ts'
 import { until } from '../parts/find.ts'
 import { people } from './people.ts'
 import { startTestProgram } from './program.ts'
+import { widest } from './widest.ts'
 
 t.setTimeout(600_000)
 const test = await startTestProgram(t, { network: true, every: '1s' })
@@ -32,12 +33,12 @@ for (const width of [390, 768, 1360]) {
       )
       // Charts measure themselves when they are seen, and must not widen what they measure.
       await page.locator('canvas').first().waitFor()
-      t.equal(await page.evaluate('document.documentElement.scrollWidth'), width, id)
+      t.equal(await widest(page), width, id)
       const row = page.locator('a[href*="/rows/"]').first()
       if ((await row.count()) === 0) continue
       await page.goto(`${url}${await row.getAttribute('href')}`)
       await page.locator('h1').waitFor()
-      t.equal(await page.evaluate('document.documentElement.scrollWidth'), width, `${id}, one row`)
+      t.equal(await widest(page), width, `${id}, one row`)
     }
   })
 }
