@@ -4,6 +4,7 @@
 import type { Logger } from 'pino'
 import type { Sender } from '../server/bus/contract.ts'
 import { messageOf } from '../server/model/errors.ts'
+import { createBeside, type OpenExtra } from './beside.ts'
 import { type AgentClock, ownClock } from './clock.ts'
 import type { GroupId } from './fields.ts'
 import { createHeld, type HeldItem } from './held.ts'
@@ -43,6 +44,8 @@ export interface AgentOptions {
   source?: HostSource
   /** Left out: the host's own is right, as the server runs here too. */
   clock?: AgentClock
+  /** What else is read on this host, as often as the host itself. */
+  extra?: OpenExtra
 }
 
 export interface AgentCounters {
@@ -76,6 +79,13 @@ export function createAgent(options: AgentOptions): Agent {
   /** Groups whose last measurement went over its limit and has not ended yet. */
   const hanging = new Set<GroupId>()
   const toldRows = new Map<GroupId, { text: string; at: number }>()
+  const beside = options.extra
+    ? createBeside({
+        ...{ open: options.extra, clock, publish, log },
+        sendSample: (group, body) => send(topics.sample(deviceId, group), body, false),
+        sendRows: (group, body) => send(topics.rows(deviceId, group), body, true),
+      })
+    : null
   let timer: NodeJS.Timeout | undefined
   let beat: Promise<void> = Promise.resolve()
   let state: 'new' | 'running' | 'closed' = 'new'
@@ -94,10 +104,10 @@ export function createAgent(options: AgentOptions): Agent {
       return
     }
     release()
-    sendItem(item, { at, took: item.took })
+    item.send(at)
   }
 
-  function sendItem({ group, found }: HeldItem, moment: Moment): void {
+  function sendFound(group: GroupId, found: Found | Error, moment: Moment): void {
     const topic = topics.sample(deviceId, group)
     if (found instanceof Error) {
       const reason = found.name === 'TimeoutError' ? 'timeout' : 'partial'
@@ -113,7 +123,7 @@ export function createAgent(options: AgentOptions): Agent {
     if (held.size === 0 || clock.at(clock.steady()) === null) return
     for (const item of held.take()) {
       const at = clock.at(item.moment)
-      if (at !== null) sendItem(item, { at, took: item.took })
+      if (at !== null) item.send(at)
     }
   }
 
@@ -130,9 +140,9 @@ export function createAgent(options: AgentOptions): Agent {
   /** Never rejects: what failed is published as such. */
   async function measure(group: GroupId): Promise<void> {
     const started = performance.now()
-    const item = (found: HeldItem['found']): HeldItem => {
+    const item = (found: Found | Error): HeldItem => {
       const took = Math.round(performance.now() - started)
-      return { group, found, moment: clock.steady(), took }
+      return { moment: clock.steady(), send: at => sendFound(group, found, { at, took }) }
     }
     try {
       if (hanging.has(group)) throw new DOMException('the last measurement hangs', 'TimeoutError')
@@ -151,8 +161,9 @@ export function createAgent(options: AgentOptions): Agent {
   }
 
   function measureAll(now: number): Promise<unknown> {
-    const { inBeat, beside } = pace.due(now)
-    for (const group of beside) {
+    const { inBeat, beside: slow } = pace.due(now)
+    beside?.beat()
+    for (const group of slow) {
       if (!hanging.has(group)) void measure(group).catch(couldNotSend)
     }
     return Promise.all(inBeat.map(measure))
@@ -196,7 +207,7 @@ export function createAgent(options: AgentOptions): Agent {
       if (state === 'closed') return void (await beat)
       state = 'closed'
       clearTimeout(timer)
-      await beat
+      await Promise.all([beat, beside?.close()])
       isEnded = true
       source.close?.()
       counters.dropped += held.size

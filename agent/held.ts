@@ -1,18 +1,14 @@
 // What was measured before the server's time was known: kept in memory, bounded, until it is. A host
 // whose clock is wrong must not write into a past or a future that never was.
 
-import type { GroupId } from './fields.ts'
-import type { Found } from './messages.ts'
-
 /** At 10 s and a dozen groups some hours. */
 const heldMax = 20_000
 
 export interface HeldItem {
-  group: GroupId
-  found: Found | Error
   /** By the clock's steady scale, ms. */
   moment: number
-  took: number
+  /** @param at Unix ms by the server's clock */
+  send(at: number): void
 }
 
 export interface Held {

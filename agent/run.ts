@@ -11,6 +11,7 @@ import { Ack } from '../server/model/collection.ts'
 import { AppError } from '../server/model/errors.ts'
 import { checker, parseJson } from '../server/validate.ts'
 import { type Agent, createAgent } from './agent.ts'
+import type { OpenExtra } from './beside.ts'
 import { createServerClock, type ServerClock, type ServerClockOptions } from './clock.ts'
 import { readKnownTime, writeKnownTime } from './clock-file.ts'
 import { rowsBody } from './messages.ts'
@@ -34,6 +35,7 @@ export interface RunOptions {
   everyMs: number
   log: Logger
   source?: HostSource
+  extra?: OpenExtra
   /** The host's clocks, for tests that set them. */
   clocks?: Pick<ServerClockOptions, 'wall' | 'steady'>
   refusedMs?: number
@@ -102,7 +104,8 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     everyMs,
     log,
     clock,
-    ...(options.source ? { source: options.source } : {}),
+    ...(options.source && { source: options.source }),
+    ...(options.extra && { extra: options.extra }),
   })
 
   const stopAcks = await bus.subscribe(ackTopic(site, src), ({ payload }) => {

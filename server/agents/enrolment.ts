@@ -39,7 +39,7 @@ export interface EnrolmentOptions {
   /** The device of this id as it is now. */
   device(id: string): Promise<Device | null>
   /** What the host told of itself goes to its device. */
-  identify(device: Device, facts: Record<string, string>): Promise<void>
+  identify(device: Device, facts: Record<string, string>, hasContainers: boolean): Promise<void>
   log: Logger
   now?: () => number
 }
@@ -143,7 +143,8 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       const rest = { version: asked.version, address: from.address, ...times }
       const agent = { deviceUid: device.uid, deviceId: id, username, src, ...rest }
       await store.enrolled(claimed.hash, agent)
-      await options.identify(device, { name: asked.name, ...asked.facts })
+      const hasContainers = asked.has?.includes('docker') ?? false
+      await options.identify(device, { name: asked.name, ...asked.facts }, hasContainers)
       await audit.record(by, 'agent.enrol', `device:${id}`, { after: { username, src } })
       log.info({ device: id, address: from.address }, 'an agent enrolled')
       return { site, device: id, src, mqtt: { url: from.mqttUrl, username, password } }

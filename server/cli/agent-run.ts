@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import type { OpenExtra } from '../../agent/beside.ts'
 import { enrol } from '../../agent/enrol.ts'
 import { hostFacts } from '../../agent/facts.ts'
 import {
@@ -13,7 +14,7 @@ import {
   tokenHash,
   writeIdentity,
 } from '../../agent/identity.ts'
-import { runAgent } from '../../agent/run.ts'
+import { type RunOptions, runAgent } from '../../agent/run.ts'
 import { createLog, type Logger } from '../log.ts'
 import { EVERY_MS_MIN } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
@@ -43,8 +44,9 @@ export async function runAgentCommand(options: AgentCommandOptions): Promise<voi
   process.on('SIGINT', onSignal)
   try {
     await trust(options.ca)
-    const identity = await identityOf(options, dir, log, stop.signal)
-    await work(identity, dir, everyMs, log, stop.signal)
+    const extra = options.docker ? await extraOf(options.docker, options.every, log) : undefined
+    const { answer: identity } = await identityOf(options, dir, log, stop.signal)
+    await work({ identity, dir, everyMs, log, ...(extra && { extra }) }, stop.signal)
   } catch (error) {
     if (!stop.signal.aborted) throw error
   } finally {
@@ -54,15 +56,16 @@ export async function runAgentCommand(options: AgentCommandOptions): Promise<voi
   }
 }
 
-async function work(
-  { answer }: Identity,
-  dir: string,
-  everyMs: number,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  const running = await runAgent({ identity: answer, dir, everyMs, log })
-  log.info({ device: answer.device, site: answer.site, every: everyMs / 1000 }, 'measuring')
+/** Loaded only here: most agents read no engine. @throws AppError E_AGENT_DOCKER */
+async function extraOf(address: string, every: string, log: Logger): Promise<OpenExtra> {
+  const { containersOf } = await import('./agent-docker.ts')
+  return containersOf(address, every, log)
+}
+
+async function work(options: RunOptions, signal: AbortSignal): Promise<void> {
+  const { identity, everyMs, log } = options
+  const running = await runAgent(options)
+  log.info({ device: identity.device, site: identity.site, every: everyMs / 1000 }, 'measuring')
   const { promise: stopped, resolve } = Promise.withResolvers<void>()
   signal.addEventListener('abort', () => resolve())
   if (signal.aborted) resolve()
@@ -76,7 +79,7 @@ async function work(
 
 /** What this host is already, or becomes by a token that it did not use before. */
 async function identityOf(
-  { server, token, name, every }: AgentCommandOptions,
+  { server, token, name, every, docker }: AgentCommandOptions,
   dir: string,
   log: Logger,
   signal: AbortSignal,
@@ -89,7 +92,8 @@ async function identityOf(
     })
   }
   const facts = { ...hostFacts() }
-  const request = { name: name.slice(0, 100), every, version: VERSION, facts }
+  const has = docker ? { has: ['docker' as const] } : {}
+  const request = { name: name.slice(0, 100), every, version: VERSION, facts, ...has }
   const answer = await enrol({ server, token, request, log, signal })
   const identity: Identity = { v: 1, server, token: tokenHash(token), answer }
   await writeIdentity(dir, identity)

@@ -11,6 +11,7 @@ export interface AgentCommandOptions {
   every: string
   name: string
   ca?: string
+  docker?: string
   verbose?: boolean
 }
 
@@ -35,6 +36,11 @@ export function agentCommand(): Command {
     .option('--every <duration>', 'how often to measure', '10s')
     .option('--name <name>', 'of the device, when it enrols', os.hostname())
     .option('--ca <file>', 'certificate (PEM) of the authority that vouches for server and broker')
+    .addOption(
+      new Option('--docker [address]', "measure this host's containers too (off otherwise)")
+        .env('POLLUX_AGENT_DOCKER')
+        .preset('unix:///var/run/docker.sock'),
+    )
     .option('--verbose', 'say more')
     .action(async (options: AgentCommandOptions) => {
       // Loaded only here: other commands start faster without it.

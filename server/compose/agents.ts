@@ -14,7 +14,7 @@ import type { Receipt } from '../model/collection.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import type { Store } from '../store/contract.ts'
 import type { WebAgents } from '../web/context.ts'
-import { agentIdentity } from './agent-identity.ts'
+import { agentIdentity, withContainers } from './agent-identity.ts'
 import type { Base } from './base.ts'
 import type { Catalogues } from './catalogues.ts'
 
@@ -37,8 +37,10 @@ export function startAgents(parts: AgentParts): WebAgents {
     addDevice: (document, by) => devices.create({ ...document, kind: 'agent' }, by, 'api'),
     removeDevice: (id, by) => devices.remove(id, { history: true }, by),
     device: id => devices.get(id),
-    async identify({ uid, config: device }, facts) {
-      const identity = await agentIdentity(device, catalogues.watch.catalogue, facts)
+    async identify({ uid, config: device }, facts, hasContainers) {
+      const { catalogue } = catalogues.watch
+      const host = await agentIdentity(device, catalogue, facts)
+      const identity = (hasContainers && withContainers(host, device, catalogue)) || host
       await store.devices.setIdentity(uid, identity)
       await directory.refresh()
       await tellReceipts(parts, device.id)

@@ -19,6 +19,7 @@ import { VERSION } from '../version.ts'
 import { createWeb } from '../web/app.ts'
 import type { WebContext } from '../web/context.ts'
 import { createRetention } from '../web/retention.ts'
+import { hearContainers } from './agent-containers.ts'
 import { startAgents } from './agents.ts'
 import type { Base } from './base.ts'
 import { planCache, startCatalogue } from './catalogues.ts'
@@ -94,7 +95,8 @@ async function startParts(base: Base): Promise<Program> {
   const plan = planCache(() => catalogues.watch.catalogue)
   const events = await startOurEvents({ ...base, connect, directory, plan })
   const alarms = await startAlarms({ ...base, bus, store, live, directory, audit, plan, events })
-  const teller = withAlarms(events.teller, alarms)
+  const heard = { store, directory, catalogues, log }
+  const teller = hearContainers(withAlarms(events.teller, alarms), heard)
   const ingest = await startIngest({ ...base, bus, connect, store, live, directory, teller })
   const trimming = trimEvents(store.events, log)
   life.started('event retention', () => trimming.close())

@@ -8,6 +8,9 @@ export const ENROL_PATH = '/api/v1/agents/enrol'
 /** One-time tokens begin so, to be told from tokens of the API. */
 export const ENROL_PREFIX = 'enrol_'
 
+/** The profile of a host's containers, which its agent reads where it is asked to. */
+export const CONTAINERS_PROFILE = 'docker-container'
+
 const SRC_PATTERN = '^[A-Za-z0-9._-]{1,64}$'
 const LEVEL_PATTERN = '^[A-Za-z0-9._-]{1,128}$'
 
@@ -23,6 +26,8 @@ export const EnrolRequest = Type.Object(
       maxProperties: 20,
       additionalProperties: false,
     }),
+    /** What it measures beside the host. */
+    has: Type.Optional(Type.Array(Type.Literal('docker'), { maxItems: 1 })),
   },
   { additionalProperties: false },
 )

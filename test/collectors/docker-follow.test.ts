@@ -2,7 +2,6 @@
 // documented, without any secret of a container, and bounded when hundreds come and go.
 
 import { getEventListeners } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import { createServer, request, type ServerResponse } from 'node:http'
 import t, { type Test } from 'tap'
 import { addressPolicy } from '../../server/addresses.ts'
@@ -13,6 +12,7 @@ import { openEngine } from '../../server/docker/engine.ts'
 import type { EventBody } from '../../server/model/event.ts'
 import { buildCatalogue } from '../../server/profiles/build.ts'
 import { EncodedCollection } from '../../server/profiles/encoded.ts'
+import { dockerCatalogue } from '../docker/catalogue.ts'
 import { startDockerd } from '../parts/dockerd.ts'
 import { until } from '../parts/find.ts'
 
@@ -76,12 +76,10 @@ function target(address: string): Target {
 }
 
 async function openReader(t: Test, address: string) {
-  const text = await readFile(new URL('../../oids/docker.json', import.meta.url), 'utf8')
-  const source = { id: 'docker', file: 'oids/docker.json', text, from: 'shipped' } as const
   const told: Told[] = []
   const reader = dockerCollector.open(
     target(address),
-    { catalogue: buildCatalogue([source]), addresses },
+    { catalogue: await dockerCatalogue(), addresses },
     one => told.push(one),
   )
   t.teardown(() => reader.close())

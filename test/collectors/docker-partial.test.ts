@@ -1,7 +1,6 @@
 // Goal: an engine that hangs, refuses or answers for a part of its containers gives reasons, and
 // good values stay good. Method: an HTTP server that speaks as much of the Engine API as is read.
 
-import { readFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import t, { type Test } from 'tap'
 import { addressPolicy } from '../../server/addresses.ts'
@@ -10,6 +9,7 @@ import { dockerCollector } from '../../server/collectors/docker.ts'
 import type { GoodCollection } from '../../server/model/collection.ts'
 import { buildCatalogue } from '../../server/profiles/build.ts'
 import { EncodedCollection } from '../../server/profiles/encoded.ts'
+import { dockerCatalogue } from '../docker/catalogue.ts'
 
 const ids = ['a', 'b', 'c'].map(letter => letter.repeat(64))
 
@@ -73,10 +73,8 @@ function answer(url: string, reads: number): unknown {
 }
 
 async function open(t: Test, address: string, timeout = '1s') {
-  const text = await readFile(new URL('../../oids/docker.json', import.meta.url), 'utf8')
-  const source = { id: 'docker', file: 'oids/docker.json', text, from: 'shipped' } as const
   const around: Surroundings = {
-    catalogue: buildCatalogue([source]),
+    catalogue: await dockerCatalogue(),
     addresses: addressPolicy(['127.0.0.0/8']),
   }
   const target: Target = {

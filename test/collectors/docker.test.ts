@@ -1,16 +1,15 @@
 // Goal: from a real engine through the shipped profile to collections: values, rates, rows that keep
 // their key when a container is made again, and a reason for everything that is missing.
 
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { addressPolicy } from '../../server/addresses.ts'
 import type { Collected, Surroundings, Target } from '../../server/collectors/collector.ts'
 import { dockerCollector } from '../../server/collectors/docker.ts'
 import { Collection, type GoodCollection, RowsMessage } from '../../server/model/collection.ts'
-import { buildCatalogue } from '../../server/profiles/build.ts'
 import { EncodedCollection } from '../../server/profiles/encoded.ts'
 import { checker } from '../../server/validate.ts'
+import { dockerCatalogue } from '../docker/catalogue.ts'
 import { startDockerd } from '../parts/dockerd.ts'
 import { tempDir, until } from '../parts/find.ts'
 
@@ -19,10 +18,7 @@ const isRowsMessage = checker(RowsMessage)
 const signal = new AbortController().signal
 
 async function surroundings(): Promise<Surroundings> {
-  const text = await readFile(new URL('../../oids/docker.json', import.meta.url), 'utf8')
-  const catalogue = buildCatalogue([
-    { id: 'docker', file: 'oids/docker.json', text, from: 'shipped' },
-  ])
+  const catalogue = await dockerCatalogue()
   t.same(catalogue.problems, [], 'the shipped profile has no problems')
   return { catalogue, addresses: addressPolicy(['127.0.0.0/8']) }
 }

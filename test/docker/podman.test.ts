@@ -1,14 +1,13 @@
 // Goal: Podman's compatible socket is read as an engine: its containers, their numbers, its events.
 
-import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { addressPolicy } from '../../server/addresses.ts'
 import type { Told } from '../../server/collectors/collector.ts'
 import { dockerCollector } from '../../server/collectors/docker.ts'
-import { buildCatalogue } from '../../server/profiles/build.ts'
 import { EncodedCollection } from '../../server/profiles/encoded.ts'
 import { until } from '../parts/find.ts'
 import { startPodman } from '../parts/podman.ts'
+import { dockerCatalogue } from './catalogue.ts'
 
 t.test('a real Podman', async t => {
   const { address, podman, run } = await startPodman(t)
@@ -18,8 +17,6 @@ t.test('a real Podman', async t => {
     async () => (await podman('inspect', '-f', '{{.State.Status}}', 'ended')) === 'exited',
     'an end',
   )
-  const text = await readFile(new URL('../../oids/docker.json', import.meta.url), 'utf8')
-  const source = { id: 'docker', file: 'oids/docker.json', text, from: 'shipped' } as const
   const told: Told[] = []
   const config = {
     ...{ id: 'p', name: 'p', kind: 'docker' as const, address, profiles: ['auto'] },
@@ -27,7 +24,7 @@ t.test('a real Podman', async t => {
   }
   const reader = dockerCollector.open(
     { config, version: 1, secrets: {}, identity: null },
-    { catalogue: buildCatalogue([source]), addresses: addressPolicy([]) },
+    { catalogue: await dockerCatalogue(), addresses: addressPolicy([]) },
     one => told.push(one),
   )
   t.teardown(() => reader.close())
