@@ -422,6 +422,34 @@ export type TableGroupDoc = Static<typeof TableGroup>
 /** A group of either sort; scalars have none of the keys that only tables have. */
 export type GroupDoc = TableGroupDoc
 
+/** A value that a trap or inform brings, and the names of its numbers. */
+const NotifiedValue = Type.Union([
+  Oid,
+  Type.Object(
+    { oid: Oid, map: Type.Optional(named('^[\\s\\S]{1,60}$', Type.String({ maxLength: 60 }))) },
+    closed,
+  ),
+])
+const Notified = define(
+  'notification',
+  Type.Object(
+    {
+      oid: Oid,
+      title: Title,
+      severity: Type.Optional(Type.Enum(SEVERITIES)),
+      values: Type.Optional(named(NAME_PATTERN, NotifiedValue)),
+      text: Type.Optional(Type.String({ minLength: 1, maxLength: 300 })),
+      row: Type.Optional(Type.Object({ table: Name, value: Name }, closed)),
+      poll: Type.Optional(Type.Boolean()),
+    },
+    closed,
+  ),
+)
+/** What a trap or inform means. */
+export type NotificationDoc = Static<typeof Notified>
+/** As MIBs write the names of notifications: linkDown. */
+export const NOTIFICATION_NAME_PATTERN = '^[A-Za-z][A-Za-z0-9_]{0,63}$'
+
 const TableFact = define(
   'tableFact',
   Type.Object(
@@ -479,6 +507,9 @@ export const ProfileDoc = Type.Object(
     states: Type.Optional(named(NAME_PATTERN, StateMap)),
     scalars: Type.Optional(Type.Unsafe<Record<string, GroupDoc>>(named(NAME_PATTERN, ScalarGroup))),
     tables: Type.Optional(Type.Unsafe<Record<string, GroupDoc>>(named(NAME_PATTERN, TableGroup))),
+    notifications: Type.Optional(
+      Type.Unsafe<Record<string, NotificationDoc>>(named(NOTIFICATION_NAME_PATTERN, Notified)),
+    ),
   },
   closed,
 )

@@ -16,6 +16,7 @@ import type { RetentionClass } from '../model/retention.ts'
 import type { Cells } from './cells.ts'
 import type { Expression } from './expression.ts'
 import type { PageMetric } from './face.ts'
+import type { CompiledNotification } from './notification.ts'
 
 /** What a raw value is after `as`, `match`, `invalid` and `map`; counters stay exact. */
 export type Decoded = number | bigint | string | boolean | null
@@ -161,6 +162,7 @@ export interface CompiledProfile {
   /** Groups that its own file writes of. */
   ownGroups: ReadonlySet<string>
   facts: ReadonlyMap<Fact, readonly FactSource[]>
+  notifications: readonly CompiledNotification[]
   quirks: {
     bulk?: boolean
     maxRepetitions?: number

@@ -13,6 +13,7 @@ import { compileExpression, type Names } from './expression.ts'
 import { compileField } from './field.ts'
 import { compileGroup, fieldNames, type GroupContext } from './group.ts'
 import { suggestion } from './nearest.ts'
+import { compileNotifications } from './notification.ts'
 import { child } from './position.ts'
 import { compileRegex } from './regex.ts'
 import { type Report, reported } from './report.ts'
@@ -48,6 +49,7 @@ export function compileProfile(
     groups,
     ownGroups,
     facts: compileFacts(context),
+    notifications: compileNotifications(context),
     quirks: quirksOf(doc),
   }
 }
