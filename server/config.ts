@@ -28,6 +28,9 @@ export interface Config {
   redisUrl: string | null
   mqttUrl: string | null
   mqttListen: ListenAddress
+  trapListen: ListenAddress | 'auto' | null
+  syslogListen: ListenAddress | 'auto' | null
+  eventRelays: string[]
   agentMqttUrl: string | null
   site: string
   secretKey: string | null
@@ -122,6 +125,11 @@ function listen(value: string): ListenAddress {
   const at = value.lastIndexOf(':')
   if (at < 1) throw new Error('must be HOST:PORT')
   return { host: value.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port: port(value.slice(at + 1)) }
+}
+
+function listenOrAuto(value: string): ListenAddress | 'auto' | null {
+  if (value === 'off') return null
+  return value === 'auto' ? 'auto' : listen(value)
 }
 
 function site(value: string): string {
@@ -239,6 +247,30 @@ export const SETTINGS: readonly Setting<keyof Config>[] = [
     fallback: '',
     read: urlOf(['mqtt://', 'mqtts://', 'ws://', 'wss://']),
     meaning: 'the broker as agents on other hosts reach it; none: under the name of this server',
+  }),
+  setting({
+    name: 'POLLUX_TRAP_LISTEN',
+    key: 'trapListen',
+    fallback: 'auto',
+    read: listenOrAuto,
+    meaning:
+      'where SNMP traps and informs are heard (UDP): HOST:PORT, `off`, or `auto`: port 162 of POLLUX_HOST, else 10162',
+  }),
+  setting({
+    name: 'POLLUX_SYSLOG_LISTEN',
+    key: 'syslogListen',
+    fallback: 'auto',
+    read: listenOrAuto,
+    meaning:
+      'where syslog is heard (UDP and TCP): HOST:PORT, `off`, or `auto`: port 514 of POLLUX_HOST, else 10514',
+  }),
+  setting({
+    name: 'POLLUX_EVENT_RELAYS',
+    key: 'eventRelays',
+    fallback: '',
+    read: networks,
+    meaning:
+      'addresses or networks of syslog relays and trap proxies that may say which device sent first',
   }),
   setting({
     name: 'POLLUX_SITE',

@@ -12,7 +12,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['config', 'log', 'metrics', 'secrets', 'validate', 'addresses', 'paths', 'version'],
   ['snmp', 'docker', 'profiles', 'store', 'sensors'],
   ['collectors', 'bus', 'live', 'audit'],
-  ['poll', 'ingest', 'alarms', 'models', 'devices', 'auth', 'agents', 'fleet'],
+  ['poll', 'receive', 'ingest', 'alarms', 'models', 'devices', 'auth', 'agents', 'fleet', 'backup'],
   ['web'],
   ['main', 'compose', 'cli', 'pollux'],
 ]

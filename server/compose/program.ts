@@ -36,6 +36,7 @@ import { observeMaintenance, runMaintenance } from './maintenance.ts'
 import { startNotifications } from './notify.ts'
 import { startOwnProfiles } from './own-profiles.ts'
 import { startLocalAgent, startPolling } from './polling.ts'
+import { observeReceivers, startReceivers } from './receivers.ts'
 import { retentionPolicy } from './retention.ts'
 import { connected, startIngest, startLive } from './samples.ts'
 import { startSensors } from './sensors.ts'
@@ -137,6 +138,10 @@ async function startParts(base: Base): Promise<Program> {
     ...{ ...base, connect, directory, catalogues },
     setAside: ofSensors(base.refusals),
   })
+  const pollNow = (device: string) => void polling.poller.pollNow(device)
+  const receivers = await startReceivers({
+    ...{ ...base, connect, directory, vault, store, catalogues, pollNow },
+  })
   const files = await startDeviceFiles(base, devices)
 
   const senders = {
@@ -144,10 +149,12 @@ async function startParts(base: Base): Promise<Program> {
     agent: agentSender,
     sensors: sensors.sender,
     judge: events.sender,
+    receivers: receivers.sender,
   }
   const registry = createRegistry()
   observe(registry, { ingest, poller: polling.poller, senders, bus })
   observeMaintenance(registry, store.maintenance)
+  observeReceivers(registry, receivers)
   const status = {
     ingest,
     poller: polling.poller,
@@ -181,6 +188,7 @@ async function startParts(base: Base): Promise<Program> {
     notify,
     settings: async () => [
       ...statusSections(status),
+      receivers.section(),
       { title: 'Settings', rows: shownSettings(config, base.env) },
     ],
     retention: createRetention({ store: store.retention, audit, log }),

@@ -44,6 +44,14 @@ export const SET_ASIDE_REASONS = {
   'sensor-rate': 'it sends too often: make the sender slower',
   'sensor-too-large': 'a sensor’s message is small: check what publishes there',
   'sensor-device-clock': 'set the clock of the sender, or let the profile take the time of arrival',
+  /** At the receivers of traps and syslog. */
+  'trap-sender': 'add the device by the address that it sends from, or resume it',
+  'trap-credentials': 'set the device to send with the credentials that it has here',
+  'trap-format': 'it is no SNMP notification: look at what sends to this port',
+  'syslog-sender':
+    'add the device by the address that it sends from, or allow its relay: POLLUX_EVENT_RELAYS',
+  'syslog-stream': 'frames of a TCP stream are counted in octets, or end with a line end',
+  'receive-rate': 'it sends more than is read in a second: make it quieter',
 } as const satisfies Record<RefusalReason, string> & Record<string, string>
 
 export type SetAsideReason = keyof typeof SET_ASIDE_REASONS
@@ -76,7 +84,8 @@ export interface SetAsideEntry {
 
 /** Where whoever does not take a message tells it. */
 export interface SetAside {
-  note(reason: SetAsideReason, message: SetAsideMessage): void
+  /** @param times how many of them there were; the message is the last one */
+  note(reason: SetAsideReason, message: SetAsideMessage, times?: number): void
 }
 
 export interface SetAsideRegister extends SetAside {
@@ -93,7 +102,7 @@ interface Noted {
 export function createSetAside(now: () => number = Date.now): SetAsideRegister {
   const noted = new Map<SetAsideReason, Noted>()
   return {
-    note(reason, { topic, sender, payload, detail }) {
+    note(reason, { topic, sender, payload, detail }, times = 1) {
       const last: SetAsideMessage = {
         topic: topic?.slice(0, topicCharsMax) ?? '',
         sender: sender?.slice(0, senderCharsMax) ?? '',
@@ -101,7 +110,7 @@ export function createSetAside(now: () => number = Date.now): SetAsideRegister {
         payload: new Uint8Array(payload?.subarray(0, excerptBytesMax) ?? []),
         detail: detail.slice(0, detailCharsMax),
       }
-      noted.set(reason, { count: (noted.get(reason)?.count ?? 0) + 1, at: now(), last })
+      noted.set(reason, { count: (noted.get(reason)?.count ?? 0) + times, at: now(), last })
     },
     list: () => [...noted].map(([reason, one]) => entryOf(reason, one)).sort((a, b) => b.at - a.at),
   }

@@ -37,6 +37,8 @@ export async function startTestProgram(
     POLLUX_DATA_DIR: dataDir,
     POLLUX_PORT: '0',
     POLLUX_MQTT_LISTEN: '127.0.0.1:0',
+    POLLUX_TRAP_LISTEN: 'off',
+    POLLUX_SYSLOG_LISTEN: 'off',
     POLLUX_ALLOW_NETWORKS: '127.0.0.0/8',
     POLLUX_ADMIN_PASSWORD: ADMIN_PASSWORD,
     ...options.env,
