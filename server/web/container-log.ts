@@ -4,7 +4,7 @@
 import type { Eta } from 'eta'
 import type { LogLine } from '../docker/logs.ts'
 import type { Device } from '../model/device.ts'
-import { messageOf } from '../model/errors.ts'
+import { AppError, messageOf } from '../model/errors.ts'
 import type { Actor } from '../model/user.ts'
 import { rowPath } from './charts.ts'
 import { CONTAINER_GROUP } from './containers.ts'
@@ -26,6 +26,8 @@ const LOGS_MAX = 20
 /** Lines are told together, so often. */
 const GATHER_MS = 250
 const LINE_MAX = 4000
+/** Pages that read the last lines at once, over all sessions: each holds a call to an engine. */
+const STILL_MAX = 5
 
 /** How a log is reached: given by compose, which can open a device's secrets. */
 export interface ContainerLogs {
@@ -69,12 +71,26 @@ export function shownLine({ stream, at, text, isCut }: LogLine): ShownLine {
   return { stream, isCut, time, text: plainText(text, LINE_MAX + 1) }
 }
 
-/** The last lines, as they are now. */
-export async function lastLines(
-  target: LogTarget,
-  by: Actor,
-  timeoutMs: number,
-): Promise<ShownLine[]> {
+type Still = (target: LogTarget, by: Actor, timeoutMs: number) => Promise<ShownLine[]>
+
+/** The last lines as they are now. It rejects with AppError E_LOGS_BUSY beyond its bound. */
+export function createStill(): Still {
+  let reading = 0
+  return async (target, by, timeoutMs) => {
+    if (reading >= STILL_MAX) {
+      const hint = 'try again in a moment'
+      throw new AppError('E_LOGS_BUSY', 'too many logs are read now', { hint, passing: true })
+    }
+    reading++
+    try {
+      return await lastLines(target, by, timeoutMs)
+    } finally {
+      reading--
+    }
+  }
+}
+
+async function lastLines(target: LogTarget, by: Actor, timeoutMs: number): Promise<ShownLine[]> {
   const signal = AbortSignal.timeout(timeoutMs)
   const asked = { container: target.container, tail: TAIL, follow: false, signal }
   const lines = await target.logs.open(target.device, asked)

@@ -12,6 +12,8 @@ import { plainText } from './words.ts'
 /** Events on one page of the list, and on the page of a device or a row. */
 export const PAGE_SIZE = 100
 export const SHORT_SIZE = 20
+/** Characters of the events of one page; what is beyond stands on the next one. */
+const pageCharsMax = 200_000
 const FIELDS_SHOWN_MAX = 12
 
 const Time = Type.String({ pattern: '^([0-9]{10,15}|[0-9]{4}-[0-9]{2}-[0-9]{2})$' })
@@ -109,6 +111,21 @@ const plainField = (name: string, value: string) => ({
   value: plainText(value, 300),
 })
 
+/** As many as a page takes, and at least one of those that there are. */
+export function fitting(lines: EventLine[], charsMax = pageCharsMax): EventLine[] {
+  let chars = 0
+  const full = lines.findIndex((line, i) => {
+    chars += charsOf(line)
+    return i > 0 && chars > charsMax
+  })
+  return full < 0 ? lines : lines.slice(0, full)
+}
+
+function charsOf({ text, by, device, row, fields }: EventLine): number {
+  const named = fields.reduce((sum, { name, value }) => sum + name.length + value.length, 0)
+  return text.length + by.length + device.length + (row?.text.length ?? 0) + named
+}
+
 /** What `views/events/_list` shows. */
 export async function eventListData(
   web: WebContext,
@@ -118,10 +135,10 @@ export async function eventListData(
   const { before, ...rest } = filter
   const query = await eventQuery(web, filter)
   const found = query ? await web.store.events.list({ ...query, limit: PAGE_SIZE + 1 }) : []
-  const shown = found.slice(0, PAGE_SIZE)
-  const last = found.length > PAGE_SIZE ? shown.at(-1) : undefined
+  const lines = fitting(found.slice(0, PAGE_SIZE).map(eventLine))
+  const last = found.length > lines.length ? lines.at(-1) : undefined
   return {
-    lines: shown.map(eventLine),
+    lines,
     filter,
     filtered: Object.keys(rest).length > 0,
     isUnknownDevice: query === null,

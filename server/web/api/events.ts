@@ -11,6 +11,7 @@ import { commentCharsMax } from '../events.ts'
 import { call, closed, JSON_TYPE } from './call.ts'
 import { DeviceParams, knownDevice } from './device-answer.ts'
 import { nextLink } from './device-list.ts'
+import { eventLines, lineStep, linesBytesMax, linesMax } from './event-lines.ts'
 import { timeSpan } from './times.ts'
 
 const LIMIT_DEFAULT = 100
@@ -19,9 +20,6 @@ const limitMax = 1000
 const answerBytesMax = 1024 * 1024
 /** Events read from the store at once for an answer: what does not fit in it is read in vain. */
 const pageStep = 100
-/** Lines of one export; who needs more asks by time. */
-const linesMax = 100_000
-const lineStep = 500
 const LINES_TYPE = 'application/jsonl'
 
 const filters = {
@@ -114,34 +112,21 @@ function linesCall(web: WebContext): Route {
     method: 'GET',
     path: '/api/v1/events.jsonl',
     permission: 'devices.read',
-    summary: `Events as JSON lines, newest first, at most ${linesMax}`,
+    summary: `Events as JSON lines, newest first, at most ${linesMax} and ${linesBytesMax / 2 ** 20} MB`,
     type: LINES_TYPE,
     query: LinesQuery,
     perMinuteMax: 30,
     async answer({ query, reply }) {
       const asked = await storeQuery(web, query)
       // A database that is away is told before the answer has begun.
-      const first = await web.store.events.list({ ...asked, limit: lineStep })
+      const list = (some: EventQuery) => web.store.events.list(some)
+      const first = await list({ ...asked, limit: lineStep })
       return reply
         .type(`${LINES_TYPE}; charset=utf-8`)
         .header('content-disposition', 'attachment; filename="events.jsonl"')
-        .send(Readable.from(linesOf(web, asked, first)))
+        .send(Readable.from(eventLines({ query: asked, first, list, lineOf: answerOf })))
     },
   })
-}
-
-async function* linesOf(
-  web: WebContext,
-  query: EventQuery,
-  first: StoredEvent[],
-): AsyncGenerator<string> {
-  let events = first
-  for (let sent = lineStep; ; sent += lineStep) {
-    yield events.map(event => `${JSON.stringify(answerOf(event))}\n`).join('')
-    const last = events.at(-1)
-    if (!last || events.length < lineStep || sent >= linesMax) return
-    events = await web.store.events.list({ ...query, before: last.id, limit: lineStep })
-  }
 }
 
 function commentCall(web: WebContext): Route {

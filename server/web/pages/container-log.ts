@@ -7,7 +7,7 @@ import { AppError } from '../../model/errors.ts'
 import { checker } from '../../validate.ts'
 import { actorOf } from '../actor.ts'
 import { rowPath } from '../charts.ts'
-import { type LogTarget, lastLines, TAIL } from '../container-log.ts'
+import { createStill, type LogTarget, TAIL } from '../container-log.ts'
 import { CONTAINER_GROUP } from '../containers.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { loadDevice } from '../device-data.ts'
@@ -41,10 +41,12 @@ export async function logTarget(
 }
 
 export function logPage(web: WebContext): Handler {
+  const lastLines = createStill()
   return async (request, reply) => {
     const target = await logTarget(web, request)
     const { config } = target.device
-    const lines = checkStill(request.query).ok
+    const isStill = checkStill(request.query).ok
+    const lines = isStill
       ? await lastLines(target, actorOf(request), parseDuration(config.timeout))
       : null
     return page(request, reply, 'container-log', {
