@@ -1,0 +1,34 @@
+// Goal: the pages of people, profiles and the program itself are as examine.ts wants them.
+
+import t from 'tap'
+import { startChromium } from '../parts/chromium.ts'
+import { examineAll } from './examine.ts'
+import { people } from './people.ts'
+import { startTestProgram } from './program.ts'
+
+t.setTimeout(600_000)
+const test = await startTestProgram(t)
+const { url } = test
+const { admin } = await people(test)
+const browser = await startChromium(t)
+
+t.test('for an administrator', async t => {
+  await examineAll(t, { browser, url, cookie: admin.cookie }, [
+    '/profiles',
+    '/profiles/if-mib',
+    '/profiles/if-mib/edit',
+    '/profiles/new',
+    '/discovery',
+    '/about',
+    '/settings',
+    '/users',
+    '/users/1',
+    '/tokens',
+    '/agents',
+    '/audit',
+    '/audit?actor=nobody',
+    '/account',
+    '/nothing-here',
+    '/search?q=nothing-like-this',
+  ])
+})
