@@ -3,6 +3,7 @@
 
 import { execFile } from 'node:child_process'
 import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { StoredEvent } from '../../server/store/contract.ts'
 import { freePort, freeUdpPort, program, type Teardown, tempDir, until } from '../parts/find.ts'
@@ -12,9 +13,14 @@ const run = promisify(execFile)
 
 export const BY = { name: 'test', address: '' }
 
-export async function startReceiving(t: Teardown, env: Record<string, string> = {}) {
+export async function startReceiving(
+  t: Teardown,
+  env: Record<string, string> = {},
+  dataDir?: string,
+) {
   const ports = { trap: await freeUdpPort(), syslog: await freePort() }
   const started = await startTestProgram(t, {
+    ...(dataDir !== undefined && { dataDir }),
     env: {
       POLLUX_TRAP_LISTEN: `127.0.0.1:${ports.trap}`,
       POLLUX_SYSLOG_LISTEN: `127.0.0.1:${ports.syslog}`,
@@ -23,17 +29,15 @@ export async function startReceiving(t: Teardown, env: Record<string, string> = 
   })
   const session = await started.signIn()
   const page = async (where: string) => {
+    // The pages count requests; waiting for something asks again and again.
+    await setTimeout(250)
     const answer = await fetch(`${started.url}${where}`, { headers: { cookie: session.cookie } })
     if (answer.status !== 200) throw new Error(`${where} gave ${answer.status}`)
     return await answer.text()
   }
   /** All events that fit, newest first. */
   const events = async (query: string): Promise<StoredEvent[]> => {
-    const lines = await page(`/api/v1/events.jsonl?${query}`)
-    return lines
-      .split('\n')
-      .filter(Boolean)
-      .map(line => JSON.parse(line) as StoredEvent)
+    return JSON.parse(await page(`/api/v1/events?limit=1000&${query}`)) as StoredEvent[]
   }
   const settings = async () =>
     (await page('/settings')).replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ')
