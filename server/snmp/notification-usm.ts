@@ -2,8 +2,8 @@
 // engine is the authoritative one, for informs ours. A message below the level of its device, of
 // another user, without its key or outside of the time window is refused.
 //
-// Not npm net-snmp's receiver: that decrypts before it authenticates, takes a message without a
-// digest for a user that has keys, and spends a hash over a mebibyte on each engine that is named.
+// Not npm net-snmp's receiver: that has no time window, so that a recorded trap is believed for ever,
+// decrypts before it authenticates, and spends a hash over a mebibyte on each engine that is named.
 
 import { encodeOid, integerTlv, TAG, tlv } from './ber.ts'
 import { PDU, readPduHead } from './message.ts'
