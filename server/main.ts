@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander'
 import { accountCommand } from './cli/account.ts'
 import { agentCommand } from './cli/agent.ts'
+import { backupCommand, restoreCommand } from './cli/backup.ts'
 import { devicesCommand } from './cli/devices.ts'
 import { doctorCommand } from './cli/doctor.ts'
 import { fleetCommand } from './cli/fleet.ts'
@@ -35,6 +36,8 @@ for (const command of [
   secretCommand(),
   fleetCommand(),
   mqttCommand(),
+  backupCommand(),
+  restoreCommand(),
   doctorCommand(),
 ]) {
   program.addCommand(inherit(command))

@@ -4,7 +4,7 @@
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, readFile, stat } from 'node:fs/promises'
+import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { AppError, messageOf } from './model/errors.ts'
 
@@ -88,6 +88,41 @@ export async function loadMasterKey(source: {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
     return parseKey(await readPrivate(file), file)
   }
+}
+
+/** Whether there is a master key already; asking makes none. */
+export async function hasMasterKey(source: {
+  key: string | null
+  file: string | null
+  dataDir: string
+}): Promise<boolean> {
+  if (source.key !== null || source.file !== null) return true
+  return stat(path.join(source.dataDir, 'secret.key')).then(
+    () => true,
+    () => false,
+  )
+}
+
+/**
+ * Puts the master key of a backup where a start will look for it.
+ * @throws AppError E_SECRET_KEY where another key is in that place
+ */
+export async function keepMasterKey(
+  source: { key: string | null; file: string | null; dataDir: string },
+  restored: Buffer,
+): Promise<void> {
+  if (await hasMasterKey(source)) {
+    if ((await loadMasterKey(source)).equals(restored)) return
+    throw new AppError('E_SECRET_KEY', 'this place has another key than the backup', {
+      hint: 'take POLLUX_SECRET_KEY, its file or secret.key in the data folder away, so that the key of the backup can take its place',
+    })
+  }
+  await mkdir(source.dataDir, { recursive: true, mode: 0o700 })
+  await writeFile(path.join(source.dataDir, 'secret.key'), `${restored.toString('hex')}\n`, {
+    mode: 0o600,
+    flag: 'wx',
+    flush: true,
+  })
 }
 
 async function readPrivate(file: string): Promise<string> {

@@ -42,6 +42,9 @@ const WORDS = {
   },
 } as const satisfies Record<string, Record<string, string>>
 
+/** In the table of migrations while a backup is being written back: nobody may use what is there. */
+export const UNFINISHED = 'restore_unfinished'
+
 export interface Migration {
   /** `0001_device`, as the table `migration` keeps it. */
   name: string
@@ -90,6 +93,31 @@ export async function readMigrations(
     migrations.push({ name: file.slice(0, -'.sql'.length), file, statement: statement.trim() })
   }
   return migrations
+}
+
+/** The tables that migrations make, in their order: each refers only to those before it. */
+export function tablesOf(migrations: readonly Migration[]): string[] {
+  return migrations.flatMap(({ statement }) => {
+    const made = /^create table ([a-z0-9_]+)/m.exec(statement)?.[1]
+    return made === undefined ? [] : [made]
+  })
+}
+
+/**
+ * Makes the schema that these migrations gave, in an empty database, for a backup of that time.
+ * @returns the names of its tables, in order
+ * @throws AppError E_SCHEMA_NEWER where one is unknown
+ */
+export async function makeSchema(
+  database: Database,
+  directory: string,
+  names: readonly string[],
+): Promise<string[]> {
+  const all = await readMigrations(directory, database.dialect)
+  refuseNewer(names, all)
+  const wanted = all.filter(({ name }) => names.includes(name))
+  await locked(database, db => runMissing(database.dialect, db, wanted))
+  return tablesOf(wanted)
 }
 
 /** SQLite: one transaction for all. MySQL: a named lock of the server, as its DDL commits by itself. */
@@ -143,6 +171,11 @@ async function runMissing(
 function refuseNewer(applied: readonly string[], migrations: readonly Migration[]): void {
   const unknown = applied.filter(name => !migrations.some(migration => migration.name === name))
   if (unknown.length === 0) return
+  if (unknown.includes(UNFINISHED)) {
+    throw new AppError('E_RESTORE_UNFINISHED', 'a restore into this database did not finish', {
+      hint: 'make the database anew, empty, and restore the backup again',
+    })
+  }
   throw new AppError(
     'E_SCHEMA_NEWER',
     `the database was written by a newer Pollux (unknown migrations: ${unknown.sort().join(', ')})`,

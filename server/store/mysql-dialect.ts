@@ -43,7 +43,7 @@ export type MysqlAddress = Pick<
  * two executable comments MariaDB runs only the first, MySQL only the second, which would tell sizes of
  * tables that are a day old.
  */
-const SESSION = [
+export const SESSION: readonly string[] = [
   `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 5
     /*M! , max_statement_time = ${statementTimeoutMs / 1000} */
     /*!80000 , max_execution_time = ${statementTimeoutMs}, information_schema_stats_expiry = 0 */`,
