@@ -88,10 +88,11 @@ async function importOne(
   const missing = await vault.missing(config, sealed)
   if (missing.length > 0) throw invalid(missing)
   const stored = await store.devices.get(config.id)
+  const foreign = stored ? [] : await vault.foreign(config, sealed)
+  if (foreign.length > 0) throw invalid(foreign)
   const device = stored
-    ? await store.devices.update(config, stored.version, Date.now())
-    : await store.devices.create(config, 'api', Date.now())
-  await vault.keep(sealed, Date.now())
+    ? await store.devices.update(config, stored.version, Date.now(), sealed)
+    : await store.devices.create(config, 'api', Date.now(), sealed)
   await createAudit(store.audit).record(
     CLI_ACTOR,
     stored ? 'device.update' : 'device.create',

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Audit } from '../audit.ts'
 import type { CheckReport, Target } from '../collectors/collector.ts'
 import type { Command } from '../model/collection.ts'
-import type { Device } from '../model/device.ts'
+import type { Device, DeviceConfig } from '../model/device.ts'
 import { AppError } from '../model/errors.ts'
 import type { Actor } from '../model/user.ts'
 import type { DeviceStore } from '../store/contract.ts'
@@ -54,6 +54,10 @@ export function createDevices(options: DevicesOptions): Devices {
     if (missing.length > 0) throw invalid(missing)
     return { ...named, plain }
   }
+  const assertFree = async (config: DeviceConfig, sealed: ReadonlyMap<string, string>) => {
+    const foreign = await vault.foreign(config, sealed)
+    if (foreign.length > 0) throw invalid(foreign)
+  }
   const changed = async (device: Device) => {
     await directory.refresh()
     news.add(device.config.id, { stage: 'accepted', at: now(), version: device.version })
@@ -67,9 +71,8 @@ export function createDevices(options: DevicesOptions): Devices {
     async create(document, by, source) {
       const { config, sealed } = await prepare(document, by)
       if (await store.get(config.id)) throw exists(config.id)
-      const device = await store.create(config, source, now())
-      // Sealed after it was created, so that a refused one leaves another's secret in force.
-      await vault.keep(sealed, now())
+      await assertFree(config, sealed)
+      const device = await store.create(config, source, now(), sealed)
       news.forget(config.id)
       await changed(device)
       await audit.record(by, 'device.create', `device:${config.id}`, { after: config })
@@ -84,9 +87,7 @@ export function createDevices(options: DevicesOptions): Devices {
       if (config.kind !== before.config.kind)
         throw invalid([{ path: 'kind', message: 'never changes: add a new device instead' }])
       if (isDeepStrictEqual(config, before.config) && (await vault.holds(sealed))) return before
-      const device = await store.update(config, expectedVersion, now())
-      // Sealed after the update, so that a refused one leaves the old secret in force.
-      await vault.keep(sealed, now())
+      const device = await store.update(config, expectedVersion, now(), sealed)
       await changed(device)
       await audit.record(by, 'device.update', `device:${id}`, {
         before: before.config,
@@ -97,8 +98,7 @@ export function createDevices(options: DevicesOptions): Devices {
 
     async remove(id, { history }, by) {
       const before = await editable(id, by)
-      await store.remove(id, { history, at: now() })
-      await vault.forget(id)
+      await store.remove(id, { history, at: now(), secrets: await vault.own(id) })
       news.forget(id)
       await directory.refresh()
       await announce({ do: 'config-changed', device: id })
@@ -111,6 +111,7 @@ export function createDevices(options: DevicesOptions): Devices {
     async preview(document, by) {
       const { config, sealed } = await prepare(document, by)
       const stored = await store.get(config.id)
+      if (!stored) await assertFree(config, sealed)
       if (stored?.source === 'file') throw fromFile(config.id)
       if (stored && stored.config.kind !== config.kind)
         throw invalid([{ path: 'kind', message: 'never changes: add a new device instead' }])

@@ -9,15 +9,19 @@ import type { SecretStore } from '../store/contract.ts'
 export interface Vault {
   /** What the config would be with its secrets named; `sealed` is to be stored with it. */
   name(config: DeviceConfig): { config: DeviceConfig; sealed: Map<string, string> }
-  keep(sealed: ReadonlyMap<string, string>, at: number): Promise<void>
   /** Whether the store holds these very texts already, so that keeping them changes nothing. */
   holds(sealed: ReadonlyMap<string, string>): Promise<boolean>
   /** A named secret that neither exists nor is about to be kept is an error beside its field. */
   missing(config: DeviceConfig, sealed: ReadonlyMap<string, string>): Promise<FieldError[]>
+  /**
+   * Before a device is made: secrets that somebody keeps under `<id>.<field>` already would be its own,
+   * to be written over and forgotten with it. Whoever means just these names them in the config.
+   */
+  foreign(config: DeviceConfig, sealed: ReadonlyMap<string, string>): Promise<FieldError[]>
   /** Secret name → text, for every secret of the config, plain ones included as `<id>.<field>`. */
   open(config: DeviceConfig): Promise<Record<string, string>>
-  /** Forgets the secrets that belong to the device alone. */
-  forget(id: string): Promise<void>
+  /** Names of the stored secrets that belong to the device alone. */
+  own(id: string): Promise<string[]>
 }
 
 /** A place in a config that holds a secret: its field name, path, and how to read and replace it. */
@@ -89,7 +93,19 @@ export function storedSecrets(config: DeviceConfig, sealed: ReadonlyMap<string, 
     .map(({ path }) => path)
 }
 
+/** A name that `name` above would give. */
+function isOwn(id: string, name: string): boolean {
+  return (
+    name.startsWith(`${id}.`) &&
+    /^(community|auth|priv|tls\.(ca|cert|key)|ssh\.key)$/.test(name.slice(id.length + 1))
+  )
+}
+
 export function createVault(store: SecretStore, secrets: Secrets): Vault {
+  const own = async (id: string) => {
+    const stored = await store.list(`${id}.`)
+    return stored.map(({ name }) => name).filter(name => isOwn(id, name))
+  }
   return {
     name(config) {
       const named = structuredClone(config)
@@ -101,10 +117,6 @@ export function createVault(store: SecretStore, secrets: Secrets): Vault {
         place.replace({ secret: name })
       }
       return { config: named, sealed }
-    },
-
-    async keep(sealed, at) {
-      for (const [name, text] of sealed) await store.put(name, text, at)
     },
 
     async holds(sealed) {
@@ -126,6 +138,15 @@ export function createVault(store: SecretStore, secrets: Secrets): Vault {
       return errors
     },
 
+    async foreign(config, sealed) {
+      const named = places(config).flatMap(({ value }) =>
+        typeof value !== 'string' && !sealed.has(value.secret) ? [value.secret] : [],
+      )
+      const taken = (await own(config.id)).find(name => !named.includes(name))
+      if (taken === undefined) return []
+      return [{ path: 'id', message: `would take over the secret "${taken}": choose another id` }]
+    },
+
     async open(config) {
       const opened: Record<string, string> = {}
       for (const { field, value } of places(config)) {
@@ -139,15 +160,6 @@ export function createVault(store: SecretStore, secrets: Secrets): Vault {
       return opened
     },
 
-    async forget(id) {
-      for (const { name } of await store.list()) {
-        if (
-          name.startsWith(`${id}.`) &&
-          /^(community|auth|priv|tls\.(ca|cert|key)|ssh\.key)$/.test(name.slice(id.length + 1))
-        ) {
-          await store.remove(name)
-        }
-      }
-    },
+    own,
   }
 }

@@ -103,12 +103,31 @@ export interface MaintenanceStats {
 export interface DeviceStore {
   list(): Promise<Device[]>
   get(id: string): Promise<Device | null>
-  /** @throws AppError E_DEVICE_EXISTS */
-  create(config: DeviceConfig, source: DeviceSource, at: number): Promise<Device>
+  /**
+   * `sealed`, ciphertext by name, is kept with the config: both are stored, or neither.
+   * @throws AppError E_DEVICE_EXISTS
+   */
+  create(
+    config: DeviceConfig,
+    source: DeviceSource,
+    at: number,
+    sealed?: ReadonlyMap<string, string>,
+  ): Promise<Device>
   /** @throws AppError E_DEVICE_UNKNOWN, E_DEVICE_CHANGED (somebody saved in between) */
-  update(config: DeviceConfig, expectedVersion: number, at: number): Promise<Device>
-  /** Frees the id. With `history` the samples, rows and series go too (in bounded steps). */
-  remove(id: string, options: { history: boolean; at: number }): Promise<void>
+  update(
+    config: DeviceConfig,
+    expectedVersion: number,
+    at: number,
+    sealed?: ReadonlyMap<string, string>,
+  ): Promise<Device>
+  /**
+   * Frees the id and forgets the named secrets. With `history` the samples, rows and series go too
+   * (in bounded steps).
+   */
+  remove(
+    id: string,
+    options: { history: boolean; at: number; secrets?: readonly string[] },
+  ): Promise<void>
   setIdentity(uid: number, identity: DeviceIdentity): Promise<void>
   setTuning(uid: number, tuning: DeviceTuning): Promise<void>
 }
@@ -419,7 +438,8 @@ export interface UserStore {
 export interface SecretStore {
   put(name: string, sealed: string, at: number): Promise<void>
   get(name: string): Promise<string | null>
-  list(): Promise<{ name: string; updatedAt: number }[]>
+  /** By name; with `prefix` those alone that begin so. */
+  list(prefix?: string): Promise<{ name: string; updatedAt: number }[]>
   remove(name: string): Promise<void>
 }
 

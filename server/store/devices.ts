@@ -15,6 +15,7 @@ import { checker, parseJson, parser } from '../validate.ts'
 import type { DeviceStore } from './contract.ts'
 import type { Database, Db, Tables } from './database.ts'
 import { isDuplicateKey } from './failures.ts'
+import { putSecrets } from './named.ts'
 import { purgeDevice } from './purge.ts'
 
 const SOURCES: readonly DeviceSource[] = ['form', 'api', 'file', 'built-in']
@@ -25,9 +26,10 @@ const checkTuning = checker(DeviceTuning, { firstOnly: true })
 /** @param stopped says that the store closes, so that a purge stops between two steps */
 export function deviceStore(database: Database, log: Logger, stopped: () => boolean): DeviceStore {
   const { db } = database
-  const living = () => db.selectFrom('device').selectAll().where('live_id', 'is not', null)
-  const find = async (id: string) => {
-    const row = await living().where('live_id', '=', id).executeTakeFirst()
+  const living = (on: Db = db) =>
+    on.selectFrom('device').selectAll().where('live_id', 'is not', null)
+  const find = async (id: string, on: Db = db) => {
+    const row = await living(on).where('live_id', '=', id).executeTakeFirst()
     return row ? deviceOf(row) : null
   }
   return {
@@ -43,38 +45,48 @@ export function deviceStore(database: Database, log: Logger, stopped: () => bool
         }
       })
     },
-    get: find,
-    create: (config, source, at) => createDevice(db, config, source, at),
-    async update(config, expectedVersion, at) {
-      const { numUpdatedRows } = await db
-        .updateTable('device')
-        .set({
-          config: JSON.stringify(config),
-          version: expectedVersion + 1,
-          updated_at: at,
-        })
-        .where('live_id', '=', config.id)
-        .where('version', '=', expectedVersion)
-        .executeTakeFirstOrThrow()
-      const device = await find(config.id)
-      if (!device) throw unknownDevice(config.id)
-      if (numUpdatedRows === 0n) {
-        throw new AppError('E_DEVICE_CHANGED', `"${config.id}" was changed by somebody else`, {
-          hint: 'load it again and make your change to what is there now',
-        })
-      }
-      return device
-    },
-    async remove(id, { history, at }) {
+    get: id => find(id),
+    create: (config, source, at, sealed = new Map()) =>
+      database.transaction(async on => {
+        const device = await createDevice(on, config, source, at)
+        await putSecrets(database, on, sealed, at)
+        return device
+      }),
+    update: (config, expectedVersion, at, sealed = new Map()) =>
+      database.transaction(async on => {
+        const { numUpdatedRows } = await on
+          .updateTable('device')
+          .set({
+            config: JSON.stringify(config),
+            version: expectedVersion + 1,
+            updated_at: at,
+          })
+          .where('live_id', '=', config.id)
+          .where('version', '=', expectedVersion)
+          .executeTakeFirstOrThrow()
+        const device = await find(config.id, on)
+        if (!device) throw unknownDevice(config.id)
+        if (numUpdatedRows === 0n) {
+          throw new AppError('E_DEVICE_CHANGED', `"${config.id}" was changed by somebody else`, {
+            hint: 'load it again and make your change to what is there now',
+          })
+        }
+        await putSecrets(database, on, sealed, at)
+        return device
+      }),
+    async remove(id, { history, at, secrets = [] }) {
       const row = await living().select('uid').where('live_id', '=', id).executeTakeFirst()
       if (!row) throw unknownDevice(id)
-      const { numUpdatedRows } = await db
-        .updateTable('device')
-        .set({ live_id: null, deleted_at: at, purging: history ? 1 : 0 })
-        .where('uid', '=', row.uid)
-        .where('live_id', 'is not', null)
-        .executeTakeFirstOrThrow()
-      if (numUpdatedRows === 0n) throw unknownDevice(id)
+      await database.transaction(async on => {
+        const { numUpdatedRows } = await on
+          .updateTable('device')
+          .set({ live_id: null, deleted_at: at, purging: history ? 1 : 0 })
+          .where('uid', '=', row.uid)
+          .where('live_id', 'is not', null)
+          .executeTakeFirstOrThrow()
+        if (numUpdatedRows === 0n) throw unknownDevice(id)
+        if (secrets.length > 0) await on.deleteFrom('secret').where('name', 'in', secrets).execute()
+      })
       if (history) await purgeDevice(db, row.uid, stopped)
     },
     async setIdentity(uid, identity) {

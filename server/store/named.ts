@@ -6,12 +6,21 @@ import type { Database, Db } from './database.ts'
 /** Entries in one page of the audit log. */
 const auditPageMax = 1000
 
+/** Writes them over those of the same names, in the caller's transaction. */
+export async function putSecrets(
+  database: Database,
+  on: Db,
+  sealed: ReadonlyMap<string, string>,
+  at: number,
+): Promise<void> {
+  const rows = [...sealed].map(([name, text]) => ({ name, sealed: text, updated_at: at }))
+  if (rows.length > 0) await database.put(on, 'secret', ['name'], rows)
+}
+
 export function secretStore(database: Database): SecretStore {
   const { db } = database
   return {
-    async put(name, sealed, at) {
-      await database.put(db, 'secret', ['name'], [{ name, sealed, updated_at: at }])
-    },
+    put: (name, sealed, at) => putSecrets(database, db, new Map([[name, sealed]]), at),
     async get(name) {
       const row = await db
         .selectFrom('secret')
@@ -20,10 +29,12 @@ export function secretStore(database: Database): SecretStore {
         .executeTakeFirst()
       return row?.sealed ?? null
     },
-    async list() {
+    async list(prefix = '') {
       const rows = await db
         .selectFrom('secret')
         .select(['name', 'updated_at'])
+        .where('name', '>=', prefix)
+        .where('name', '<', `${prefix}\u{10ffff}`)
         .orderBy('name')
         .execute()
       return rows.map(row => ({ name: row.name, updatedAt: row.updated_at }))

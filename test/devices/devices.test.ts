@@ -150,6 +150,24 @@ t.test('removal forgets the secrets of the device alone', async t => {
   t.same(devices.receipts('sw-1'), [])
 })
 
+t.test('a new device takes over no secret that somebody keeps under its id', async t => {
+  const { devices, store, vault } = await setUp(t)
+  await store.secrets.put('campus.community', 'v1:shared', 1)
+  const errors = [{ path: 'id', message: /campus\.community/ }]
+  await t.rejects(devices.create({ ...sw, id: 'campus' }, ann, 'form'), { errors })
+  await t.rejects(devices.preview({ ...sw, id: 'campus' }, ann), { errors })
+  const plain = { id: 'campus', kind: 'docker', address: 'unix:///var/run/docker.sock' }
+  await t.rejects(devices.create(plain, ann, 'form'), { errors }, 'it would be forgotten with it')
+  t.equal(await store.secrets.get('campus.community'), 'v1:shared')
+  t.equal(await devices.get('campus'), null)
+  const named = { version: '2c', community: { secret: 'campus.community' } }
+  await devices.create({ ...sw, id: 'campus', credentials: named }, ann, 'form')
+  t.same(await vault.own('campus'), ['campus.community'], 'who names it means it')
+  await devices.create({ ...sw, id: 'cam' }, ann, 'form')
+  await devices.create({ ...sw, id: 'camp' }, ann, 'form')
+  t.same(await vault.own('cam'), ['cam.community'])
+})
+
 t.test('news: status, receipts and identity come by MQTT; what is none is ignored', async t => {
   const { devices, bus, identities } = await setUp(t)
   const { version } = await devices.create(sw, ann, 'form')

@@ -158,11 +158,9 @@ t.test(
 
 t.test('credentials by the names of stored secrets', async t => {
   const one = await agent(t, '127.0.9.1', 0, 'sw', 'stored-text')
-  const { discovery, vault, devices } = await setUp(t)
-  await vault.keep(
-    vault.name(await exampleConfig(devices, 'other', 'stored-text')).sealed,
-    Date.now(),
-  )
+  const { discovery, vault, devices, store } = await setUp(t)
+  const { sealed } = vault.name(await exampleConfig(devices, 'other', 'stored-text'))
+  for (const [name, text] of sealed) await store.secrets.put(name, text, Date.now())
   const named = { version: '2c', community: { secret: 'other.community' } }
   await discovery.start({ ranges: '127.0.9.1', port: one.port, credentials: [named] }, ann)
   await ended(discovery)

@@ -317,6 +317,33 @@ export function peopleCases(t: Test, newPlace: NewPlace): void {
     t.equal(await users.token('h1'), null)
   })
 
+  t.test('a config and its secrets are stored and forgotten together, or not at all', async t => {
+    const { store } = await fresh(t, newPlace)
+    const sealed = (text: string) => new Map([['sw.community', text]])
+    await store.devices.create(config('sw'), 'form', 1, sealed('v1:first'))
+    await t.rejects(store.devices.create(config('sw'), 'form', 2, sealed('v1:twin')), {
+      code: 'E_DEVICE_EXISTS',
+    })
+    await store.devices.update(config('sw'), 1, 3, sealed('v1:second'))
+    await t.rejects(store.devices.update(config('sw'), 1, 4, sealed('v1:late')), {
+      code: 'E_DEVICE_CHANGED',
+    })
+    t.equal(await store.secrets.get('sw.community'), 'v1:second')
+    const unfit = new Map<string, string>()
+    unfit[Symbol.iterator] = () => {
+      throw new Error('the database went away')
+    }
+    await t.rejects(store.devices.update({ ...config('sw'), name: 'half' }, 2, 5, unfit))
+    t.match(await store.devices.get('sw'), { version: 2, config: config('sw') }, 'nothing is half')
+    await t.rejects(store.devices.create(config('half'), 'form', 5, unfit))
+    t.equal(await store.devices.get('half'), null)
+    const secrets = ['sw.community']
+    await t.rejects(store.devices.remove('nobody', { history: false, at: 6, secrets }))
+    t.equal(await store.secrets.get('sw.community'), 'v1:second')
+    await store.devices.remove('sw', { history: false, at: 6, secrets })
+    t.equal(await store.secrets.get('sw.community'), null)
+  })
+
   t.test('secrets and settings are written over by name', async t => {
     const { store } = await fresh(t, newPlace)
     await store.secrets.put('sw.community', 'v1:abc', 1)
@@ -327,6 +354,8 @@ export function peopleCases(t: Test, newPlace: NewPlace): void {
       { name: 'another', updatedAt: 3 },
       { name: 'sw.community', updatedAt: 2 },
     ])
+    t.same(await store.secrets.list('sw.'), [{ name: 'sw.community', updatedAt: 2 }])
+    t.same(await store.secrets.list('sw.c%'), [])
     await store.secrets.remove('sw.community')
     t.equal(await store.secrets.get('sw.community'), null)
     t.equal(await store.settings.get('theme'), null)
