@@ -17,6 +17,7 @@ import { loadProfiles } from './profiles-sources.ts'
 interface FromMibOptions {
   table?: string[]
   scalars?: string[] | true
+  notifications?: string[] | true
   mibs?: string[]
   output?: string
   check?: string
@@ -30,6 +31,7 @@ export function addFromMibCommand(parent: Command): void {
     .argument('<file>', 'the MIB; what it imports is looked for beside it')
     .option('--table <name...>', 'these tables, as ifTable')
     .option('--scalars [name...]', 'these scalars, or all')
+    .option('--notifications [name...]', 'these traps and informs, or all')
     .option('--mibs <folder...>', 'more folders with imported MIBs')
     .option('--output <file>', 'write there instead of to standard output')
     .option('--check <profile>', "compare this profile's units and scales with the MIB instead")
@@ -37,26 +39,37 @@ export function addFromMibCommand(parent: Command): void {
     .action(async (file: string, options: FromMibOptions) => {
       const mib = await readMib(file, options.mibs)
       if (options.check !== undefined) await check(mib, options.check, options.json === true)
-      else if (options.table || options.scalars) await generate(mib, options)
-      else command.error(`error: name tables or scalars of ${mib.module}\n${contents(mib)}`)
+      else if (options.table || options.scalars || options.notifications)
+        await generate(mib, options)
+      else
+        command.error(
+          `error: name tables, scalars or notifications of ${mib.module}\n${contents(mib)}`,
+        )
     })
 }
 
-function contents({ tables, scalars }: Mib): string {
+function contents({ tables, scalars, notifications }: Mib): string {
   const lines = tables.map(({ name, columns }) => `  --table ${name}  (${columns.length} columns)`)
   if (scalars.length > 0) {
     lines.push(`  --scalars ${scalars.map(({ name }) => name).join(' ')}`)
+  }
+  if (notifications.length > 0) {
+    lines.push(`  --notifications ${notifications.map(({ name }) => name).join(' ')}`)
   }
   return lines.join('\n')
 }
 
 async function generate(mib: Mib, options: FromMibOptions): Promise<void> {
-  const { table: tables = [], scalars = [], output } = options
+  const { table: tables = [], scalars = [], notifications = [], output } = options
   const catalogue = buildCatalogue(await loadProfiles())
   const document = profileOfMib(mib, {
     tables: tables.map(name => named(mib, mib.tables, name, 'table')),
     scalars:
       scalars === true ? mib.scalars : scalars.map(name => named(mib, mib.scalars, name, 'scalar')),
+    notifications:
+      notifications === true
+        ? mib.notifications
+        : notifications.map(name => named(mib, mib.notifications, name, 'notification')),
     taken: groupsOf(catalogue),
   })
   const text = `${JSON.stringify(document, null, 2)}\n`

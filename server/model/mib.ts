@@ -42,8 +42,17 @@ export interface MibTable {
   columns: readonly MibObject[]
 }
 
+/** NOTIFICATION-TYPE: a trap or inform, with what it brings. */
+export interface MibNotification {
+  name: string
+  oid: string
+  description: string
+  objects: readonly MibObject[]
+}
+
 export interface Mib {
   module: string
+  notifications: readonly MibNotification[]
   tables: readonly MibTable[]
   scalars: readonly MibObject[]
 }

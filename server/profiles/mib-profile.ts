@@ -1,8 +1,14 @@
 // A profile from a MIB's tables and scalars: names, titles, units, states and index types as the MIB
 // says them. A beginning to be edited: which columns matter, and how they are drawn, no MIB knows.
 
-import type { Mib, MibObject, MibSyntax, MibTable } from '../model/mib.ts'
-import type { FieldDoc, MetricDoc, ProfileDoc, TableGroupDoc } from '../model/profile.ts'
+import type { Mib, MibNotification, MibObject, MibSyntax, MibTable } from '../model/mib.ts'
+import type {
+  FieldDoc,
+  MetricDoc,
+  NotificationDoc,
+  ProfileDoc,
+  TableGroupDoc,
+} from '../model/profile.ts'
 import { mibUnit } from './mib-units.ts'
 
 /** Characters of names, titles and descriptions (profile.ts). */
@@ -25,12 +31,16 @@ type Reading =
 export interface MibProfileOptions {
   tables: readonly MibTable[]
   scalars: readonly MibObject[]
+  notifications?: readonly MibNotification[]
   /** Group ids that are in use already. */
   taken: ReadonlySet<string>
 }
 
 /** The profile's document; its keys are in the order in which people write them. */
-export function profileOfMib(mib: Mib, { tables, scalars, taken }: MibProfileOptions): ProfileDoc {
+export function profileOfMib(
+  mib: Mib,
+  { tables, scalars, notifications = [], taken }: MibProfileOptions,
+): ProfileDoc {
   const used = new Set(taken)
   const groupId = (wanted: string) => {
     const id = [wanted, `${snake(mib.module)}_${wanted}`.slice(0, nameMax)].find(
@@ -39,7 +49,11 @@ export function profileOfMib(mib: Mib, { tables, scalars, taken }: MibProfileOpt
     used.add(id ?? wanted)
     return id ?? wanted
   }
-  const names = [...tables.map(table => table.name), ...(scalars.length > 0 ? ['scalars'] : [])]
+  const names = [
+    ...tables.map(table => table.name),
+    ...(scalars.length > 0 ? ['scalars'] : []),
+    ...(notifications.length > 0 ? ['notifications'] : []),
+  ]
   const exists = [
     ...tables.flatMap(table => table.columns.filter(isRead).slice(0, 1)).map(({ oid }) => oid),
     ...scalars.map(({ oid }) => `${oid}.0`),
@@ -48,7 +62,8 @@ export function profileOfMib(mib: Mib, { tables, scalars, taken }: MibProfileOpt
     $schema: './profile.schema.json',
     title: `${mib.module}: ${names.join(', ')}`.slice(0, titleMax),
     type: 'feature',
-    match: [{ exists }],
+    // What says only what notifications mean is for no device in particular.
+    ...(exists.length > 0 && { match: [{ exists }] }),
     ...(scalars.length > 0 && {
       scalars: { [groupId(snake(mib.module))]: scalarGroup(mib, scalars) },
     }),
@@ -57,6 +72,26 @@ export function profileOfMib(mib: Mib, { tables, scalars, taken }: MibProfileOpt
         tables.map(table => [groupId(snake(stem(table))), tableGroup(table)]),
       ),
     }),
+    ...(notifications.length > 0 && {
+      notifications: Object.fromEntries(notifications.map(one => [one.name, notificationOf(one)])),
+    }),
+  }
+}
+
+function notificationOf({ name, oid, objects }: MibNotification): NotificationDoc {
+  const title = titleOf(name)
+  const values: NonNullable<NotificationDoc['values']> = {}
+  for (const object of objects) {
+    const { labels } = object.syntax
+    const map =
+      labels &&
+      Object.fromEntries(Object.entries(labels).map(([n, label]) => [n, label.slice(0, 60)]))
+    values[unused(snake(object.name), values)] = map ? { oid: object.oid, map } : object.oid
+  }
+  const [first] = Object.keys(values)
+  return {
+    ...{ oid, title },
+    ...(first !== undefined && { values, text: `${title}: {${first}}` }),
   }
 }
 

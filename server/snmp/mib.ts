@@ -5,7 +5,7 @@ import path from 'node:path'
 import { createModuleStore } from 'net-snmp'
 import Type, { type Static } from 'typebox'
 import { AppError, messageOf } from '../model/errors.ts'
-import type { Mib, MibBase, MibObject, MibSyntax, MibTable } from '../model/mib.ts'
+import type { Mib, MibBase, MibNotification, MibObject, MibSyntax, MibTable } from '../model/mib.ts'
 import { NODE_MODULES_DIR } from '../paths.ts'
 import { parser } from '../validate.ts'
 import { modulesInOrder } from './mib-files.ts'
@@ -44,6 +44,7 @@ const Entry = Type.Object({
   UNITS: Type.Optional(Type.String()),
   DESCRIPTION: Type.Optional(Type.String()),
   'OBJECT IDENTIFIER': Type.Optional(Type.String()),
+  OBJECTS: Type.Optional(Type.Array(Type.String())),
   INDEX: Type.Optional(Type.Array(Type.String())),
   AUGMENTS: Type.Optional(Type.Array(Type.String())),
 })
@@ -144,8 +145,10 @@ class Reader {
       objects.filter(([, entry]) => tables.some(([name]) => name === parentOf(entry))),
     )
     const inTables = new Set([...tables.map(([name]) => name), ...entries.keys()])
+    const notifications = [...this.own].filter(([, entry]) => entry.MACRO === 'NOTIFICATION-TYPE')
     return {
       module: this.main,
+      notifications: notifications.map(([name, entry]) => this.notification(name, entry)),
       tables: tables.map(([name, table]) => this.table(name, table, entries, objects)),
       scalars: objects
         .filter(([name, entry]) => !inTables.has(name) && !entries.has(parentOf(entry)))
@@ -188,6 +191,14 @@ class Reader {
     })
   }
 
+  private notification(name: string, entry: Entry): MibNotification {
+    const objects = (entry.OBJECTS ?? []).flatMap(part => {
+      const found = this.find(part.trim())
+      return found ? [this.object(part.trim(), found)] : []
+    })
+    return { name, oid: this.oid(name, entry), description: descriptionOf(entry), objects }
+  }
+
   private object(name: string, entry: Entry): MibObject {
     return {
       name,
@@ -197,7 +208,7 @@ class Reader {
       ),
       syntax: this.syntax(entry.SYNTAX, depthMax),
       units: entry.UNITS?.replace(/"/g, '').trim() ?? null,
-      description: (entry.DESCRIPTION ?? '').replace(/"/g, '').replace(/\s+/g, ' ').trim(),
+      description: descriptionOf(entry),
     }
   }
 
@@ -242,6 +253,10 @@ class Reader {
     const base = found?.MACRO === undefined ? undefined : BASES[found.MACRO]
     return { base: base ?? null, names: [], labels: null, sizes: null }
   }
+}
+
+function descriptionOf({ DESCRIPTION: text = '' }: Entry): string {
+  return text.replace(/"/g, '').replace(/\s+/g, ' ').trim()
 }
 
 function isTable({ SYNTAX: syntax }: Entry): boolean {

@@ -37,6 +37,32 @@ t.test('a profile beside the shipped ones', async t => {
   )
 })
 
+t.test('what traps mean, from their MIB', async t => {
+  const file = path.join(own, 'traps.json')
+  const ran = await fromMib(IF_MIB, '--notifications', 'linkDown', '--output', file)
+  t.equal(ran.code, 0, ran.stderr)
+  t.match(JSON.parse(await readFile(file, 'utf8')), {
+    notifications: {
+      linkDown: {
+        oid: '1.3.6.1.6.3.1.1.5.3',
+        title: 'Link down',
+        values: {
+          if_index: '1.3.6.1.2.1.2.2.1.1',
+          if_oper_status: { oid: '1.3.6.1.2.1.2.2.1.8', map: { 2: 'down' } },
+        },
+        text: 'Link down: {if_index}',
+      },
+    },
+  })
+  const check = await profiles(['check', '--json'], env)
+  const [{ problems }] = check.lines as [{ problems: { file: string }[] }]
+  t.same(
+    problems.filter(problem => problem.file.includes('traps')),
+    [],
+  )
+  t.match((await fromMib(IF_MIB, '--notifications', 'linkDwon')).stderr, /did you mean linkDown/)
+})
+
 t.test('wrong usage says what there is', async t => {
   const nothing = await fromMib(TEST_MIB)
   t.equal(nothing.code, 2)
