@@ -27,8 +27,11 @@ export interface Dockerd {
   exec(name: string, command: string): Promise<string>
 }
 
-/** Starts an engine, imports the image, and removes containers before the engine at the end. */
-export async function startDockerd(t: Teardown): Promise<Dockerd> {
+/**
+ * Starts an engine, imports the image, and removes containers before the engine at the end. `isInMemory`:
+ * images lie in memory, where layers need not be whole copies, for tests that build large ones.
+ */
+export async function startDockerd(t: Teardown, { isInMemory = false } = {}): Promise<Dockerd> {
   if (process.getuid?.() !== 0) {
     throw new Error('The tests of Docker start an engine of their own, so they must run as root.')
   }
@@ -57,7 +60,8 @@ export async function startDockerd(t: Teardown): Promise<Dockerd> {
     '--iptables=false',
     '--ip6tables=false',
   ]
-  const script = `ip link set lo up && exec ${dockerd} ${options.join(' ')}`
+  const memory = isInMemory ? `mkdir ${dir}/data && mount -t tmpfs none ${dir}/data && ` : ''
+  const script = `${memory}ip link set lo up && exec ${dockerd} ${options.join(' ')}`
   const part = await startPart(unshare, ['-n', '-m', 'sh', '-c', script], async () => {
     await docker('version', '--format', '{{.Server.Version}}')
     return true
