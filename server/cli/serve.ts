@@ -51,18 +51,26 @@ export function demoCommand(): Command {
         POLLUX_DATA_DIR: dataDir,
         POLLUX_ALLOW_NETWORKS: [env.POLLUX_ALLOW_NETWORKS, '127.0.0.0/8'].filter(Boolean).join(','),
         POLLUX_MQTT_LISTEN: env.POLLUX_MQTT_LISTEN ?? '127.0.0.1:0',
+        POLLUX_TRAP_LISTEN: env.POLLUX_TRAP_LISTEN ?? '127.0.0.1:0',
+        POLLUX_SYSLOG_LISTEN: env.POLLUX_SYSLOG_LISTEN ?? '127.0.0.1:0',
+        POLLUX_EVENT_RELAYS: env.POLLUX_EVENT_RELAYS ?? '127.0.0.1',
       }
       const config = readConfig(demoEnv)
       const log = createLog(config.logLevel)
       const network = await startNetworkProcess()
       const children = [network.child]
+      const stops: (() => void)[] = []
       const program = await startWatched(config, demoEnv, log, async () => {
+        for (const stop of stops) stop()
         for (const child of children) child.kill('SIGTERM')
         if (options.keep === undefined) await rm(dataDir, { recursive: true, force: true })
       })
       await addNetwork(program, network.network)
       const { startDemoSensors } = await import('./demo-sensors.ts')
       children.push(await startDemoSensors(program, config))
+      const { tellDemoLines } = await import('./demo-lines.ts')
+      const ids = network.network.devices.map(({ id }) => id)
+      stops.push(tellDemoLines(program, ids))
       announce(program)
       print(
         `  The demo network has ${network.network.devices.length} devices, beside sensors that publish by MQTT; its data are in ${dataDir}${options.keep === undefined ? ' and go when it ends' : ''}.\n`,

@@ -14,6 +14,7 @@ import { createVault } from '../devices/vault.ts'
 import type { Logger } from '../log.ts'
 import { createRegistry } from '../metrics.ts'
 import { createSetAside } from '../model/setaside.ts'
+import type { Receiver } from '../receive/receiver.ts'
 import { createSecrets, loadMasterKey } from '../secrets.ts'
 import { VERSION } from '../version.ts'
 import { createWeb } from '../web/app.ts'
@@ -52,6 +53,8 @@ export interface Program {
   devices: Devices
   /** Accounts on the broker; `port` is the embedded one's. */
   broker: { accounts: Accounts; port: number | null }
+  /** Where traps and syslog are heard. */
+  receiving: Receiver['listening']
   stop(): Promise<void>
 }
 
@@ -206,7 +209,8 @@ async function startParts(base: Base): Promise<Program> {
     version: VERSION,
   })
   const broker = { accounts, port: brokerPort }
-  return { url, admin, devices, broker, stop: () => life.stop() }
+  const receiving = receivers.receiver.listening
+  return { url, admin, devices, broker, receiving, stop: () => life.stop() }
 }
 
 async function startWeb({ config, life }: Base, web: WebContext): Promise<string> {
