@@ -1,6 +1,8 @@
 // Goal: an edge and a core as docker/mosquitto/ ships them, with the line between them frozen and cut
 // under load: every sample is in the database afterwards, once. And what each role may not.
 
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import t from 'tap'
 import { connectBus, type MqttBus } from '../../server/bus/client.ts'
 import type { Credentials } from '../../server/bus/principals.ts'
@@ -13,7 +15,7 @@ import { addDevice, sqlite } from '../ingest/store.ts'
 import { silentLog } from '../parts/broker.ts'
 import { type Teardown, tempDir, until } from '../parts/find.ts'
 import { startLine } from './line.ts'
-import { type Shipped, startCore, startEdge } from './shipped.ts'
+import { type Shipped, script, startCore, startEdge } from './shipped.ts'
 
 const SITE = 'main'
 const stepMs = 10
@@ -188,4 +190,75 @@ t.test('each role may what it needs, and no more', async t => {
   })
   t.teardown(() => nobody.close())
   await until(() => nobody.isRefused, 'an anonymous client')
+})
+
+t.test('an enrolled agent at the edge', async t => {
+  const { core, pollux, user, dir } = await startCore(t)
+  const { password } = await user('edge-1', 'poller', 'secret-of-the-bridge')
+  const options = { corePort: core.tlsPort, coreDir: dir, password, users: ['poller', 'sw-1'] }
+  const { edge, dir: folder, credentials } = await startEdge(t, options)
+  const made = async (...args: string[]) => script('edge-agent.sh', args, 'secret-of-web-1\n')
+  const files = async () =>
+    (
+      await Promise.all(['acl', 'passwords'].map(name => readFile(path.join(folder, name), 'utf8')))
+    ).join()
+  const before = await files()
+  for (const wrong of ['web 1', 'web/1', 'web+', '#', 'web\nuser server'])
+    await t.rejects(made(folder, wrong, 'agent-1'), /ended with 2/, wrong)
+  await t.rejects(script('edge-agent.sh', [folder, 'web-1', 'agent-1'], 'a b\n'), /ended with 2/)
+  t.equal(await files(), before, 'nothing was changed')
+  await made(folder, 'web-1', 'agent-0')
+  await made(folder, 'web-2', 'agent-2')
+  await made(folder, 'web-1', 'agent-1')
+  const after = await files()
+  t.equal(after.match(/^user agent-web-1$/gm)?.length, 1, 'said again, it replaces')
+  t.equal(after.match(/agent-web-1:/g)?.length, 1)
+  t.notMatch(after, /secret-of-web-1|agent-0/)
+  await edge.stop('SIGTERM')
+  await edge.start()
+
+  const bus = join(t, core, pollux)
+  const agent = connectBus({
+    url: `mqtt://127.0.0.1:${edge.port}`,
+    ...{ username: 'agent-web-1', password: 'secret-of-web-1', clientId: 'agent-web-1' },
+    ...{ log: silentLog, backoff: { msMin: 50, msMax: 500 } },
+  })
+  t.teardown(() => agent.close())
+  await until(() => bus.connected && agent.connected, 'both')
+  const got: string[] = []
+  await bus.subscribe('pollux/#', ({ topic }) => void got.push(topic))
+  const heard: string[] = []
+  await agent.subscribe('pollux/main/acks/agent-1', ({ topic }) => void heard.push(topic))
+  await agent
+    .subscribe('pollux/main/acks/agent-2', ({ topic }) => void heard.push(topic))
+    .catch(() => undefined)
+  const forbidden = [
+    'pollux/main/acks/agent-1',
+    sampleTopic(SITE, 'web-2', 'g'),
+    'pollux/other/devices/web-1/samples/g',
+  ]
+  for (const topic of forbidden) await agent.publish(topic, 'forged').catch(() => undefined)
+  await until(async () => {
+    await agent.publish(sampleTopic(SITE, 'web-1', 'g'), 'own')
+    await bus.publish('pollux/main/acks/agent-2', '{}')
+    await bus.publish('pollux/main/acks/agent-1', '{}')
+    return got.includes(sampleTopic(SITE, 'web-1', 'g')) && heard.length > 0
+  }, 'its own sample at the core, and its acknowledgement')
+  const others = (topic: string) =>
+    ![
+      sampleTopic(SITE, 'web-1', 'g'),
+      'pollux/main/acks/agent-1',
+      'pollux/main/acks/agent-2',
+    ].includes(topic)
+  t.same(got.filter(others), [])
+  t.same([...new Set(heard)], ['pollux/main/acks/agent-1'])
+
+  await made('--remove', folder, 'web-1')
+  await made('--remove', folder, 'web-2')
+  t.equal(await files(), before, 'all as it was')
+  await edge.stop('SIGTERM')
+  await edge.start()
+  await until(() => agent.isRefused, 'its end')
+  const plain = join(t, edge, credentials('sw-1'))
+  await until(() => plain.connected, 'the others go on')
 })

@@ -19,7 +19,7 @@ const SHIPPED = path.join(import.meta.dirname, '../../docker/mosquitto')
 const run = promisify(execFile)
 
 /** Runs a shipped script; gives what it printed. */
-async function script(name: string, args: readonly string[], input = ''): Promise<string> {
+export async function script(name: string, args: readonly string[], input = ''): Promise<string> {
   const child = spawn(path.join(SHIPPED, name), args, { stdio: ['pipe', 'pipe', 'inherit'] })
   child.stdin.end(input)
   let text = ''
@@ -142,7 +142,7 @@ export async function startEdge(
       }),
   )
   return {
-    edge,
+    ...{ edge, dir },
     credentials: (username: string) => passwords.get(username) ?? { username, password: '' },
   }
 }
