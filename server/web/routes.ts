@@ -10,7 +10,9 @@ import { healthCall } from './api/health.ts'
 import { ingestCall } from './api/ingest.ts'
 import { notifyCalls } from './api/notify.ts'
 import { openApiCall } from './api/openapi.ts'
+import { peopleCalls } from './api/people.ts'
 import { profileCalls } from './api/profiles.ts'
+import { recordCalls } from './api/records.ts'
 import { sampleCalls } from './api/samples.ts'
 import { searchCall } from './api/search.ts'
 import type { Handler, Route, WebContext } from './context.ts'
@@ -144,6 +146,8 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     ...notifyCalls(web),
     ...alarmCalls(web),
     ...profileCalls(web),
+    ...peopleCalls(web),
+    ...recordCalls(web),
     healthCall(web),
     ingestCall(web),
   ]
