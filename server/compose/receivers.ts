@@ -27,6 +27,8 @@ const pollsPerSecondMax = 20
 /** Lists of rows that are kept to find a row by its index, and for how long, ms. */
 const rowListsMax = 200
 const rowListMs = 60_000
+/** One in which a row was missing is read again after this: the device may be new. */
+const missedMs = 5000
 /** RFC 3411, section 5: the fifth octet says that octets of our own choice follow. */
 const ENGINE_ID_HEAD = Uint8Array.of(0x80, 0, 0, 0, 5)
 const ENGINE_SETTING = 'receive.engine'
@@ -156,14 +158,17 @@ function rowFinder({ samples }: Store) {
   return async (uid: number, table: string, index: string): Promise<string | null> => {
     const name = `${uid} ${table}`
     const known = lists.get(name)
-    const keys = known && Date.now() < known.until ? known.keys : read(uid, table)
-    if (keys !== known?.keys) {
+    const isGood = known !== undefined && Date.now() < known.until
+    const list = isGood ? known : { until: Date.now() + rowListMs, keys: read(uid, table) }
+    if (!isGood) {
       lists.delete(name)
       const [oldest] = lists.keys()
       if (lists.size >= rowListsMax && oldest !== undefined) lists.delete(oldest)
-      lists.set(name, { until: Date.now() + rowListMs, keys })
+      lists.set(name, list)
     }
-    return (await keys).get(index) ?? null
+    const key = (await list.keys).get(index) ?? null
+    if (key === null) list.until = Math.min(list.until, Date.now() + missedMs)
+    return key
   }
 }
 

@@ -94,7 +94,7 @@ t.test('a flood is survived, counted, and one event with a count', async t => {
 
   // What is not told yet is told when it stops, and is there after the next start.
   await program.stop()
-  const second = await startReceiving(t, {}, dataDir)
+  const second = await startReceiving(t, { dataDir })
   const sums = await until(async () => {
     const found = (await second.events('device=storm&kind=trap')).filter(one => one.fields?.more)
     const times = found.reduce((sum, { fields }) => sum + Number(fields?.more), 0)

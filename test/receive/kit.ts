@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { StoredEvent } from '../../server/store/contract.ts'
 import { freePort, freeUdpPort, program, type Teardown, tempDir, until } from '../parts/find.ts'
-import { startTestProgram } from '../web/program.ts'
+import { startTestProgram, type TestProgramOptions } from '../web/program.ts'
 
 const run = promisify(execFile)
 
@@ -15,16 +15,14 @@ export const BY = { name: 'test', address: '' }
 
 export async function startReceiving(
   t: Teardown,
-  env: Record<string, string> = {},
-  dataDir?: string,
+  options: Pick<TestProgramOptions, 'dataDir' | 'network' | 'every'> = {},
 ) {
   const ports = { trap: await freeUdpPort(), syslog: await freePort() }
   const started = await startTestProgram(t, {
-    ...(dataDir !== undefined && { dataDir }),
+    ...options,
     env: {
       POLLUX_TRAP_LISTEN: `127.0.0.1:${ports.trap}`,
       POLLUX_SYSLOG_LISTEN: `127.0.0.1:${ports.syslog}`,
-      ...env,
     },
   })
   const session = await started.signIn()

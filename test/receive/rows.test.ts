@@ -1,0 +1,50 @@
+// A trap about an interface stands on the page of that interface, and has the device read at once.
+
+import t from 'tap'
+import { until } from '../parts/find.ts'
+import { snmpSender, startReceiving } from './kit.ts'
+
+interface Sample {
+  metric: string
+  /** Null: the list of rows has not come yet. */
+  index: string | null
+  row: string
+}
+
+t.test('linkDown finds its row', async t => {
+  // An hour between reads: what is read beside the first time is read for the trap.
+  const started = await startReceiving(t, { network: true, every: '1h' })
+  const { network, ports, events, page } = started
+  const send = await snmpSender(t)
+  const trap = (...of: string[]) =>
+    send('snmptrap', [
+      ...['-v2c', '-c', network?.community ?? '', `udp:127.0.0.1:${ports.trap}`, '1', ...of],
+    ])
+  // All simulated devices have one address: one of them gets what comes from there.
+  const greeted = await until(async () => {
+    await trap('1.3.6.1.4.1.8072.4.0.1')
+    return (await events('kind=trap'))[0]
+  }, 'the receivers to know the devices')
+  const path = `/api/v1/devices/${greeted.device}/latest`
+  const sample = await until(async () => {
+    const latest = JSON.parse(await page(path)) as { samples: Sample[] }
+    return latest.samples.find(({ metric, index }) => metric === 'interface.in' && index)
+  }, 'its interfaces')
+  const goodReads = async () =>
+    Number(/^pollux_poll_reads\{outcome="good"\} (\d+)/m.exec(await page('/metrics'))?.[1])
+  await until(async () => {
+    return (await goodReads()) >= (network?.devices.length ?? 0)
+  }, 'every device to be read')
+  const before = await goodReads()
+  const { row } = sample
+  const index = sample.index ?? ''
+  await trap('1.3.6.1.6.3.1.1.5.3', `1.3.6.1.2.1.2.2.1.1.${index}`, 'i', index)
+  const event = await until(
+    async () => (await events('kind=trap&q=interface'))[0],
+    'the trap about an interface',
+  )
+  t.match(event, { device: greeted.device, name: 'linkDown', group: 'interface', row })
+  const about = `device=${event.device}&group=interface&row=${encodeURIComponent(row)}`
+  t.match(await page(`/events?${about}`), 'Link down')
+  await until(async () => (await goodReads()) > before, 'the device to be read for it')
+})
