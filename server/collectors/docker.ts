@@ -2,6 +2,7 @@
 // What becomes of the values is said by the profiles of `"source": "docker"` (oids/docker.json). Past 300
 // lines: check, identify and the reader share how an engine is opened.
 
+import { ImageDigests } from '../docker/digests.ts'
 import { type Engine, type EngineOptions, openEngine } from '../docker/engine.ts'
 import { dockerGapReason } from '../docker/errors.ts'
 import { type Made, oneRow, readEngine } from '../docker/read.ts'
@@ -139,6 +140,7 @@ class DockerReader implements DeviceReader {
   readonly #everyMs: number
   readonly #tell: Tell
   readonly #disk = new DiskUse()
+  readonly #digests = new ImageDigests()
   /** What stood behind each name when it was last read: so a remaking is seen. */
   readonly #made = new Map<string, Made>()
   #surroundings: Surroundings
@@ -285,7 +287,8 @@ class DockerReader implements DeviceReader {
   ): Promise<Reading & { events: EventBody[] }> {
     this.#version ??= await engine.version(signal)
     const withContainers = [...due.groups.values()].includes(true)
-    const read = await readEngine(engine, this.#version, withContainers, signal)
+    const digests = this.#digests
+    const read = await readEngine(engine, this.#version, withContainers, signal, digests)
     this.#follow().clockAheadMs = read.clockAheadMs
     const stream = streamValues(this.#follow().connected)
     const scalars = oneRow(new Map([...read.scalars, ...stream]))

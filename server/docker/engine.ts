@@ -11,6 +11,7 @@ import { type ContainerEvent, eventsOf } from './events.ts'
 import {
   containersMax,
   DiskAnswer,
+  ImageAnswer,
   InfoAnswer,
   InspectAnswer,
   ListAnswer,
@@ -32,6 +33,8 @@ import {
  * waits for its own collector (1 s; without one-shot two of its rounds).
  */
 const statsWaitMs = 3000
+/** Names of one image in registries that are kept. */
+const digestsMax = 20
 /** Time that an engine may take to count what lies on its disk: it walks over all of it. */
 const diskWaitMs = 120_000
 
@@ -70,6 +73,8 @@ export interface Engine {
   inspect(id: string, signal?: AbortSignal): Promise<InspectAnswer>
   /** One reading without waiting for a second one, where the engine can (API 1.41). */
   stats(id: string, oneShot: boolean, signal?: AbortSignal): Promise<StatsAnswer>
+  /** What an image is called in registries, as `name@sha256:…`; at most `digestsMax`. */
+  repoDigests(imageId: string): Promise<string[]>
   /** Bytes on the engine's disk. Dear: the engine walks over all of it, for seconds or minutes. */
   disk(signal?: AbortSignal): Promise<DiskAnswer>
   /**
@@ -91,6 +96,7 @@ const versionAnswer = decode(VersionAnswer, "the engine's answer to /version")
 const infoAnswer = decode(InfoAnswer, "the engine's answer to /info")
 const listAnswer = decode(ListAnswer, "the engine's list of containers")
 const inspectAnswer = decode(InspectAnswer, "the engine's answer about a container")
+const imageAnswer = decode(ImageAnswer, "the engine's answer about an image")
 const diskAnswer = decode(DiskAnswer, "the engine's answer to /system/df")
 const statsAnswer = decode(StatsAnswer, "the engine's statistics of a container")
 
@@ -144,6 +150,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         .getContainer(id)
         .stats({ ...query, ...within(signal) })
       return statsAnswer(answer)
+    },
+    async repoDigests(imageId) {
+      const { RepoDigests } = imageAnswer(await calls.docker.getImage(imageId).inspect())
+      return (RepoDigests ?? []).slice(0, digestsMax)
     },
     disk: async signal => diskAnswer(await diskCalls.docker.df(within(signal))),
     async events(since, signal) {

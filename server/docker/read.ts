@@ -4,6 +4,7 @@
 import { AppError } from '../model/errors.ts'
 import type { GroupReading, RawValue } from '../model/raw.ts'
 import { type RawTable, tableOf } from '../model/rawtable.ts'
+import { ImageDigests } from './digests.ts'
 import type { Engine } from './engine.ts'
 import { knowsOneShot } from './engine.ts'
 import type { ListedContainer, VersionAnswer } from './schema.ts'
@@ -59,6 +60,7 @@ export async function readEngine(
   version: VersionAnswer,
   withContainers: boolean,
   signal: AbortSignal,
+  digests = new ImageDigests(),
 ): Promise<EngineReading> {
   const [info, listed] = await Promise.all([
     engine.info(signal),
@@ -71,7 +73,8 @@ export async function readEngine(
     return { scalars: facts, containers: null, made: new Map(), clockAheadMs }
   }
 
-  const turn = { nowMs: systemMs ?? Date.now(), oneShot: knowsOneShot(version.ApiVersion), signal }
+  const oneShot = knowsOneShot(version.ApiVersion)
+  const turn = { nowMs: systemMs ?? Date.now(), oneShot, digests, signal }
   const rows = new Map<string, Values>()
   const made = new Map<string, Made>()
   let isPartial = false
@@ -113,6 +116,7 @@ function tableOfRows(rows: ReadonlyMap<string, Values>): RawTable {
 interface ContainerTurn {
   nowMs: number
   oneShot: boolean
+  digests: ImageDigests
   signal: AbortSignal
 }
 
@@ -121,7 +125,8 @@ async function readContainer(
   listed: ListedContainer,
   turn: ContainerTurn,
 ): Promise<{ values: Values | null; partial: boolean }> {
-  const [inspected, stats] = await Promise.all([
+  const [digest, inspected, stats] = await Promise.all([
+    turn.digests.of(engine, listed, turn.signal),
     attempt(engine.inspect(listed.Id, turn.signal), turn.signal),
     COUNTED.has(listed.State ?? '')
       ? attempt(engine.stats(listed.Id, turn.oneShot, turn.signal), turn.signal)
@@ -129,7 +134,7 @@ async function readContainer(
   ])
   if (inspected === 'gone') return { values: null, partial: false }
   const values = new Map([
-    ...listedValues(listed, turn.nowMs),
+    ...listedValues(listed, turn.nowMs, digest),
     ...(inspected === 'failed' ? [] : inspectedValues(inspected, turn.nowMs)),
     ...(stats === null || stats === 'gone' || stats === 'failed' || isEmptyStats(stats)
       ? []

@@ -71,6 +71,9 @@ export const InspectAnswer = Type.Object({
 })
 export type InspectAnswer = Static<typeof InspectAnswer>
 
+/** GET /images/ID/json: `name@sha256:…` where it came from a registry, or went to one. */
+export const ImageAnswer = Type.Object({ RepoDigests: Maybe(Type.Array(Type.String())) })
+
 const BlockEntry = Type.Object({ op: Type.String(), value: Count })
 const Network = Type.Object({ rx_bytes: Count, tx_bytes: Count })
 

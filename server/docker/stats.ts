@@ -164,16 +164,20 @@ export const KEPT_LABELS = [
 
 /**
  * What the list says: identity, labels of Compose, state, and age in s by the engine's clock
- * (`nowMs`). The digest is that of the image's config, which changes whenever the image does.
+ * (`nowMs`). Without a digest of a registry it is the image's id, which changes whenever the image does.
  */
-export function listedValues(listed: ListedContainer, nowMs: number): Values {
+export function listedValues(
+  listed: ListedContainer,
+  nowMs: number,
+  digest: string | null = null,
+): Values {
   const labels = listed.Labels ?? {}
   const { Created: created } = listed
   return values({
     id: text(shortId(listed)),
     name: text(containerName(listed)),
     image: text(listed.Image),
-    digest: text(listed.ImageID),
+    digest: text(digest ?? listed.ImageID),
     age: number(created ? Math.max(0, nowMs / 1000 - created) : null),
     'compose.project': text(labels[COMPOSE_PROJECT] ?? labels[FLEET]),
     'compose.service': text(labels[COMPOSE_SERVICE] ?? labels[FLEET_SERVICE]),

@@ -27,6 +27,7 @@ const ALLOWED = {
   list: /^\/containers\/json\?all=true$/,
   inspect: /^\/containers\/[0-9a-f]{64}\/json$/,
   stats: /^\/containers\/[0-9a-f]{64}\/stats\?stream=false&one-shot=true$/,
+  image: /^\/images\/sha256:[0-9a-f]{64}\/json$/,
   disk: /^\/system\/df$/,
   events: /^\/events\?filters=[^&]*(&since=[0-9.]+)?$/,
 }

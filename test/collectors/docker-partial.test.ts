@@ -55,8 +55,10 @@ function answer(url: string, reads: number): unknown {
     }
   }
   if (url.startsWith('/containers/json')) {
-    return ids.map(id => ({ Id: id, Names: [`/${id[0]}`], Image: 'x', State: 'running' }))
+    const rest = { ImageID: `sha256:${'a'.repeat(64)}`, Image: 'x', State: 'running' }
+    return ids.map(id => ({ ...rest, Id: id, Names: [`/${id[0]}`] }))
   }
+  if (url.startsWith('/images/')) return { RepoDigests: ['x@sha256:f00d'] }
   if (url.endsWith('/json')) {
     return { RestartCount: 0, State: { Status: 'running', StartedAt: '2026-01-01T00:00:00Z' } }
   }
@@ -170,15 +172,21 @@ t.test('an abort from outside ends the read as a timeout', async t => {
 t.test('nothing but reading is asked, and one-shot only where it is known', async t => {
   const fake = await engine(t)
   const { collect } = await open(t, fake.address)
-  await collect()
+  const { rows } = await collect()
+  t.match(rows.find(({ group }) => group === 'docker_container')?.body.rows[0]?.labels, {
+    digest: 'sha256:f00d',
+  })
   const paths = [...new Set(fake.seen.map(line => line.replace(/[0-9a-c]{64}/, 'ID')))].sort()
   t.same(paths, [
     'GET /containers/ID/json',
     'GET /containers/ID/stats?stream=false',
     'GET /containers/json?all=true',
+    'GET /images/sha256:ID/json',
     'GET /info',
     'GET /version',
   ])
+  await collect()
+  t.equal(fake.seen.filter(line => line.includes('/images/')).length, 1)
 })
 
 t.test('no profile, no address, a lost secret', async t => {
