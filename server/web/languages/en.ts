@@ -1336,6 +1336,11 @@ export const en = {
   },
 
   deviceForm: {
+    edit: (name: string) => `Edit ${name}`,
+    remove: (name: string) => `Delete ${name}`,
+    changed: 'Somebody else changed this device after you opened the form',
+    changedHint:
+      'Nothing is saved yet. Compare with the device as it is now; saving again puts your values over it.',
     kept: 'Stored. Leave empty to keep it.',
     retype: 'Type it again: a secret is never sent back.',
     unchanged: 'unchanged',

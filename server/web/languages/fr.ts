@@ -1349,6 +1349,11 @@ export const fr: Dictionary = {
   },
 
   deviceForm: {
+    edit: name => `Modifier ${name}`,
+    remove: name => `Supprimer ${name}`,
+    changed: "Quelqu'un d'autre a modifié cet équipement après l'ouverture du formulaire",
+    changedHint:
+      "Rien n'est encore enregistré. Comparez avec l'équipement tel qu'il est maintenant ; enregistrer à nouveau y met vos valeurs.",
     kept: 'Enregistré. Laissez vide pour le garder.',
     retype: "À saisir à nouveau : un secret n'est jamais renvoyé.",
     unchanged: 'inchangé',

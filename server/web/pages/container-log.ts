@@ -11,6 +11,7 @@ import { createStill, type LogTarget, TAIL } from '../container-log.ts'
 import { CONTAINER_GROUP } from '../containers.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { loadDevice } from '../device-data.ts'
+import { say } from '../languages/say.ts'
 import { page } from '../render.ts'
 import { plainText } from '../words.ts'
 
@@ -50,7 +51,7 @@ export function logPage(web: WebContext): Handler {
       ? await lastLines(target, actorOf(request), parseDuration(config.timeout))
       : null
     return page(request, reply, 'container-log', {
-      title: `Log of ${target.name}`,
+      title: say(request).containers.logOf(target.name),
       id: config.id,
       device: plainText(config.name, 100),
       name: target.name,

@@ -12,6 +12,7 @@ import {
   groupOf,
 } from '../containers.ts'
 import type { Handler, WebContext } from '../context.ts'
+import { say } from '../languages/say.ts'
 import { page } from '../render.ts'
 import { type Sparkline, sparkline } from '../sparkline.ts'
 import { compareTexts } from './device-line.ts'
@@ -258,6 +259,9 @@ export function containersPage(web: WebContext): Handler {
   return async (request, reply) => {
     const query = request.query as Record<string, string | undefined>
     const data = await containersData(web, query)
-    return page(request, reply, 'containers', { title: 'Containers', ...data })
+    return page(request, reply, 'containers', {
+      title: say(request).containers.title,
+      ...data,
+    })
   }
 }

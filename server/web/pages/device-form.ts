@@ -11,6 +11,7 @@ import type { Actor } from '../../model/user.ts'
 import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { problemOf } from '../errors.ts'
+import { say } from '../languages/say.ts'
 import { fragment, goTo, isHtmx, page } from '../render.ts'
 import { plainText } from '../words.ts'
 import {
@@ -207,8 +208,8 @@ async function refused(
       values: { ...values, _version: String(stored.version) },
       stored,
       problem: {
-        title: 'Somebody else changed this device after you opened the form',
-        hint: 'Nothing is saved yet. Compare with the device as it is now; saving again puts your values over it.',
+        title: say(request).deviceForm.changed,
+        hint: say(request).deviceForm.changedHint,
       },
     })
   }
@@ -223,7 +224,8 @@ function showForm(
   reply: FastifyReply,
   { values, stored, errors = [], problem = null, test = null }: Shown,
 ): Promise<string> {
-  const title = stored ? `Edit ${plainText(stored.config.name)}` : 'Add device'
+  const { deviceForm, devices } = say(request)
+  const title = stored ? deviceForm.edit(plainText(stored.config.name)) : devices.add
   const typed = request.method === 'POST' && SECRET_FIELDS.some(name => values[name])
   return page(request, reply, 'device-form', {
     title,
@@ -265,7 +267,7 @@ async function showDelete(
 ): Promise<string> {
   const series = await web.store.samples.series(device.uid)
   return page(request, reply, 'device-delete', {
-    title: `Delete ${plainText(device.config.name)}`,
+    title: say(request).deviceForm.remove(plainText(device.config.name)),
     device,
     series: series.length,
     firstAt: series.reduce((first, { firstAt }) => Math.min(first, firstAt), Date.now()),

@@ -7,6 +7,7 @@ import { actorOf } from '../actor.ts'
 import { rowPath } from '../charts.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { eventListData } from '../event-list.ts'
+import { say } from '../languages/say.ts'
 import { goTo, page } from '../render.ts'
 import { readValues } from './device-fields.ts'
 
@@ -18,7 +19,7 @@ export function eventsPage(web: WebContext): Handler {
     const asked = checkQuery(request.query)
     const data = await eventListData(web, asked.ok ? asked.value : {})
     return page(request, reply, 'events', {
-      title: 'Events',
+      title: say(request).nav.events,
       ...data,
       days: await web.events.days(),
     })
