@@ -1,6 +1,7 @@
 // Slows down guessing: failures are counted by account and address, by address, and by account from
 // wherever. The last one only delays, by half a minute at most, and not from an address that the
-// account signed in from before: so nobody can lock another person out.
+// account signed in from before: nobody is locked out from afar. Who shares an address with a guesser,
+// as all do behind a proxy that is not named in POLLUX_TRUST_PROXY, waits with him there.
 
 import { isIPv6 } from 'node:net'
 
