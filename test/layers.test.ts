@@ -10,7 +10,7 @@ const root = path.join(import.meta.dirname, '..')
 const LAYERS: readonly (readonly string[])[] = [
   ['model'],
   ['config', 'log', 'metrics', 'secrets', 'validate', 'addresses', 'paths', 'version'],
-  ['snmp', 'docker', 'profiles', 'store', 'sensors'],
+  ['snmp', 'docker', 'checks', 'profiles', 'store', 'sensors'],
   ['collectors', 'bus', 'live', 'audit'],
   ['poll', 'receive', 'ingest', 'alarms', 'models', 'devices', 'auth', 'agents', 'fleet', 'backup'],
   ['web'],

@@ -30,7 +30,7 @@ export function checkOf(config: Config, catalogues: Catalogues) {
   const addresses = addressPolicy(config.allowNetworks)
   return async (target: Target, signal: AbortSignal) => {
     const { kind } = target.config
-    if (kind === 'snmp' || kind === 'docker') {
+    if (kind === 'snmp' || kind === 'docker' || kind === 'check') {
       return collectors[kind].check(
         target,
         { catalogue: catalogues.watch.catalogue, addresses },

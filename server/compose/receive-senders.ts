@@ -16,6 +16,8 @@ import { plainAddress } from '../receive/senders.ts'
 const keptMs = 5 * 60_000
 /** Lookups under way at once: each takes a thread of Node's pool. */
 const lookupsMax = 2
+/** Host names looked up in one reading: a name server that is slow must not keep new devices away. */
+const namesPerReadingMax = 200
 
 interface Known {
   version: number
@@ -42,40 +44,49 @@ export function followSenders(parts: {
   let again = false
   let isClosed = false
 
-  const senderOf = async (device: Device): Promise<Sender> => {
-    const before = known.get(device.uid)
-    const now = Date.now()
-    if (before?.version === device.version && now < before.until) return before.sender
-    const sender: Sender = {
-      device: device.config.id,
-      addresses: await addressesOf(device.config, before?.sender.addresses ?? []),
-      names: namesOf(device),
-      credentials: await credentialsOf(device, vault),
+  const senderOf = async (device: Device): Promise<Sender> => ({
+    device: device.config.id,
+    addresses: await addressesOf(device.config, known.get(device.uid)?.sender.addresses ?? []),
+    names: namesOf(device),
+    credentials: await credentialsOf(device, vault),
+  })
+
+  const isFresh = ({ uid, version }: Device): boolean => {
+    const before = known.get(uid)
+    return before?.version === version && Date.now() < before.until
+  }
+
+  const readAll = async (devices: readonly Device[]) => {
+    const queue = devices.filter(device => !isFresh(device))
+    const work = async () => {
+      for (let device = queue.shift(); device && !isClosed; device = queue.shift()) {
+        const { uid, version } = device
+        const sender = await senderOf(device)
+        // Not all at one time.
+        const until = Date.now() + keptMs * (1 + Math.random() / 5)
+        known.set(uid, { version, until, sender })
+      }
     }
-    // Not all at one time.
-    const until = now + keptMs * (1 + Math.random() / 5)
-    known.set(device.uid, { version: device.version, until, sender })
-    return sender
+    await Promise.all(Array.from({ length: lookupsMax }, work))
+  }
+
+  const giveKnown = (devices: readonly Device[]) => {
+    const senders = devices.flatMap(({ uid }) => known.get(uid)?.sender ?? [])
+    const isSame = senders.length === given.length && senders.every((one, i) => one === given[i])
+    given = senders
+    if (!isSame && !isClosed) give(senders)
   }
 
   const read = async () => {
     const devices = directory.all().filter(({ config }) => config.enabled)
     const living = new Set(devices.map(({ uid }) => uid))
     for (const uid of known.keys()) if (!living.has(uid)) known.delete(uid)
-    const queue = [...devices]
-    const found = new Map<Device, Sender>()
-    const work = async () => {
-      for (let device = queue.shift(); device; device = queue.shift()) {
-        if (isClosed) return
-        found.set(device, await senderOf(device))
-      }
-    }
-    await Promise.all(Array.from({ length: lookupsMax }, work))
-    if (isClosed) return
-    const senders = devices.map(device => found.get(device)).filter(one => one !== undefined)
-    const isSame = senders.length === given.length && senders.every((one, i) => one === given[i])
-    given = senders
-    if (!isSame) give(senders)
+    const isNamed = ({ config }: Device) => isIP(hostOf(config) ?? '0.0.0.0') === 0
+    await readAll(devices.filter(device => !isNamed(device)))
+    giveKnown(devices)
+    const named = devices.filter(device => isNamed(device) && !isFresh(device))
+    await readAll(named.slice(0, namesPerReadingMax))
+    giveKnown(devices)
   }
 
   const refresh = (): Promise<void> => {
@@ -116,8 +127,12 @@ async function addressesOf(
   return found?.map(({ address }) => plainAddress(address)) ?? before
 }
 
-/** An engine's address is a URL; a socket on this machine is no host. */
+/**
+ * An engine's address is a URL; a socket on this machine is no host. A check stands beside the device
+ * that it asks: what that one sends is that one's own.
+ */
 function hostOf({ address = '', kind }: DeviceConfig): string | null {
+  if (kind === 'check') return null
   if (kind !== 'docker') return address.replace(/^\[(.*)\]$/, '$1') || null
   if (!URL.canParse(address)) return null
   return new URL(address).hostname.replace(/^\[(.*)\]$/, '$1') || null

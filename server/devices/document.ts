@@ -1,6 +1,7 @@
 // A device document from a form, the API or a file: defaults filled in, every wrong field named at
 // once, in words that fit beside a form field. It knows nothing of what is stored.
 
+import { checkErrors } from '../model/check.ts'
 import {
   DEVICE_DEFAULTS,
   DeviceConfig,
@@ -18,7 +19,7 @@ const TIMEOUT_MS_MAX = 60_000
 
 const check = checker(DeviceConfig)
 
-const POLLED: ReadonlySet<DeviceKind> = new Set(['snmp', 'docker'])
+const POLLED: ReadonlySet<DeviceKind> = new Set(['snmp', 'docker', 'check'])
 /** Words that stand where an id would in the addresses of pages. */
 const RESERVED_IDS: ReadonlySet<string> = new Set([
   'new',
@@ -31,7 +32,7 @@ const RESERVED_IDS: ReadonlySet<string> = new Set([
   'export.csv',
 ])
 /** Kinds that this version can serve. */
-const SERVED: ReadonlySet<DeviceKind> = new Set(['snmp', 'docker', 'agent', 'mqtt'])
+const SERVED: ReadonlySet<DeviceKind> = new Set(['snmp', 'docker', 'agent', 'mqtt', 'check'])
 
 /**
  * The config of a document, complete.
@@ -119,6 +120,12 @@ function contradictions(config: DeviceConfig): FieldError[] {
   if (config.kind !== 'snmp' && config.tuning !== undefined)
     errors.push({ path: 'tuning', message: 'is for SNMP devices' })
   if (config.kind === 'docker') errors.push(...dockerErrors(config))
+  if (config.kind === 'check') {
+    errors.push(...hostErrors(config))
+    if (config.checks === undefined) errors.push({ path: 'checks', message: 'are missing' })
+    else errors.push(...checkErrors(config.checks))
+  } else if (config.checks !== undefined)
+    errors.push({ path: 'checks', message: 'are for devices of kind check' })
   if (config.kind === 'mqtt') errors.push(...mqttErrors(config))
   else if (config.topics !== undefined)
     errors.push({ path: 'topics', message: 'are for MQTT senders' })
@@ -127,14 +134,14 @@ function contradictions(config: DeviceConfig): FieldError[] {
   return errors
 }
 
+function hostErrors({ address }: DeviceConfig): FieldError[] {
+  if (address === undefined || /^[A-Za-z0-9._:[\]%-]+$/.test(address)) return []
+  const message = 'must be a host name or an IP address, without port or scheme'
+  return [{ path: 'address', message }]
+}
+
 function snmpErrors(config: DeviceConfig): FieldError[] {
-  const errors: FieldError[] = []
-  if (config.address !== undefined && !/^[A-Za-z0-9._:[\]%-]+$/.test(config.address)) {
-    errors.push({
-      path: 'address',
-      message: 'must be a host name or an IP address, without port or scheme',
-    })
-  }
+  const errors = hostErrors(config)
   const credentials = config.credentials
   if (!credentials) return [...errors, { path: 'credentials.community', message: 'is missing' }]
   if (credentials.version !== '3') return errors

@@ -2,6 +2,7 @@
 // Pure: no reading, no storing, no opening of secrets.
 
 import Type, { type Static } from 'typebox'
+import { Check, checksMax } from './check.ts'
 import { DURATION_PATTERN } from './duration.ts'
 import { RETENTION_CLASSES } from './retention.ts'
 
@@ -99,6 +100,7 @@ export const DeviceConfig = Type.Object(
     topics: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 50 }),
     ),
+    checks: Type.Optional(Type.Array(Check, { minItems: 1, maxItems: checksMax })),
     profiles: Type.Array(Type.String({ pattern: '^-?[a-z0-9][a-z0-9._-]{0,62}$' }), {
       maxItems: 50,
     }),

@@ -79,7 +79,7 @@ t.test('what each kind needs', async t => {
     address: /unix:\/\/\//,
   })
   t.match(wrong({ ...good, id: 'new' }), { id: /address of a page/ })
-  t.match(wrong({ id: 'a', kind: 'check' }), { kind: /not served/ })
+  t.match(wrong({ id: 'a', kind: 'check' }), { address: /missing/, checks: /missing/ })
   t.match(wrong({ id: 'a', kind: 'mqtt' }), { topics: /missing/ })
   t.match(wrong({ id: 'a', kind: 'mqtt', topics: ['tele/+', 'a/#/b', 'a+/b'] }), {
     'topics.1': /wildcard/,
@@ -117,4 +117,30 @@ t.test('hostile documents are refused, not obeyed', async t => {
     t.throws(() => deviceConfig(document), { code: 'E_DEVICE_INVALID' })
   }
   t.equal(Object.getPrototypeOf({}), Object.prototype)
+})
+
+t.test('checks: what each type needs, and nothing else', async t => {
+  const device = (...checks: unknown[]) => ({ id: 'c', kind: 'check', address: 'h.test', checks })
+  const all = [
+    { name: 'ping', type: 'ping' },
+    { name: 'ssh', type: 'tcp', port: 22 },
+    { name: 'web', type: 'http', url: 'https://h.test/', status: 200, text: 'x', verify: 'off' },
+    { name: 'dns', type: 'dns', query: 'h.test', record: 'MX', server: '10.0.0.1' },
+  ]
+  t.same(deviceConfig(device(...all)).checks, all)
+  t.match(wrong(device({ name: 'a', type: 'tcp' })), { 'checks.0.port': /missing/ })
+  t.match(wrong(device({ name: 'a', type: 'http' })), { 'checks.0.url': /missing/ })
+  t.match(wrong(device(all[0], all[0])), { 'checks.1.name': /twice/ })
+  t.match(wrong(device({ ...all[0], url: 'http://h/' })), { 'checks.0.url': /not for/ })
+  for (const url of ['file:///etc/passwd', 'http://a:b@h.test/', 'ftp://h/', 'x', 'http:'])
+    t.match(wrong(device({ name: 'a', type: 'http', url })), { 'checks.0.url': /must be/ }, url)
+  for (const host of ['-f', '--help', 'a b', '$(id)', 'a\n'])
+    t.ok(wrong(device({ ...all[0], host }))['checks.0.host'], host)
+  t.ok(wrong(device({ ...all[3], query: '-x' }))['checks.0.query'])
+  t.ok(wrong(device({ ...all[0], name: '<b>' }))['checks.0.name'])
+  t.match(wrong({ ...device(all[0]), address: 'http://h/' }), { address: /host name/ })
+  t.match(wrong({ ...good, checks: all }), { checks: /of kind check/ })
+  const many = Array.from({ length: 21 }, (_, i) => ({ name: `p${i}`, type: 'ping' }))
+  t.ok(wrong(device(...many)).checks)
+  t.ok(wrong(device()).checks)
 })
