@@ -85,11 +85,18 @@ export function receiveUsm(
   let why: Refused = refused('user')
   for (const user of users) {
     if (!same(message.user, Buffer.from(user.credentials.user))) continue
+    // Without the keys of its level nothing could be checked, so nothing is believed.
+    if (!hasKeys(user.credentials)) continue
     const verdict = isOurs ? informOf(message, user, own) : trapOf(message, user, now)
     if (verdict.kind !== 'refused') return verdict
     why = verdict
   }
   return why
+}
+
+function hasKeys({ level, auth, priv }: UsmCredentials): boolean {
+  if (level === 'noAuthNoPriv') return true
+  return auth !== undefined && (level === 'authNoPriv' || priv !== undefined)
 }
 
 function trapOf(message: UsmMessage, user: NotificationUser, now: number): UsmVerdict {

@@ -114,6 +114,22 @@ t.test(
   },
 )
 
+t.test('a level whose keys are not there believes nothing', async t => {
+  const bare = { version: '3', user: 'ops', level: 'authNoPriv' } as const
+  const message = made({ credentials: { ...bare, level: 'noAuthNoPriv' }, flags: 0 })
+  // The flags say that it is signed; there is no key to say otherwise.
+  const signed = Uint8Array.from(message)
+  const at = signed.findIndex(
+    (octet, i) => octet === TAG.octets && signed[i + 1] === 1 && signed[i + 2] === 0,
+  )
+  signed[at + 2] = FLAG.auth
+  t.match(decodeMessage(signed), { flags: FLAG.auth })
+  t.match(receiveUsm(signed, [notificationUser(bare)], own, 0), { kind: 'refused', why: 'user' })
+  const half = { ...CREDENTIALS }
+  delete half.priv
+  t.match(receiveUsm(made(), [notificationUser(half)], own, 0), { kind: 'refused', why: 'user' })
+})
+
 t.test('many engines of a spoofer leave nothing behind', async t => {
   const user = notificationUser(CREDENTIALS)
   for (let i = 0; i < 500; i++) {
