@@ -21,6 +21,8 @@ const run = promisify(execFile)
 /** Runs a shipped script; gives what it printed. */
 export async function script(name: string, args: readonly string[], input = ''): Promise<string> {
   const child = spawn(path.join(SHIPPED, name), args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  // One that refuses its arguments ends before it reads.
+  child.stdin.on('error', () => undefined)
   child.stdin.end(input)
   let text = ''
   child.stdout.on('data', chunk => (text += chunk))
