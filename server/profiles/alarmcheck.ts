@@ -8,8 +8,8 @@ import { suggestion } from './nearest.ts'
 import { child } from './position.ts'
 import { type Report, reported } from './report.ts'
 
-const CONDITIONS = ['info', 'warning', 'critical', 'clear', 'when'] as const
-const PLACEHOLDERS = ['device', 'row', 'value', 'state', 'title']
+export const CONDITIONS = ['info', 'warning', 'critical', 'clear', 'when'] as const
+export const PLACEHOLDERS: readonly string[] = ['device', 'row', 'value', 'state', 'title']
 
 /** `> 80` means `value > 80`. */
 export function fullCondition(text: string): string {

@@ -30,7 +30,8 @@ export function alarmMetrics(plan: Plan): AlarmMetric[] {
   return [...plan.definition.groups.values()].flatMap(({ group }) => {
     const metrics = group.slots.map(slot => slot.metric).filter(metric => metric !== null)
     const siblings = metrics.map(({ id }) => id)
-    return metrics.map(({ id, title, unit, kind, role, states, decimals, alarm }) => ({
+    const shown = metrics.filter(metric => metric.shown)
+    return shown.map(({ id, title, unit, kind, role, states, decimals, alarm }) => ({
       ...{ group: group.id, groupTitle: group.title, table: group.table, profile: group.profile },
       ...{ metric: id, title, unit, kind, role, states, decimals, alarm, siblings },
     }))

@@ -63,7 +63,10 @@ export function answerOf(run: GroupRun, options: AnswerOptions): Emission {
   // A table that lost its last row says so once; one that never had any says nothing.
   const isNews = group.table && shown.rows.length === 0 && memory.hasRows
   return {
-    body: isEmpty && !isNews ? null : encoded(group.table, shown, columns, options),
+    body:
+      isEmpty && !isNews
+        ? null
+        : encoded(group.table, shown, [...columns, ...judgedOf(run, shown.rows)], options),
     rows: changedRows(run, shown, options),
     hasValues: hasValues || (memory.hasRows && options.blank !== null),
   }
@@ -111,6 +114,13 @@ function columnsOf(
     columns.push(look(metric, cells, rows, blank !== null))
   }
   return columns
+}
+
+/** What alarm rules compare with, whenever there is something to judge: also where it is read slowly. */
+function judgedOf(run: GroupRun, rows: readonly number[]): Column[] {
+  return run.plan.judged
+    .map(metric => look(metric, run.frame.columns[metric.place] ?? NO_CELLS, rows, false))
+    .filter(({ hasValues }) => hasValues)
 }
 
 function look(metric: MetricPlan, cells: Cells, rows: readonly number[], isBlank: boolean): Column {
@@ -215,14 +225,15 @@ function changedRows(
   { rows, keys }: ShownRows,
   { memory, evaluation, reading }: AnswerOptions,
 ): RowsBody | null {
-  const { group, metrics, namingSteps } = run.plan
+  const { group, metrics, judged, namingSteps } = run.plan
   const own = memory.of(run.plan)
   if (group.hidden && metrics.length === 0) return null
   const isSame = own.sentRows !== null && sameTexts(keys, own.sentKeys)
   if (isSame && own.sentNames !== null && own.sentNames === own.named) return null
   evaluation.compute(namingSteps)
   const units: Record<string, string> = {}
-  for (const { slot } of metrics) if (slot.metric) units[slot.metric.id] = slot.metric.unit
+  for (const { slot } of [...metrics, ...judged])
+    if (slot.metric) units[slot.metric.id] = slot.metric.unit
   const infos = group.table ? rows.map(row => infoOf(run, row)) : []
   if (group.table && infos.length === 0 && own.sentRows === null) return null
   own.sentNames = own.named

@@ -86,6 +86,8 @@ export interface Metric {
   stateNumbers: ReadonlyMap<string, number> | null
   alarm: AlarmDoc | false | null
   chart: boolean
+  /** False: stored for alarm rules alone. */
+  shown: boolean
 }
 
 export type IndexType =

@@ -9,6 +9,7 @@ import type { CompiledProfile, Frame, Group, Slot } from './definition.ts'
 import type { Names } from './expression.ts'
 import { compileField, compileRow, type FieldContext } from './field.ts'
 import { checkCharts, checkGroups, indexPart, isKnown, nameCandidate } from './groupnames.ts'
+import { comparesText, judgedColumns, judgedMetric } from './judgedcolumns.ts'
 import { compileMetric } from './metric.ts'
 import { suggestion } from './nearest.ts'
 import { child } from './position.ts'
@@ -63,6 +64,7 @@ export function compileGroup(
     ...given,
     ...columns.map(column => columnSlot(column, names, context)),
     ...metrics.map(metric => metricSlot(metric, names, context)),
+    ...judgedSlots(metrics, columns, names, context),
   ]
   const known = (names: readonly string[] | undefined, key: string) =>
     (names ?? []).filter((name, i) => isKnown(name, slotOf, child(child(pointer, key), i), report))
@@ -266,6 +268,32 @@ function metricSlot(metric: Written<MetricDoc>, names: Names<Frame>, context: Gr
     needs: [...inner.needs],
     lookups: inner.lookups,
   }
+}
+
+/** Where others name such a field they mean the column, of which this is a copy. */
+function judgedSlots(
+  metrics: readonly Written<MetricDoc>[],
+  columns: readonly Written<FieldDoc>[],
+  names: Names<Frame>,
+  context: GroupContext,
+): Slot[] {
+  return judgedColumns(metrics, names).map(name => {
+    const column = columns.find(column => column.name === name)
+    const pointer = column?.pointer ?? ''
+    const stored = judgedMetric(name, column?.doc ?? null, comparesText(name, metrics))
+    const inner = fieldContext(names, context)
+    if (stored.kind === 'text') inner.as = 'text'
+    const field = compileField({ value: name }, pointer, inner)
+    return {
+      ...(field ?? givenSlot(name)),
+      name,
+      rate: null,
+      where: null,
+      metric: stored,
+      needs: [name],
+      lookups: [],
+    }
+  })
 }
 
 function checkLookups(field: FieldContext, context: GroupContext): void {

@@ -32,6 +32,7 @@ export function compileMetric(
     stateNumbers: numbers,
     alarm: doc.alarm ?? null,
     chart: doc.chart !== false,
+    shown: true,
   }
 }
 

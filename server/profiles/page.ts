@@ -43,7 +43,7 @@ export function rolesOf(plan: Plan): { role: Role; group: string; metric: string
 }
 
 function metricsOf(group: Group): Metric[] {
-  return group.slots.map(slot => slot.metric).filter(metric => metric !== null)
+  return group.slots.flatMap(({ metric }) => (metric?.shown ? [metric] : []))
 }
 
 function pageGroup(group: Group): PageGroup {

@@ -62,6 +62,8 @@ export interface GroupPlan {
   /** All sources that those steps read, in this group and others. */
   sources: PlanSource[]
   metrics: MetricPlan[]
+  /** Columns that alarm rules name: in each answer beside the metrics, and never an answer alone. */
+  judged: MetricPlan[]
   /** Sources of all metrics; one that is read makes an answer. */
   metricSources: PlanSource[]
   /** Every metric has a `where` of its own, so that rows may have nothing to show. */
@@ -82,6 +84,7 @@ export function emptyGroupPlan(group: Group): GroupPlan {
     namingGroups: [],
     sources: [],
     metrics: [],
+    judged: [],
     metricSources: [],
     isAllConditional: false,
   }
@@ -298,7 +301,11 @@ class Planner {
       group => group !== plan,
     )
     plan.sources = this.sourcesOf(all)
-    plan.metrics = metricSteps.map(step => this.metricPlan(step))
+    const shown = metricSteps.filter(({ slot }) => slot.metric?.shown)
+    plan.metrics = shown.map(step => this.metricPlan(step))
+    plan.judged = metricSteps
+      .filter(step => !shown.includes(step))
+      .map(step => this.metricPlan(step))
     plan.metricSources = [...new Set(plan.metrics.flatMap(metric => metric.sources))]
     plan.isAllConditional =
       plan.metrics.length > 0 && plan.metrics.every(({ slot }) => slot.where !== null)
@@ -307,7 +314,7 @@ class Planner {
     plan.identitySources = plan.namingSources.filter(
       source => source.everyMs !== null && source.groups.includes(group.id),
     )
-    plan.rowSources = this.rowSources(plan, metricSteps)
+    plan.rowSources = this.rowSources(plan, shown)
   }
 
   /** Conditions and names do not make a row: hrDeviceDescr also names what is no processor. */
