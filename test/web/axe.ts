@@ -19,6 +19,10 @@ const run = (runOnly: object) => `axe.run(document, {
     nodes.map(node => id + ': ' + node.target.join(' ') + ' ' + node.any.map(one => one.message).join('; '))),
 }))`
 
+/** A colour on its way from one theme to the other is neither's. */
+const SETTLED = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
+  .then(() => Promise.allSettled(document.getAnimations().map(one => one.finished)))`
+
 export interface AxeResult {
   /** Rules that found something to check and nothing wrong. */
   passed: number
@@ -28,6 +32,7 @@ export interface AxeResult {
 
 /** @param rules ids of single rules; default: all of levels A and AA */
 export async function axe(page: Page, rules?: string[]): Promise<AxeResult> {
+  await page.evaluate(SETTLED)
   await page.evaluate(source)
   const values = rules ?? LEVELS
   return page.evaluate<AxeResult>(run({ type: rules ? 'rule' : 'tag', values }))

@@ -15,8 +15,6 @@ const WIDTHS = [360, 768, 1440, 2560]
 const LANES = 3
 /** A colour in transition from one theme to the other is neither's. */
 const CALM = { colorScheme: 'light', reducedMotion: 'reduce' } as const
-const SETTLED = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
-  .then(() => Promise.allSettled(document.getAnimations().map(one => one.finished)))`
 /** What else may be wrong on a phone. */
 const NARROW = [
   'color-contrast',
@@ -78,7 +76,6 @@ async function examine(t: Tap, page: Page, url: string, { name, open }: Visit): 
   t.equal(await page.locator('h1').count(), 1, `${name} has one title`)
   t.same((await axe(page)).violations, [], `${name}, wide, light`)
   await page.emulateMedia({ colorScheme: 'dark' })
-  await page.evaluate(SETTLED)
   t.same((await axe(page, ['color-contrast'])).violations, [], `${name}, wide, dark`)
   for (const width of WIDTHS) {
     await page.setViewportSize({ width, height: 900 })
