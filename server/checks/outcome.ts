@@ -47,15 +47,31 @@ export async function outcomeOf(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  signal.throwIfAborted()
   const found = new Found()
-  const limit = AbortSignal.timeout(timeoutMs)
+  const end = new AbortController()
+  const stop = () => end.abort()
+  const timer = setTimeout(stop, timeoutMs)
+  signal.addEventListener('abort', stop, { once: true })
   try {
-    await run(found, AbortSignal.any([signal, limit]))
+    await untilAborted(run(found, end.signal), end.signal)
     return { ok: true, error: '', values: found.values }
   } catch (error) {
     // A read that is stopped as a whole says nothing of what was checked.
     signal.throwIfAborted()
-    const words = limit.aborted ? `no answer within ${timeoutMs} ms` : messageOf(error)
+    const words = end.signal.aborted ? `no answer within ${timeoutMs} ms` : messageOf(error)
     return { ok: false, error: shown(words), values: found.values }
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', stop)
+    // What is left of it, as a lookup that nobody can end, must not begin anything more.
+    stop()
   }
+}
+
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    promise.then(resolve, reject)
+  })
 }

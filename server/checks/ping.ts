@@ -5,6 +5,7 @@ import { isIP } from 'node:net'
 import { CheckFailed, type Found } from './outcome.ts'
 
 const echoes = 3
+const spacingMs = 200
 /** A few lines are said; who says more is not ping. */
 const outputBytesMax = 65_536
 /** Processes under way at once in this thread; the others wait within their own time limit. */
@@ -59,8 +60,19 @@ function output(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<string> {
-  const wait = String(Math.max(1, Math.ceil(timeoutMs / 1000)))
-  const args = ['-n', '-c', String(echoes), '-i', '0.2', '-W', wait, '--', address]
+  // Whole seconds, as busybox wants them; what was lost is said before the check's time is over.
+  const wait = String(Math.max(1, Math.floor((timeoutMs - spacingMs * echoes) / 1000)))
+  const args = [
+    '-n',
+    '-c',
+    String(echoes),
+    '-i',
+    String(spacingMs / 1000),
+    '-W',
+    wait,
+    '--',
+    address,
+  ]
   const env = { PATH: process.env.PATH, LC_ALL: 'C' }
   return new Promise((resolve, reject) => {
     const options = { env, signal, maxBuffer: outputBytesMax, killSignal: 'SIGKILL' } as const

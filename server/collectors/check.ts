@@ -27,6 +27,8 @@ import type {
 } from './collector.ts'
 
 const dnsPort = 53
+/** The part of an interval that a check may take at most. */
+const everyShare = 0.7
 
 export const checkCollector: Collector = {
   kind: 'check',
@@ -74,7 +76,9 @@ async function runAll(
   resolve: Resolve,
   signal: AbortSignal,
 ): Promise<Map<string, Outcome>> {
-  const timeoutMs = parseDuration(target.config.timeout)
+  // All is over before the next read begins, or the whole read would be lost by one mute server.
+  const { timeout, every } = target.config
+  const timeoutMs = Math.min(parseDuration(timeout), Math.floor(parseDuration(every) * everyShare))
   const outcomes = new Map<string, Outcome>()
   await Promise.all(
     (target.config.checks ?? []).map(async one => {
@@ -94,10 +98,8 @@ interface Turn {
 }
 
 async function runOne(one: Check, turn: Turn, found: Found, signal: AbortSignal): Promise<void> {
-  const { target, timeoutMs } = turn
+  const { target, resolve, timeoutMs } = turn
   const host = one.host ?? target.config.address ?? ''
-  /** A lookup cannot be ended: it is waited for no longer than the check may take. */
-  const resolve: Resolve = name => untilAborted(turn.resolve(name), signal)
   switch (one.type) {
     case 'ping':
       return checkPing(await resolve(host), timeoutMs, found, signal)
@@ -119,15 +121,6 @@ async function runOne(one: Check, turn: Turn, found: Found, signal: AbortSignal)
       return checkDns({ query, record, answer, server, port, timeoutMs }, resolve, found, signal)
     }
   }
-}
-
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(new CheckFailed('stopped'))
-    if (signal.aborted) stop()
-    signal.addEventListener('abort', stop, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
 }
 
 function authorityOf({ config, secrets }: Target): string | undefined {
