@@ -1,5 +1,5 @@
 // Goal: every page of alarms, rules, windows, events and notifications, with something on each, is as
-// examine.ts wants it.
+// examine.ts wants it; also the pages of devices that need no data.
 
 import t from 'tap'
 import { startChromium } from '../parts/chromium.ts'
@@ -63,6 +63,9 @@ t.test('for an administrator', async t => {
     '/maintenance',
     '/events',
     '/events?q=nothing-like-this',
+    '/devices?q=nothing-like-this',
+    '/devices/import',
+    '/devices/views',
     '/notifications',
     '/notifications/channels/new',
     '/notifications/channels/new?kind=email',
