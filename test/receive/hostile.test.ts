@@ -13,6 +13,9 @@ import { encodeOid, integerTlv, TAG, tlv } from '../../server/snmp/ber.ts'
 import { NOTIFICATION_PDU } from '../../server/snmp/notification.ts'
 import { type Teardown, until } from '../parts/find.ts'
 
+// On a machine with other work everything here takes several times as long.
+t.setTimeout(300_000)
+
 const COMMUNITY = 'word'
 const senderOf = (device: string, address: string): Sender => ({
   ...{ device, addresses: [address], names: [device] },

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { StoredEvent } from '../../server/store/contract.ts'
-import { freePort, freeUdpPort, program, type Teardown, tempDir, until } from '../parts/find.ts'
+import { program, type Teardown, tempDir, until } from '../parts/find.ts'
 import { startTestProgram, type TestProgramOptions } from '../web/program.ts'
 
 const run = promisify(execFile)
@@ -17,12 +17,11 @@ export async function startReceiving(
   t: Teardown,
   options: Pick<TestProgramOptions, 'dataDir' | 'network' | 'every'> = {},
 ) {
-  const ports = { trap: await freeUdpPort(), syslog: await freePort() }
   const started = await startTestProgram(t, {
     ...options,
     env: {
-      POLLUX_TRAP_LISTEN: `127.0.0.1:${ports.trap}`,
-      POLLUX_SYSLOG_LISTEN: `127.0.0.1:${ports.syslog}`,
+      POLLUX_TRAP_LISTEN: '127.0.0.1:0',
+      POLLUX_SYSLOG_LISTEN: '127.0.0.1:0',
     },
   })
   const session = await started.signIn()
@@ -39,10 +38,9 @@ export async function startReceiving(
   }
   const settings = async () =>
     (await page('/settings')).replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ')
-  await until(async () => {
-    const text = await settings()
-    return text.includes(`port ${ports.trap}`) && text.includes(`port ${ports.syslog}`)
-  }, 'both receivers to listen')
+  const port = (protocol: 'trap' | 'syslog') =>
+    until(() => started.program.receiving(protocol)?.address?.port, `the port of ${protocol}`)
+  const ports = { trap: await port('trap'), syslog: await port('syslog') }
   return { ...started, ports, page, events, settings, session }
 }
 

@@ -4,6 +4,9 @@ import t from 'tap'
 import { until } from '../parts/find.ts'
 import { snmpSender, startReceiving } from './kit.ts'
 
+// On a machine with other work everything here takes several times as long.
+t.setTimeout(300_000)
+
 interface Sample {
   metric: string
   /** Null: the list of rows has not come yet. */

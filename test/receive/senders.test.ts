@@ -4,6 +4,9 @@ import t from 'tap'
 import { until } from '../parts/find.ts'
 import { BY, logger, snmpSender, startReceiving } from './kit.ts'
 
+// On a machine with other work everything here takes several times as long.
+t.setTimeout(300_000)
+
 const AUTH = 'a long authentication key'
 const PRIV = 'a long privacy key'
 const ENGINE = '0x80000000010203040506'
