@@ -90,7 +90,7 @@ t.test('bodies without end, and answers that never come', async t => {
   const mute = await tcpServer(t, () => {})
   const garbage = await tcpServer(t, socket => socket.end('\0\xff garbage\r\n\r\n'))
   const { collect } = await checking(t, {
-    timeout: '5s',
+    timeout: '3s',
     checks: [
       { name: 'endless', type: 'http', url: endless, text: 'yyy' },
       { name: 'slow', type: 'http', url: slow, text: 'ab' },
@@ -102,7 +102,7 @@ t.test('bodies without end, and answers that never come', async t => {
   t.same(of('state'), { endless: failed, slow: failed, mute: failed, garbage: failed })
   t.match(of('error'), {
     endless: /not in the page|no answer within/,
-    slow: /no answer within 5000 ms/,
+    slow: /no answer within 3000 ms/,
     mute: /no answer within/,
     garbage: /.+/,
   })
