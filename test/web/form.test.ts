@@ -120,7 +120,7 @@ t.test('every single wrong field has words of its own', async t => {
     ['id', 'Not An Id', 'id'],
     ['id', 'new', 'id'],
     ['id', agent.id, 'id'],
-    ['kind', 'check', 'kind'],
+    ['kind', 'pigeon', 'kind'],
     ['kind', 'x', 'kind'],
     ['address', '', 'address'],
     ['address', 'a b', 'address'],
