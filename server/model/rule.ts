@@ -24,6 +24,10 @@ export const CONDITIONS = [
   'days-to-full',
 ] as const
 export type ConditionType = (typeof CONDITIONS)[number]
+/** What a form offers: nothing gives the others yet, and a rule of them would never raise. */
+export const OFFERED_CONDITIONS = CONDITIONS.filter(
+  condition => condition !== 'anomaly' && condition !== 'days-to-full',
+)
 
 const closed = { additionalProperties: false }
 const Expression = Type.String({ minLength: 1, maxLength: 500 })

@@ -8,7 +8,7 @@ import { shownRow } from '../../alarms/wording.ts'
 import { AppError, type FieldError } from '../../model/errors.ts'
 import { SEVERITIES } from '../../model/event.ts'
 import { ROLES } from '../../model/profile.ts'
-import { CONDITIONS, isAbout, type Rule, RuleDocument } from '../../model/rule.ts'
+import { isAbout, OFFERED_CONDITIONS, type Rule, RuleDocument } from '../../model/rule.ts'
 import { checker } from '../../validate.ts'
 import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
@@ -63,7 +63,7 @@ async function show(
   return page(request, reply, 'rules/form', {
     title: rule ? words.rules.edit : words.rules.add,
     ...{ values, errors: errors.map(fieldOf), rule, result: rehearsal },
-    ...{ roles: ROLES, conditions: CONDITIONS, severities: SEVERITIES, kinds: RULE_KINDS },
+    ...{ roles: ROLES, conditions: OFFERED_CONDITIONS, severities: SEVERITIES, kinds: RULE_KINDS },
     offered: await offeredMetrics(web),
   })
 }
