@@ -19,9 +19,15 @@ const run = (runOnly: object) => `axe.run(document, {
     nodes.map(node => id + ': ' + node.target.join(' ') + ' ' + node.any.map(one => one.message).join('; '))),
 }))`
 
-/** A colour on its way from one theme to the other is neither's. */
-const SETTLED = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
-  .then(() => Promise.allSettled(document.getAnimations().map(one => one.finished)))`
+/**
+ * A colour on its way from one theme to the other is neither's. Not waited for longer than 3 s: of several
+ * windows only one is drawn, and some animations have no end.
+ */
+const SETTLED = `Promise.race([
+  new Promise(done => setTimeout(done, 3000)),
+  new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
+    .then(() => Promise.allSettled(document.getAnimations().map(one => one.finished))),
+])`
 
 export interface AxeResult {
   /** Rules that found something to check and nothing wrong. */
