@@ -27,6 +27,8 @@ import type { HostSource } from './source.ts'
 
 /** Rows are told again this often, for who missed them. */
 const rowsEveryMs = 3_600_000
+/** Between two beats, ms: closer, they could fall into one tick of the clock (10 ms), and one time holds one sample. */
+const beatPauseMs = 20
 
 /** Topics of server/bus/topics.ts with the site filled in. */
 export interface AgentTopics {
@@ -182,7 +184,7 @@ export function createAgent(options: AgentOptions): Agent {
           .catch(couldNotSend)
           .then(() => schedule(nextBeat(dueMs)))
       },
-      Math.max(0, dueMs - performance.now()),
+      Math.max(beatPauseMs, dueMs - performance.now()),
     )
   }
 

@@ -4,6 +4,7 @@
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { type AgentOptions, createAgent } from '../../agent/agent.ts'
+import { ownClock } from '../../agent/clock.ts'
 import { AGENT_GROUPS, type AgentGroup, GROUP_IDS } from '../../agent/fields.ts'
 import { linuxSource } from '../../agent/linux.ts'
 import { portableSource } from '../../agent/portable.ts'
@@ -139,6 +140,39 @@ t.test('a part that fails, hangs or changes', async t => {
     last.rows.map(row => row.name),
     ['/', '/new'],
   )
+})
+
+t.test('a host that stalls: no two beats of one part have the same time', async t => {
+  // The clock of a host that runs ticks every 10 ms (proc(5): uptime), and one time holds one sample.
+  const clock = {
+    ...ownClock(),
+    steady: () => Math.floor(performance.now() / 10) * 10,
+    at: (moment: number) => 1_800_000_000_000 + moment,
+  }
+  const everyMs = 100
+  let beats = 0
+  const firstAt = performance.now()
+  const nothing = async () => {
+    throw new Error('not here')
+  }
+  const source: HostSource = {
+    ...{ system: nothing, cpu: nothing, memory: nothing, filesystems: nothing, disks: nothing },
+    ...{ interfaces: nothing, sensors: nothing, tasks: nothing, failedUnits: nothing },
+    ...{ software: nothing, smart: nothing },
+    async load() {
+      // Every other beat lasts until 1 to 10 ms before the next one is due.
+      const since = performance.now() - firstAt
+      const due = Math.ceil(since / everyMs) * everyMs
+      const end = ++beats % 2 === 0 ? since : due - (beats % 10)
+      while (performance.now() - firstAt < end);
+      return [beats, 0, 0]
+    },
+  }
+  const { agent, of } = start(t, { source, clock, everyMs })
+  await until(() => of('host_load').length >= 40, 'beats')
+  await agent.close()
+  const times = of('host_load').map(({ body }) => body.at)
+  t.equal(new Set(times).size, times.length)
 })
 
 t.test('a sender that throws does not stop the agent', async t => {
