@@ -3,7 +3,7 @@
 
 import type { NotificationDoc, SEVERITIES } from '../model/profile.ts'
 import type { Catalogue } from './catalogue.ts'
-import type { GroupContext } from './group.ts'
+import type { GroupContext } from './groupslots.ts'
 import { suggestion } from './nearest.ts'
 import { child } from './position.ts'
 
