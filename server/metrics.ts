@@ -7,6 +7,9 @@ export type { Registry } from 'prom-client'
 export function createRegistry(): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'pollux_' })
+  // Gauges with the ending of a counter; the same by type are there under the name without it.
+  for (const thing of ['handles', 'requests', 'resources'])
+    registry.removeSingleMetric(`pollux_nodejs_active_${thing}_total`)
   return registry
 }
 

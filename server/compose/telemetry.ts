@@ -65,16 +65,16 @@ export function observe(registry: Registry, { ingest, poller, senders, bus }: Ob
   gauge(
     registry,
     'pollux_poll_lateness_seconds',
-    'How late reads started, over the last ones: quantiles, 1 is the latest',
+    'How late reads started, over the last ones: 50 and 99 of 100, and the latest (100)',
     () => {
       const { p50, p99, max } = poller.stats().lateness
-      const quantiles = { '0.5': p50, '0.99': p99, '1': max }
-      return Object.entries(quantiles).map(([quantile, ms]) => ({
-        labels: { quantile },
+      const percentiles = { '50': p50, '99': p99, '100': max }
+      return Object.entries(percentiles).map(([percentile, ms]) => ({
+        labels: { percentile },
         value: ms / 1000,
       }))
     },
-    ['quantile'],
+    ['percentile'],
   )
   gauge(
     registry,

@@ -100,6 +100,7 @@ import {
   userPage,
   usersPage,
 } from './pages/users.ts'
+import { deviceMetricsText } from './prometheus/devices.ts'
 
 /** Sign-ins a minute from one address. */
 const SIGN_INS_PER_MINUTE_MAX = 20
@@ -296,5 +297,6 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     text('/healthz', 'public', healthText()),
     text('/readyz', 'public', readyText(web)),
     text('/metrics', 'settings.read', metricsText(web)),
+    text('/metrics/devices', 'devices.read', deviceMetricsText(web)),
   ]
 }
