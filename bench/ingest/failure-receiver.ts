@@ -26,7 +26,7 @@ const samples: Parameters<typeof createIngest>[0]['store']['samples'] = {
 }
 const ingest = createIngest({
   ...{ bus: connectBus({ url: job.url, clientId: `ingest-${process.pid}`, log }), site: job.site },
-  ...{ store: { samples, events: store.events }, live: createMemoryLive(), consumers: [], log },
+  ...{ store: { ...store, samples }, live: createMemoryLive(), consumers: [], log },
   devices: { get: id => known.get(id), all: () => known.values() },
 })
 await ingest.start()

@@ -22,7 +22,7 @@ import { checker } from '../validate.ts'
 import { createEvents, type Events } from '../web/events.ts'
 import type { Base, Connect } from './base.ts'
 
-/** Old events are looked for this often, and deleted with a pause between two steps, ms. */
+/** Old rows are looked for this often, and deleted with a pause between two steps, ms. */
 const trimEveryMs = 10 * 60_000
 const trimPauseMs = 250
 
@@ -164,8 +164,12 @@ export async function heardEvents(parts: {
   return events
 }
 
-/** Deletes what is older than events are kept, a little at a time. */
-export function trimEvents(events: Pick<EventStore, 'trim'>, log: Logger): { close(): void } {
+/** Deletes what is older than it is kept, a little at a time. */
+export function trimOld(
+  what: string,
+  of: { trim(now: number): Promise<number> },
+  log: Logger,
+): { close(): void } {
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
   const again = (ms: number) => {
@@ -173,9 +177,9 @@ export function trimEvents(events: Pick<EventStore, 'trim'>, log: Logger): { clo
   }
   const step = async () => {
     try {
-      again((await events.trim(Date.now())) > 0 ? trimPauseMs : trimEveryMs)
+      again((await of.trim(Date.now())) > 0 ? trimPauseMs : trimEveryMs)
     } catch (error) {
-      log.debug({ error: messageOf(error) }, 'old events are deleted later')
+      log.debug({ error: messageOf(error), what }, 'old rows are deleted later')
       again(trimEveryMs)
     }
   }

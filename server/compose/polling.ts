@@ -103,6 +103,7 @@ export function spoolCollections(sender: Sender, site: string): PollerOptions['o
   const topicOf = {
     samples: (device: string, group: string) => sampleTopic(site, device, group),
     rows: (device: string, group: string) => rowsTopic(site, device, group),
+    inventory: (device: string, group: string) => rowsTopic(site, device, group),
     events: (device: string) => eventTopic(site, device),
   }
   return ({ device, group, channel }, body) => {

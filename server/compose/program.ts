@@ -28,12 +28,13 @@ import { localChecks } from './checks.ts'
 import { containerLogs } from './container-logs.ts'
 import { announcer, checkOf, identityKeeper, startDeviceFiles } from './devices.ts'
 import { startDiscovery } from './discovery.ts'
-import { auditWithEvents, heardEvents, startOurEvents, trimEvents } from './events.ts'
+import { auditWithEvents, heardEvents, startOurEvents, trimOld } from './events.ts'
 import { firstAdmin, firstDevice } from './first-start.ts'
 import { openGround, reachable } from './ground.ts'
 import { startAlarms, withAlarms } from './judge.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { observeMaintenance, runMaintenance } from './maintenance.ts'
+import { tellingNeighbours } from './neighbours.ts'
 import { startNotifications } from './notify.ts'
 import { startOwnProfiles } from './own-profiles.ts'
 import { startLocalAgent, startPolling } from './polling.ts'
@@ -101,9 +102,15 @@ async function startParts(base: Base): Promise<Program> {
   const alarms = await startAlarms({ ...base, bus, store, live, directory, audit, plan, events })
   const heard = { store, directory, catalogues, log }
   const teller = hearContainers(withAlarms(events.teller, alarms), heard)
-  const ingest = await startIngest({ ...base, bus, connect, store, live, directory, teller })
-  const trimming = trimEvents(store.events, log)
-  life.started('event retention', () => trimming.close())
+  const told = tellingNeighbours(store, directory, events.tell)
+  const ingest = await startIngest({ ...base, bus, connect, store: told, live, directory, teller })
+  const trimming = [
+    trimOld('events', store.events, log),
+    trimOld('neighbours', store.neighbours, log),
+  ]
+  life.started('retention of rows', () => {
+    for (const one of trimming) one.close()
+  })
   const upkeep = runMaintenance(store.maintenance, () => ingest.stats().queued, log)
   life.started('maintenance', () => upkeep.close())
 

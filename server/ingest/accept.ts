@@ -90,10 +90,10 @@ export function acceptRows(message: Message, context: AcceptContext): AcceptedRo
   const found: Found = { device: null, group: null, number: null }
   return guarded(found, (): AcceptedRows => {
     const { device, group, document } = open(message, context, 'rows', rowsBytesMax, found)
-    const { at, rows } = valid(checkRows(document))
+    const { at, rows, inventory } = valid(checkRows(document))
     believable(at, { ...context, retentionMs: Number.POSITIVE_INFINITY })
     uniqueRows(rows.map(row => row.key))
-    return { refused: null, device, group, at, rows, number: found.number }
+    return { refused: null, device, group, at, rows, inventory, number: found.number }
   })
 }
 

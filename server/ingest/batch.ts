@@ -4,6 +4,7 @@
 import type { AcceptedCollection, SenderNumber } from '../model/accepted.ts'
 import type { RowInfo } from '../model/collection.ts'
 import { AppError } from '../model/errors.ts'
+import type { Inventory } from '../model/neighbour.ts'
 import type { NewEvent, SampleStore, Store, WriteOutcome } from '../store/contract.ts'
 
 export interface SamplesEntry extends EntryBase {
@@ -17,6 +18,7 @@ export interface RowsEntry extends EntryBase {
   group: string
   at: number
   rows: readonly RowInfo[]
+  inventory?: Inventory | undefined
 }
 
 export interface EventEntry extends EntryBase {
@@ -48,10 +50,11 @@ export interface BatchResult {
   taken: number
 }
 
-/** Where it goes: samples and rows, and events. */
+/** Where it goes: samples and rows, neighbours and addresses, and events. */
 export interface Target {
   samples: Pick<SampleStore, 'write' | 'writeRows'>
   events: Pick<Store['events'], 'write'>
+  neighbours: Pick<Store['neighbours'], 'write'>
 }
 type Suspect = [Entry, unknown]
 
@@ -75,7 +78,7 @@ export async function writeBatch(
     suspects,
   )
   for (const entry of batch) {
-    if (entry.kind === 'rows') await writeRows(entry, store.samples, result, suspects)
+    if (entry.kind === 'rows') await writeRows(entry, store, result, suspects)
   }
   await writeHalves(
     batch.filter(entry => entry.kind === 'event'),
@@ -128,13 +131,15 @@ async function writeHalves<E extends SamplesEntry | EventEntry>(
 
 async function writeRows(
   entry: RowsEntry,
-  store: Target['samples'],
+  store: Target,
   result: BatchResult,
   suspects: Suspect[],
 ): Promise<void> {
   if (result.error !== null) return void result.left.push(entry)
+  const { deviceUid, group, rows, at, inventory } = entry
   try {
-    await store.writeRows(entry.deviceUid, entry.group, entry.rows, entry.at)
+    if (inventory) await store.neighbours.write({ deviceUid, group, inventory, rows, at })
+    else await store.samples.writeRows(deviceUid, group, rows, at)
     result.settled.push([entry, 'stored'])
   } catch (error) {
     if (passes(error)) {

@@ -128,10 +128,11 @@ export function createIngest(options: IngestOptions): Ingest {
     ledger.received()
     const accepted = acceptRows({ topic, payload }, context())
     if (accepted.refused !== null) return refuse(accepted, { topic, payload })
-    const { number, device, group, at, rows } = accepted
+    const { number, device, group, at, rows, inventory } = accepted
     if (!settler.isNew(number)) return
     const rest = { ...fromOne(number), bytes: payload.length, refusedAt: null }
-    return writer.offer({ kind: 'rows', deviceUid: device.uid, group, at, rows, ...rest })
+    const what = { deviceUid: device.uid, group, at, rows, inventory }
+    return writer.offer({ kind: 'rows', ...what, ...rest })
   }
   const onEvent = async ({ topic, payload }: BusMessage) => {
     if (closed) return

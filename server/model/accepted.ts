@@ -5,6 +5,7 @@ import type { RowInfo, Value } from './collection.ts'
 import type { DeviceKind } from './device.ts'
 import type { EventBody } from './event.ts'
 import type { GapReason } from './gap.ts'
+import type { Inventory } from './neighbour.ts'
 
 /** A collection that has passed `ingest/accept`: device known, times believable, arrays of one length. */
 export interface AcceptedCollection {
@@ -105,6 +106,8 @@ export interface AcceptedRows {
   group: string
   at: number
   rows: RowInfo[]
+  /** Neighbours or addresses, where it is one whole read of them. */
+  inventory?: Inventory | undefined
   number: SenderNumber | null
 }
 

@@ -3,6 +3,7 @@
 
 import Type, { type Static } from 'typebox'
 import { GAP_REASONS, type GapReason } from './gap.ts'
+import { INVENTORIES } from './neighbour.ts'
 
 /** Bytes of one collection message above which it is sent in parts. */
 export const COLLECTION_BYTES_MAX = 128 * 1024
@@ -86,6 +87,8 @@ export const RowsMessage = Type.Object({
   ...Numbering,
   at: Type.Integer({ minimum: 0 }),
   units: Type.Record(Type.String(), Type.String()),
+  /** One whole read of neighbours or addresses: it is no group of series, and not retained. */
+  inventory: Type.Optional(Type.Enum(INVENTORIES)),
   rows: Type.Array(
     Type.Object({
       key: Type.String({ maxLength: 512 }),

@@ -5,6 +5,7 @@
 
 import Type, { type Static, type TSchema } from 'typebox'
 import { DURATION_PATTERN } from './duration.ts'
+import { INVENTORIES } from './neighbour.ts'
 import { RETENTION_CLASSES } from './retention.ts'
 import { UNITS } from './units.ts'
 
@@ -414,6 +415,7 @@ const TableGroup = define(
       where: Type.Optional(Expression),
       augments: Type.Optional(Name),
       maxRows: Type.Optional(Type.Integer({ minimum: 1, maximum: 50_000 })),
+      inventory: Type.Optional(Type.Enum(INVENTORIES)),
     },
     closed,
   ),

@@ -15,7 +15,8 @@ const bytesOf = (body: unknown) => encoder.encode(JSON.stringify(body))
 export function encodeCollected({ collections = [], rows = [], events = [] }: Told): EncodedBody[] {
   const bodies: EncodedBody[] = []
   for (const { group, body } of rows) {
-    bodies.push({ channel: 'rows', group, body: bytesOf(body) })
+    const channel = body.inventory ? 'inventory' : 'rows'
+    bodies.push({ channel, group, body: bytesOf(body) })
   }
   for (const { group, body } of collections) {
     const isEncoded = body instanceof EncodedCollection

@@ -33,7 +33,8 @@ export type ToThread =
   /** Reads under way may end within `drainMs`, then they are aborted; readers close; the thread ends. */
   | { do: 'close'; drainMs: number }
 
-export type Channel = 'samples' | 'rows' | 'events'
+/** `inventory`: rows that are not retained, since each read brings them anew. */
+export type Channel = 'samples' | 'rows' | 'inventory' | 'events'
 
 /**
  * One message for MQTT: JSON text without the sender's numbers. All bodies that go over together lie

@@ -68,7 +68,10 @@ export function answerOf(run: GroupRun, options: AnswerOptions): Emission {
         ? null
         : encoded(group.table, shown, [...columns, ...judgedOf(run, shown.rows)], options),
     rows: changedRows(run, shown, options),
-    hasValues: hasValues || (memory.hasRows && options.blank !== null),
+    hasValues:
+      hasValues ||
+      (group.inventory !== null && shown.rows.length > 0) ||
+      (memory.hasRows && options.blank !== null),
   }
 }
 
@@ -227,6 +230,7 @@ function changedRows(
 ): RowsBody | null {
   const { group, metrics, judged, namingSteps } = run.plan
   const own = memory.of(run.plan)
+  if (group.inventory !== null) return inventoryRows(run, rows, { evaluation, reading })
   if (group.hidden && metrics.length === 0) return null
   const isSame = own.sentRows !== null && sameTexts(keys, own.sentKeys)
   if (isSame && own.sentNames !== null && own.sentNames === own.named) return null
@@ -242,6 +246,17 @@ function changedRows(
   own.sentRows = text
   own.sentKeys = keys
   return { at: reading.at, units, rows: infos }
+}
+
+/** Each whole read of neighbours or addresses is news: that one is still there, too. */
+function inventoryRows(
+  run: GroupRun,
+  rows: readonly number[],
+  { evaluation, reading }: Pick<AnswerOptions, 'evaluation' | 'reading'>,
+): RowsBody {
+  evaluation.compute(run.plan.namingSteps)
+  const inventory = run.plan.group.inventory ?? 'links'
+  return { at: reading.at, units: {}, inventory, rows: rows.map(row => infoOf(run, row)) }
 }
 
 function infoOf(run: GroupRun, row: number): RowsBody['rows'][number] {

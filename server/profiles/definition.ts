@@ -1,6 +1,7 @@
 // What a profile is once compiled: its groups with every name resolved to a slot, every expression a
 // closure. For this folder's own use; the layers above see face.ts.
 
+import type { Inventory } from '../model/neighbour.ts'
 import type {
   AlarmDoc,
   ChartDoc,
@@ -134,6 +135,8 @@ export interface Group {
   where: RowExpression | null
   augments: string | null
   rowsMax: number
+  /** Its rows are neighbours or addresses; null: it has series. */
+  inventory: Inventory | null
   charts: Readonly<Record<string, ChartDoc>>
 }
 

@@ -167,9 +167,21 @@ class DeviceEvaluator implements TracingEvaluator {
     return traceCell(run, place, row, this.traced)
   }
 
-  private isAnswered({ metricSources }: GroupPlan): boolean {
+  private isAnswered(plan: GroupPlan): boolean {
+    const { group, metricSources } = plan
+    if (group.inventory !== null) return this.isWhole(plan)
     if (metricSources.length === 0) return true
     return metricSources.some(source => this.memory.columns[source.id]?.isFresh)
+  }
+
+  /** All of it was read now: in a part, what is not there need not be gone. */
+  private isWhole({ group, sources }: GroupPlan): boolean {
+    const own = sources.filter(({ groups }) => groups.includes(group.id))
+    const columns = own.map(({ id }) => this.memory.columns[id])
+    return (
+      columns.every(column => column?.isFresh && !column.isPartial) &&
+      columns.some(column => column?.wasThere)
+    )
   }
 
   private rowsOf(plan: GroupPlan): RowSet {

@@ -172,6 +172,7 @@ const EMPTY_GROUP: Group = {
   where: null,
   augments: null,
   rowsMax: 1,
+  inventory: null,
   charts: {},
 }
 

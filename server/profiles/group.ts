@@ -124,6 +124,7 @@ function shownAs(
     replacedBy: doc.replacedBy ?? [],
     augments: doc.augments ?? null,
     rowsMax: doc.maxRows ?? rowsMaxDefault,
+    inventory: doc.inventory ?? null,
     charts: doc.charts ?? {},
   }
 }

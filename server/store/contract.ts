@@ -26,6 +26,7 @@ import type { Language, Role, Scope, User } from '../model/user.ts'
 import type { AccountStore } from './accounts.ts'
 import type { EnrolmentStore } from './enrolment.ts'
 import type { FoundRow } from './find-rows.ts'
+import type { NeighbourStore } from './neighbours.ts'
 import type { NoticeStore } from './notices.ts'
 import type { ProfileStore } from './profiles.ts'
 import type { Tier } from './tiers.ts'
@@ -36,6 +37,7 @@ export interface Store {
   readonly devices: DeviceStore
   readonly samples: SampleStore
   readonly events: EventStore
+  readonly neighbours: NeighbourStore
   readonly leases: LeaseStore
   readonly alarms: AlarmStore
   readonly rules: RuleStore

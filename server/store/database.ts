@@ -160,6 +160,35 @@ export interface Tables extends Record<BlockTable, BlockRow>, NoticeTables {
     created_by: string
     created_at: number
   }
+  neighbour_read: { device_uid: number; group_name: string; at: number }
+  neighbour: {
+    device_uid: number
+    group_name: string
+    hash: string
+    port_index: string
+    port: string
+    chassis: string
+    remote_port: string
+    remote_name: string
+    address: string
+    descr: string
+    first_at: number
+    missing_at: number | null
+    gone: number
+  }
+  seen_address: {
+    device_uid: number
+    group_name: string
+    hash: string
+    kind: string
+    mac: string
+    ip: string
+    port_index: string
+    port: string
+    vlan: string
+    first_at: number
+    gone_at: number | null
+  }
   row_info: {
     device_uid: number
     group_name: string
@@ -274,6 +303,9 @@ type PutTable =
   | 'secret'
   | 'setting'
   | 'row_info'
+  | 'neighbour_read'
+  | 'neighbour'
+  | 'seen_address'
   | 'text_log'
   | 'retention_edge'
   | 'latest_value'

@@ -21,6 +21,7 @@ import { leaseStore } from './leases.ts'
 import { Maintainer } from './maintenance.ts'
 import { migrate } from './migrate.ts'
 import { auditStore, secretStore, settingStore } from './named.ts'
+import { neighbourStore } from './neighbours.ts'
 import { NewestCache } from './newest.ts'
 import { noticeStore } from './notices.ts'
 import { PollPool } from './poll-pool.ts'
@@ -74,6 +75,7 @@ function buildStore(database: Database, log: Logger): Store {
     devices: deviceStore(database, log, stopped),
     samples: sampleStore(database, log, damage, (uid, group) => policy(uid, group)),
     events: eventStore(database),
+    neighbours: neighbourStore(database),
     leases: leaseStore(database),
     alarms: alarmStore(database),
     rules: ruleStore(database),

@@ -24,7 +24,10 @@ export async function purgeDevice(db: Db, uid: number, stopped: () => boolean): 
     for await (const _ of purgeStream(db, id)) if (stopped()) return
   }
   while (await deleteEvents(db, uid)) if (stopped()) return
-  await db.deleteFrom('row_info').where('device_uid', '=', uid).execute()
+  while (await deleteAddresses(db, uid)) if (stopped()) return
+  for (const table of ['neighbour', 'neighbour_read', 'row_info'] as const) {
+    await db.deleteFrom(table).where('device_uid', '=', uid).execute()
+  }
   await db.deleteFrom('device').where('uid', '=', uid).execute()
 }
 
@@ -74,6 +77,30 @@ async function deleteEvents(db: Db, uid: number): Promise<boolean> {
     .executeTakeFirst()
   let remove = db.deleteFrom('event').where('device_uid', '=', uid)
   if (edge) remove = remove.where('at', '<=', edge.at)
+  await remove.execute()
+  return edge !== undefined
+}
+
+/** The same for the addresses that it had seen. */
+async function deleteAddresses(db: Db, uid: number): Promise<boolean> {
+  const edge = await db
+    .selectFrom('seen_address')
+    .select(['group_name', 'hash'])
+    .where('device_uid', '=', uid)
+    .orderBy('group_name')
+    .orderBy('hash')
+    .limit(1)
+    .offset(stepMax - 1)
+    .executeTakeFirst()
+  let remove = db.deleteFrom('seen_address').where('device_uid', '=', uid)
+  if (edge) {
+    remove = remove.where(({ eb, and, or }) =>
+      or([
+        eb('group_name', '<', edge.group_name),
+        and([eb('group_name', '=', edge.group_name), eb('hash', '<=', edge.hash)]),
+      ]),
+    )
+  }
   await remove.execute()
   return edge !== undefined
 }

@@ -27,6 +27,7 @@ export async function addDevice(store: Store, id: string): Promise<number> {
 export interface Door {
   samples: Pick<SampleStore, 'write' | 'writeRows'>
   events: Pick<EventStore, 'write'>
+  neighbours: Pick<Store['neighbours'], 'write'>
   /** Every call fails with this while it is set. */
   error: AppError | null
   /** Calls wait here while it is set. */
@@ -64,6 +65,13 @@ export function door(store: Store): Door {
         if (opened.hold) await opened.hold
         if (opened.error) throw opened.error
         return store.events.write(batch)
+      },
+    },
+    neighbours: {
+      async write(read) {
+        if (opened.hold) await opened.hold
+        if (opened.error) throw opened.error
+        return store.neighbours.write(read)
       },
     },
   }

@@ -16,7 +16,7 @@ export const eventually: typeof until = (probe, what, timeoutMs = 60_000) =>
 export interface Given {
   device: string
   group: string
-  channel: 'samples' | 'rows' | 'events'
+  channel: 'samples' | 'rows' | 'inventory' | 'events'
   givenAt: number
   bytes: number
   body: {

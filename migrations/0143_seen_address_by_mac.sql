@@ -1,0 +1,1 @@
+create index seen_address_by_mac on seen_address (mac, kind)

@@ -1,0 +1,1 @@
+create index seen_address_by_ip on seen_address (ip, kind)

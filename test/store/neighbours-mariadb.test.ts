@@ -1,0 +1,12 @@
+// Neighbours over MariaDB or MySQL.
+import t from 'tap'
+import { anyMariaDb, rawRows } from '../parts/mariadb.ts'
+import { neighbourCases } from './conformance-neighbours.ts'
+
+t.setTimeout(600_000)
+const shared = await anyMariaDb(t)
+
+neighbourCases(t, async () => {
+  const url = await shared.createDatabase()
+  return { url, raw: statement => rawRows(url, statement) }
+})
