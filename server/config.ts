@@ -6,7 +6,7 @@ import { isIP } from 'node:net'
 import path from 'node:path'
 import { parseDuration } from './model/duration.ts'
 import { AppError, type FieldError, messageOf } from './model/errors.ts'
-import { ROLES, type Role } from './model/user.ts'
+import { ROLES, type Role, SECOND_STEP_RULES, type SecondStepRule } from './model/user.ts'
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 type LogLevel = (typeof LOG_LEVELS)[number]
@@ -47,6 +47,7 @@ export interface Config {
   allowNetworks: string[]
   snmpTransport: SnmpTransport
   spoolOrder: SpoolOrder
+  secondStep: SecondStepRule
   sessionIdle: number
   sessionMax: number
   oidcIssuer: string | null
@@ -148,6 +149,12 @@ function spoolOrder(value: string): SpoolOrder {
   const order = SPOOL_ORDERS.find(o => o === value)
   if (!order) throw new Error(`must be one of ${SPOOL_ORDERS.join(', ')}`)
   return order
+}
+
+function secondStep(value: string): SecondStepRule {
+  const rule = SECOND_STEP_RULES.find(r => r === value)
+  if (!rule) throw new Error(`must be one of ${SECOND_STEP_RULES.join(', ')}`)
+  return rule
 }
 
 function snmpTransport(value: string): SnmpTransport {
@@ -379,6 +386,13 @@ export const SETTINGS: readonly Setting<keyof Config>[] = [
     fallback: 'oldest',
     read: spoolOrder,
     meaning: 'what is sent first after an outage: `oldest`, or `newest`',
+  }),
+  setting({
+    name: 'POLLUX_SECOND_STEP',
+    key: 'secondStep',
+    fallback: 'nobody',
+    read: secondStep,
+    meaning: 'who must sign in with a second step: `nobody`, `administrators` or `everybody`',
   }),
   setting({
     name: 'POLLUX_SESSION_IDLE',

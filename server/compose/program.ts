@@ -212,6 +212,7 @@ async function startParts(base: Base): Promise<Program> {
     metrics: () => registry.metrics(),
     secure: config.tlsCert !== null || config.publicUrl?.startsWith('https://') === true,
     publicUrl: config.publicUrl,
+    secondStep: config.secondStep,
     log,
     version: VERSION,
   })

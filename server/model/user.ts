@@ -98,6 +98,19 @@ export interface User {
   origin: string | null
 }
 
+export const SECOND_STEP_RULES = ['nobody', 'administrators', 'everybody'] as const
+/** Of whom the second step is asked; who signs in by OpenID Connect has their provider's. */
+export type SecondStepRule = (typeof SECOND_STEP_RULES)[number]
+
+/** Whether this person has to set it up before anything else. */
+export function lacksSecondStep(
+  { role, twoStep, origin }: Pick<User, 'role' | 'twoStep' | 'origin'>,
+  rule: SecondStepRule,
+): boolean {
+  if (twoStep || origin !== null || rule === 'nobody') return false
+  return rule === 'everybody' || role === 'admin'
+}
+
 /** Who does something, for the audit log: a user's name, `token:NAME` or `system`, and from where. */
 export interface Actor {
   name: string

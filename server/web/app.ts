@@ -25,7 +25,13 @@ import { problemOf, sendProblemDocument, sendProblemPage } from './errors.ts'
 import { createLiveStreams } from './live.ts'
 import { isHtmx } from './render.ts'
 import { routes } from './routes.ts'
-import { assertNotForged, registerSecurityHeaders, viewerOf } from './security.ts'
+import {
+  assertNotForged,
+  assertSecondStep,
+  mustSetUp,
+  registerSecurityHeaders,
+  viewerOf,
+} from './security.ts'
 import { countDown } from './trouble.ts'
 
 export interface WebOptions {
@@ -149,7 +155,11 @@ function addRoute(app: FastifyInstance, web: WebContext, route: Route): void {
     },
     onRequest: async request => {
       request.viewer = await viewerOf(web, request)
-      if (mayDo(request.viewer, route.permission)) return
+      if (mayDo(request.viewer, route.permission)) {
+        if (route.permission !== 'public' && !route.beforeSecondStep)
+          assertSecondStep(web, request.viewer)
+        return
+      }
       if (!request.viewer) throw new AppError('E_SIGN_IN', 'sign in first')
       throw new AppError('E_FORBIDDEN', `your role (${request.viewer.role}) may not do this`, {
         hint: 'ask an administrator',
@@ -158,7 +168,7 @@ function addRoute(app: FastifyInstance, web: WebContext, route: Route): void {
     // After the body is parsed: a plain form carries its token there.
     preValidation: async request => assertNotForged(request, request.viewer),
     preHandler: async request => {
-      if (route.kind !== 'page' || !request.viewer) return
+      if (route.kind !== 'page' || !request.viewer || mustSetUp(web, request.viewer)) return
       request.troubles = await troublesOf(web)
       request.down = await countDown(web).catch(() => null)
       request.alarms = openAlarms(web)
@@ -200,7 +210,20 @@ async function answerError(
   if (problem.status >= 500) request.log.error({ err: error, url: request.url }, 'a request failed')
   if (kind === 'api') return sendProblemDocument(request, reply, problem)
   if (problem.status === 401) return askToSignIn(request, reply)
+  if (problem.code === 'E_SECOND_STEP') return askToSetUp(request, reply)
   return sendProblemPage(request, reply, problem)
+}
+
+/** A whole page of theirs says what to do; a part of a page, or a change, is refused. */
+function askToSetUp(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const target = '/account'
+  if (request.routeOptions.config.kind === 'page' && !isHtmx(request))
+    return reply.redirect(target, 303)
+  return reply
+    .code(403)
+    .header('HX-Redirect', target)
+    .type('text/plain')
+    .send('set up the second step first\n')
 }
 
 /**

@@ -11,7 +11,7 @@ import type { Devices } from '../devices/contract.ts'
 import type { Discovery } from '../devices/discovery.ts'
 import type { Live } from '../live/contract.ts'
 import type { Logger } from '../log.ts'
-import type { Permission, Role, Scope, User } from '../model/user.ts'
+import type { Permission, Role, Scope, SecondStepRule, User } from '../model/user.ts'
 import type { DevicePolling } from '../poll/contract.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import type { Draft } from '../profiles/draft.ts'
@@ -86,6 +86,8 @@ export interface WebContext {
   metrics(): Promise<string>
   /** Cookies are `Secure` and pages are served over TLS (here or by a proxy). */
   secure: boolean
+  /** Who reaches nothing before the second step is set up. */
+  secondStep: SecondStepRule
   /** Where people reach the pages, as an admin said. */
   publicUrl: string | null
   log: Logger
@@ -132,6 +134,8 @@ export interface Route {
   handler: Handler
   /** Fastify's validation schemas. */
   schema?: { params?: object; querystring?: object; body?: object; response?: object }
+  /** Open to who must set up the second step first. */
+  beforeSecondStep?: true
   /** Requests a minute from one address; default: the application's. */
   perMinuteMax?: number
   /** Bytes of a body; default: the application's. */

@@ -107,6 +107,8 @@ const SIGN_INS_PER_MINUTE_MAX = 20
 /** Ways to the sign-in service and back; there is nothing to guess. */
 const OPENID_PER_MINUTE_MAX = 120
 
+const beforeSecondStep = true
+
 export function routes(web: WebContext, streams: LiveStreams): Route[] {
   const page = (path: string, permission: Route['permission'], handler: Handler): Route => ({
     method: 'GET',
@@ -164,15 +166,15 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
       ...page('/login/openid/callback', 'public', openIdCallback(web)),
       perMinuteMax: OPENID_PER_MINUTE_MAX,
     },
-    action('/logout', 'self', logout(web)),
-    page('/account', 'self', accountPage(web)),
-    action('/account/totp/begin', 'self', beginTotp(web)),
-    action('/account/totp/confirm', 'self', confirmTotp(web)),
+    { ...action('/logout', 'self', logout(web)), beforeSecondStep },
+    { ...page('/account', 'self', accountPage(web)), beforeSecondStep },
+    { ...action('/account/totp/begin', 'self', beginTotp(web)), beforeSecondStep },
+    { ...action('/account/totp/confirm', 'self', confirmTotp(web)), beforeSecondStep },
     action('/account/totp/off', 'self', endTotp(web)),
     action('/account/sessions/end', 'self', endOwnSessions(web)),
     action('/account/sessions/:id/end', 'self', endOwnSession(web)),
     action('/account/password', 'self', changePassword(web)),
-    action('/account/language', 'self', changeLanguage(web)),
+    { ...action('/account/language', 'self', changeLanguage(web)), beforeSecondStep },
 
     page('/', 'devices.read', overviewPage(web)),
     page('/devices', 'devices.read', devicesPage(web)),

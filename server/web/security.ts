@@ -5,6 +5,7 @@ import { timingSafeEqual } from 'node:crypto'
 import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../model/errors.ts'
+import { lacksSecondStep } from '../model/user.ts'
 import type { Viewer, WebContext } from './context.ts'
 import { readerOf } from './languages/say.ts'
 
@@ -104,6 +105,22 @@ export async function viewerOf(web: WebContext, request: FastifyRequest): Promis
     sessionToken: cookie,
     ...readerOf(request, user.language),
   }
+}
+
+/** Signed in, and nothing else yet: the second step is asked of this person, who has none. */
+export function mustSetUp(web: Pick<WebContext, 'secondStep'>, viewer: Viewer | null): boolean {
+  return viewer?.user ? lacksSecondStep(viewer.user, web.secondStep) : false
+}
+
+/**
+ * Tokens of programs pass: they were made by somebody who had signed in.
+ * @throws AppError E_SECOND_STEP
+ */
+export function assertSecondStep(web: Pick<WebContext, 'secondStep'>, viewer: Viewer | null): void {
+  if (!mustSetUp(web, viewer)) return
+  throw new AppError('E_SECOND_STEP', 'this Pollux asks you for a second step when you sign in', {
+    hint: 'set it up on the page of your account',
+  })
 }
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])

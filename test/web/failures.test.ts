@@ -71,6 +71,7 @@ async function brokenServer(failure: () => never, secure = false) {
     alarms: failing<WebContext['alarms']>(failure),
     notify: failing<WebContext['notify']>(failure),
     publicUrl: null,
+    secondStep: 'nobody' as const,
     devices: failing<WebContext['devices']>(failure),
     store: failing<WebContext['store']>(failure),
     live: failing<WebContext['live']>(failure),

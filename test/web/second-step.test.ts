@@ -5,49 +5,18 @@ import t from 'tap'
 import { codeAt } from '../../server/auth/totp.ts'
 import { type Answer, as, ask, FORM, type Person, people } from './people.ts'
 import { startTestProgram } from './program.ts'
+import { hidden, keyIn, poster, stepNow, switchOn } from './totp.ts'
 
 const test = await startTestProgram(t)
 const { url } = test
 const everybody = await people(test)
 const { admin, technician, engineer } = everybody
 
-const post = (path: string, fields: Record<string, string>, person?: Person) => {
-  const asked = { method: 'POST', headers: { ...FORM, origin: url } }
-  return ask(url, path, {
-    ...(person ? as(url, person, asked) : asked),
-    body: new URLSearchParams({ ...fields, _csrf: person?.csrf ?? '' }).toString(),
-  })
-}
-const hidden = (answer: Answer, name: string): string =>
-  new RegExp(`name="${name}" value="([^"]+)"`).exec(answer.body)?.[1] ?? ''
+const post = poster(url)
 const sidOf = (answer: Answer): string =>
   /sid=[\w-]{43}/.exec(String(answer.headers['set-cookie']))?.[0] ?? ''
 const pageOf = async (person: Person) => (await ask(url, '/account', as(url, person))).body
 
-const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
-function keyIn({ body }: Answer): Buffer {
-  const text = (/id="totp-key">([A-Z2-7 ]+)</.exec(body)?.[1] ?? '').replaceAll(' ', '')
-  const bits = [...text].map(one => BASE32.indexOf(one).toString(2).padStart(5, '0')).join('')
-  return Buffer.from((bits.match(/.{8}/g) ?? []).map(byte => Number.parseInt(byte, 2)))
-}
-const stepNow = () => Math.floor(Date.now() / 30_000)
-
-/** The key and the recovery codes of somebody who switched the second step on. */
-async function switchOn(person: Person): Promise<{ key: Buffer; codes: string[]; used: string }> {
-  const begun = await post('/account/totp/begin', { current: person.password }, person)
-  const key = keyIn(begun)
-  const used = codeAt(key, stepNow())
-  const done = await post(
-    '/account/totp/confirm',
-    { setup: hidden(begun, 'setup'), code: used },
-    person,
-  )
-  const codes = [...done.body.matchAll(/<li>([a-z0-9]{5}-[a-z0-9]{5})<\/li>/g)].map(
-    one => one[1] ?? '',
-  )
-  if (codes.length !== 10) throw new Error(`no recovery codes: ${done.status}`)
-  return { key, codes, used }
-}
 /** The answer to the right password: a form that asks for the code. */
 const byPassword = (person: Person) =>
   post('/login', { name: `test-${person.role}`, password: person.password, next: '/events' })
@@ -79,7 +48,7 @@ t.test('set-up: the password first, a right code of this key last', async t => {
 })
 
 t.test('a password alone opens nothing; a code does, once', async t => {
-  const { key, codes, used } = await switchOn(technician)
+  const { key, codes, used } = await switchOn(post, technician)
   t.notMatch(await pageOf(technician), codes[0], 'recovery codes are shown once')
   const asked = await byPassword(technician)
   t.equal(sidOf(asked), '', 'no session yet')

@@ -260,6 +260,7 @@ export const en = {
     saveLanguage: 'Use this language',
     origin: 'Signed in by',
     secondStep: 'Second step',
+    secondStepFirst: 'Pollux asks you for a second step when you sign in. Set it up to go on.',
     secondStepOff: 'Off. With it, signing in asks for a code of an app on your phone too.',
     secondStepOn: (codes: number) =>
       `On: signing in asks for a code of your app. ${counted(codes, 'recovery code', 'recovery codes')} left.`,

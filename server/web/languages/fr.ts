@@ -261,6 +261,8 @@ export const fr: Dictionary = {
     saveLanguage: 'Utiliser cette langue',
     origin: 'Connecté par',
     secondStep: 'Deuxième étape',
+    secondStepFirst:
+      'Pollux vous demande une deuxième étape à la connexion. Mettez-la en place pour continuer.',
     secondStepOff:
       "Désactivée. Avec elle, la connexion demande aussi le code d'une application de votre téléphone.",
     secondStepOn: codes =>

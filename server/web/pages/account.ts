@@ -8,6 +8,7 @@ import { checker } from '../../validate.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { DICTIONARIES, languageNamed, say } from '../languages/say.ts'
 import { goTo, page } from '../render.ts'
+import { mustSetUp } from '../security.ts'
 
 /** The sign-in page speaks it too, for so long. */
 const COOKIE_SECONDS = 365 * 24 * 3600
@@ -51,6 +52,7 @@ export async function showAccount(
     sessions: user && viewer ? await web.auth.sessions(user, viewer.sessionToken) : [],
     recoveryCodes: user?.twoStep ? await web.auth.recoveryCodes(user) : 0,
     ages: web.auth.ages,
+    mustSetUp: mustSetUp(web, viewer),
     wrongForm,
     errors,
     saved,
