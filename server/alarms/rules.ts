@@ -9,7 +9,7 @@ import { AppError, type FieldError, messageOf } from '../model/errors.ts'
 import { MaintenanceWindow, maintenanceOf } from '../model/maintenance.ts'
 import { type Rule, type RuleDevice, RuleDocument } from '../model/rule.ts'
 import type { Actor } from '../model/user.ts'
-import { alarmCondition } from '../profiles/alarms.ts'
+import { expressionProblem, RULE_EXPRESSIONS } from '../profiles/alarmoverride.ts'
 import type { RuleStore, StoredDocument } from '../store/contract.ts'
 import { checker } from '../validate.ts'
 
@@ -139,8 +139,6 @@ function windowOf({ id, document, by }: StoredDocument): StoredWindow | null {
   return checked.ok ? { ...checked.value, id, by } : null
 }
 
-const EXPRESSIONS = ['critical', 'warning', 'info', 'clear', 'when'] as const
-
 const checkTexts = checker(Type.Record(Type.String(), Type.Unknown()))
 
 /** Everything at once, so that a form is wrong once. */
@@ -159,33 +157,19 @@ function meaningErrors(rule: RuleDocument): FieldError[] {
     errors.push({ path: 'metric', message: 'choose either a role or a metric' })
   }
   const needsLevel = !['missing', 'state', 'text'].includes(rule.condition)
-  if (needsLevel && EXPRESSIONS.slice(0, 3).every(field => rule[field] === undefined)) {
+  if (needsLevel && RULE_EXPRESSIONS.slice(0, 3).every(field => rule[field] === undefined)) {
     errors.push({ path: 'warning', message: 'write at least one of critical, warning and info' })
   }
   return errors
 }
 
 function expressionErrors(fields: Record<string, unknown>): FieldError[] {
-  return EXPRESSIONS.flatMap(path => {
+  return RULE_EXPRESSIONS.flatMap(path => {
     const text = fields[path]
     if (typeof text !== 'string') return []
     const message = expressionProblem(text, fields.role !== undefined)
     return message === null ? [] : [{ path, message }]
   })
-}
-
-/** Which metrics a group has depends on the device: names of them are checked where they are known. */
-function expressionProblem(text: string, isRole: boolean): string | null {
-  const names = isRole ? [] : (text.match(/[a-z_][a-z0-9_]*/gi) ?? [])
-  try {
-    const { names: used } = alarmCondition(text, names)
-    if (!used.has('value') && used.size === 0) {
-      return 'looks at no value: it would hold always, or never'
-    }
-    return null
-  } catch (error) {
-    return messageOf(error)
-  }
 }
 
 function windowErrors({ once, weekly }: MaintenanceWindow): FieldError[] {

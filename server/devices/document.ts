@@ -11,6 +11,7 @@ import {
 } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
 import { AppError, type FieldError, messageOf } from '../model/errors.ts'
+import { overrideErrors } from '../profiles/alarmoverride.ts'
 import { checker } from '../validate.ts'
 
 /** Longest interval: beyond a day a chart is a list. */
@@ -129,6 +130,7 @@ function contradictions(config: DeviceConfig): FieldError[] {
   if (config.kind === 'mqtt') errors.push(...mqttErrors(config))
   else if (config.topics !== undefined)
     errors.push({ path: 'topics', message: 'are for MQTT senders' })
+  if (config.alarms !== undefined) errors.push(...overrideErrors(config.alarms))
   if (config.parents?.includes(config.id))
     errors.push({ path: 'parents', message: 'a device cannot be its own parent' })
   return errors

@@ -268,23 +268,22 @@ const AlarmRules = Type.Object(
 )
 const Alarm = define('alarm', Type.Union([Type.Literal(false), AlarmRules]))
 export type AlarmDoc = Static<typeof AlarmRules>
-/** What a device's config says in place of it, by the metric's full name; false: no alarm. */
-export const AlarmOverride = Type.Union([
-  Type.Literal(false),
-  Type.Object(
-    {
-      info: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
-      warning: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
-      critical: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
-      clear: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
-      when: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
-      for: Type.Optional(Type.String({ pattern: '^[0-9]{1,7}(s|m|h|d)$' })),
-      changed: Type.Optional(Type.Boolean()),
-      text: Type.Optional(Type.String({ minLength: 1, maxLength: 300 })),
-    },
-    closed,
-  ),
-])
+/** What a device's config says in place of it, by the metric's full name. */
+export const AlarmOverrideFields = Type.Object(
+  {
+    info: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+    warning: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+    critical: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+    clear: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+    when: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+    for: Type.Optional(Type.String({ pattern: '^[0-9]{1,7}(s|m|h|d)$' })),
+    changed: Type.Optional(Type.Boolean()),
+    text: Type.Optional(Type.String({ minLength: 1, maxLength: 300 })),
+  },
+  closed,
+)
+/** false: no alarm. */
+export const AlarmOverride = Type.Union([Type.Literal(false), AlarmOverrideFields])
 
 const metricProperties = {
   title: Title,

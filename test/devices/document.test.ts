@@ -45,6 +45,44 @@ t.test('tuning: pins of an SNMP device, within bounds', async t => {
   t.match(wrong(docker), { tuning: 'is for SNMP devices' })
 })
 
+t.test('alarms: each wrong one by its place, and what can be judged stays', async t => {
+  const alarms = {
+    'interface.in_percent': { warning: '> 60', clear: '< 50', for: '5m', text: '{row} is busy' },
+    'interface.oper@Gi1/0/1.5': false,
+    'device.state': { changed: true },
+  }
+  t.same(deviceConfig({ ...good, alarms }).alarms, alarms)
+  const found = wrong({
+    ...good,
+    alarms: {
+      'interface.in@eth0': { warning: '> > 60', critical: 'sqrt(', clear: '1 > 2' },
+      'cpu.usage': { limit: 5 },
+      'cpu.load': { for: 'soon' },
+      'cpu.idle': true,
+      'cpu.user': null,
+      'cpu.wait': [],
+      usage: false,
+      'a.b@': false,
+    },
+  })
+  t.match(found['alarms.interface.in@eth0.clear'], /looks at no value/)
+  t.match(found['alarms.cpu.usage'], /limit/)
+  t.same(Object.keys(found).sort(), [
+    'alarms.a.b@',
+    'alarms.cpu.idle',
+    'alarms.cpu.load.for',
+    'alarms.cpu.usage',
+    'alarms.cpu.user',
+    'alarms.cpu.wait',
+    'alarms.interface.in@eth0.clear',
+    'alarms.interface.in@eth0.critical',
+    'alarms.interface.in@eth0.warning',
+    'alarms.usage',
+  ])
+  const many = Object.fromEntries(Array.from({ length: 501 }, (_, i) => [`a.b@${i}`, false]))
+  t.match(wrong({ ...good, alarms: many }), { alarms: /501.*at most 500/ })
+})
+
 t.test('a class of retention', async t => {
   t.notOk('retention' in deviceConfig(good))
   t.equal(deviceConfig({ ...good, retention: 'long' }).retention, 'long')
