@@ -114,6 +114,7 @@ const WORDS: Partial<Record<Transition['reason'], string>> = {
   released: 'raised, nothing keeps it back any more',
   flapping: 'raised, it comes and goes',
   paused: 'ended, the device was paused',
+  'row-gone': 'ended, its row is gone',
   'rule-gone': 'ended, its rule is gone',
   'device-gone': 'ended, its device is gone',
 }

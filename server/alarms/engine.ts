@@ -22,6 +22,10 @@ export const openPerRuleMax = 1000
 const rowsPerRuleMax = 10_000
 /** Groups and parts of one device whose newest time is known. */
 const groupsPerDeviceMax = 1024
+/** Whole reads without a row after which it is gone: a lost answer is no removed card. */
+const rowMissesMax = 3
+/** A rule about silence tells of a row that is gone for so long, ms: that may be just what it is for. */
+const silentRowMs = 24 * 3_600_000
 /** Samples further apart than so many intervals say nothing of the time between. */
 const stepIntervals = 3
 /** How long an alarm about silence waits for news of the parents, beyond their interval, ms. */
@@ -76,6 +80,8 @@ interface Instance {
   /** When it was first ready and kept back, by the monotonic clock. */
   readyAt: number | null
   value: number | string | null
+  /** Whole reads without its row, one after another. */
+  misses: number
 }
 
 /** One rule of one device. */
@@ -298,8 +304,9 @@ export function createEngine(options: EngineOptions): Engine {
       counts.overflowed++
       return null
     }
-    const readyAt = null
-    const made: Instance = { watched, row, machine: CALM, alarm: null, readyAt, value: null }
+    const made: Instance = {
+      ...{ watched, row, machine: CALM, alarm: null, readyAt: null, value: null, misses: 0 },
+    }
     watched.instances.set(row ?? '', made)
     return made
   }
@@ -408,6 +415,23 @@ export function createEngine(options: EngineOptions): Engine {
     for (const watched of list) {
       if (watched.heard) heardRows(watched, values, metric, collection)
       else judgeRows(watched, values, collection)
+      if (watched.instances.size > 0) endGone(watched, collection)
+    }
+  }
+  /** Of a part, or of some rows alone, nobody knows which rows there are beside. */
+  const endGone = (watched: Watched, { rows, part, some }: AcceptedCollection) => {
+    if (rows === null || part !== undefined || some) return
+    const present = new Set(rows)
+    for (const [key, instance] of watched.instances) {
+      if (instance.row === null) continue
+      instance.misses = present.has(instance.row) ? 0 : instance.misses + 1
+      if (instance.misses < rowMissesMax) continue
+      const heard = watched.heard?.get(key)
+      if (heard && mono() - heard.mono < silentRowMs) continue
+      close(instance, 'row-gone')
+      watched.instances.delete(key)
+      watched.heard?.delete(key)
+      watched.memory?.delete(key)
     }
   }
   const judgeRows = (
@@ -556,7 +580,8 @@ export function createEngine(options: EngineOptions): Engine {
     const { severity, since, raisedAt, flapping } = alarm
     const phase = alarm.state === 'suppressed' ? 'suppressed' : 'active'
     const machine: Machine = { ...CALM, phase, severity, since, at: raisedAt, flapping }
-    const instance = { watched, row: alarm.row, machine, alarm, readyAt: null, value: null }
+    const made = { watched, row: alarm.row, machine, alarm, readyAt: null, value: null, misses: 0 }
+    const instance: Instance = made
     watched.instances.set(row, instance)
     watched.good?.add(row)
     watched.heard?.set(row, { mono: mono(), reason: null })

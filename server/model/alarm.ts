@@ -26,6 +26,8 @@ export const TRANSITION_REASONS = [
   'released',
   'acknowledged',
   'cleared',
+  /** The row is no more in its table: whether it is well now, nobody knows. */
+  'row-gone',
   /** Somebody paused the device, changed or deleted the rule, deleted the device. */
   'paused',
   'rule-gone',

@@ -3,6 +3,7 @@
 
 import t from 'tap'
 import { openPerRuleMax } from '../../server/alarms/engine.ts'
+import type { AcceptedCollection } from '../../server/model/accepted.ts'
 import { bench, device, failure, MINUTE, metric, OPER, rule, START, sample, table } from './kit.ts'
 
 const SW = device('sw', 1)
@@ -57,6 +58,53 @@ t.test('late and re-sent data is never judged', t => {
   send(6, 10)
   t.same(made.told, ['sw - active warning @6 raised'])
   t.equal(made.engine.stats().late, 4)
+  t.end()
+})
+
+t.test('a row that is gone ends its alarm; a read that failed is no proof', t => {
+  const made = bench([OPER], [])
+  let at = 0
+  const read = (rows: string[], more: Partial<AcceptedCollection> = {}) => {
+    made.pass(MINUTE)
+    const oper = rows.map(() => 2)
+    made.engine.collection(SW, { ...table(1, minutes(++at), rows, { oper }), ...more })
+  }
+  read(['a', 'b'])
+  t.equal(made.told.length, 2)
+  read(['a'])
+  read(['a'])
+  made.pass(MINUTE)
+  made.engine.collection(SW, failure(1, minutes(++at), 'timeout', 'interface'))
+  read(['a'], { part: 1 })
+  read(['a'], { some: true })
+  t.equal(made.told.length, 2, 'not yet')
+  read(['a', 'b'])
+  read(['a'])
+  read(['a'])
+  t.equal(made.told.length, 2, 'it came back in between')
+  read(['a'])
+  t.match(made.told.slice(2), [/^sw b clear critical @\d+ row-gone$/])
+  read(['a', 'b'])
+  t.match(made.told.slice(3), [/^sw b active critical @\d+ raised$/], 'back, and still down')
+  t.end()
+})
+
+t.test('a row that is gone: a rule about silence says so for a day', t => {
+  const silent = rule({ condition: 'missing', metric: 'interface.oper', for: '10m' })
+  const made = bench([OPER], [silent])
+  let at = 0
+  const read = (rows: string[]) => {
+    made.pass(5 * MINUTE)
+    at += 5
+    made.engine.collection(SW, table(1, minutes(at), rows, { oper: rows.map(() => 1) }))
+  }
+  read(['a', 'b'])
+  for (let i = 0; i < 12; i++) read(['a'])
+  t.match(made.told, [/^sw b active warning/])
+  for (let i = 0; i < 275; i++) read(['a'])
+  t.equal(made.told.length, 1, 'for 23 hours and 55 minutes')
+  for (let i = 0; i < 20; i++) read(['a'])
+  t.match(made.told.slice(1), [/^sw b clear .* row-gone$/], 'once')
   t.end()
 })
 

@@ -130,6 +130,7 @@ export const keyOf = (route: StoredRoute, { device }: Alarm): string =>
 
 const ENDS: Partial<Record<Transition['reason'], string>> = {
   paused: ' (the device was paused)',
+  'row-gone': ' (the row is gone)',
   'rule-gone': ' (the rule was changed or deleted)',
   'device-gone': ' (the device was deleted)',
 }

@@ -850,6 +850,7 @@ export const en = {
       acknowledged: 'acknowledged',
       cleared: 'clear again',
       paused: 'ended: the device was paused',
+      'row-gone': 'ended: the row is gone',
       'rule-gone': 'ended: the rule is gone',
       'device-gone': 'ended: the device is gone',
     },

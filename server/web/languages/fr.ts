@@ -859,6 +859,7 @@ export const fr: Dictionary = {
       acknowledged: 'acquittée',
       cleared: 'terminée',
       paused: 'terminée : l’équipement a été mis en pause',
+      'row-gone': 'terminée : la ligne n’existe plus',
       'rule-gone': 'terminée : la règle n’existe plus',
       'device-gone': 'terminée : l’équipement n’existe plus',
     },
