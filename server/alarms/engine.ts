@@ -12,6 +12,7 @@ import type { GapReason } from '../model/gap.ts'
 import type { ConditionType } from '../model/rule.ts'
 import { isChanged, newMemory, type RowMemory, rateOf, SampleFrame } from './frame.ts'
 import { CALM, flapWindowMs, type Hold, type Machine, next } from './next.ts'
+import type { Pending } from './pending.ts'
 import { type CompiledRule, DEVICE_METRIC } from './rulebook.ts'
 import type { Verdict } from './verdict.ts'
 import { alarmText, limitText, valueText } from './wording.ts'
@@ -133,7 +134,13 @@ export interface Engine {
   /** Rules, configs or profiles changed. */
   renew(): void
   /** Takes up what an earlier judge left open; ends what has no rule any more. */
-  load(open: readonly Alarm[], deviceOf: (id: string) => KnownDevice | undefined): void
+  load(
+    open: readonly Alarm[],
+    pending: readonly Pending[],
+    deviceOf: (id: string) => KnownDevice | undefined,
+  ): void
+  /** What holds, and not for long enough yet. */
+  pending(): Pending[]
   /** About every second. `hearing`: samples can reach us. */
   tick(hearing: boolean): void
   /** Forgets all. */
@@ -563,14 +570,28 @@ export function createEngine(options: EngineOptions): Engine {
     return true
   }
 
+  /** What an earlier judge had, under the rules of now. */
+  const watchedOf = (
+    { deviceUid, group, metric, row, rule }: Pick<Pending, keyof Pending & keyof Alarm>,
+    device: KnownDevice | undefined,
+  ) => {
+    const known = device?.uid === deviceUid ? knownOf(device) : null
+    const list = known?.groups.get(group)?.get(metric)
+    const fits = ({ one }: Watched) => one.rule.id === rule && (one.fits?.(row ?? '') ?? true)
+    return { known, watched: list?.find(fits) }
+  }
+  const takeUpPending = (pending: Pending, device: KnownDevice | undefined) => {
+    const { row, since, at, held } = pending
+    const { watched } = watchedOf(pending, device)
+    if (!watched || watched.instances.has(row ?? '')) return
+    const instance = instanceOf(watched, row)
+    if (instance) follow(instance, { ...CALM, phase: 'pending', since, at, held }, null, at)
+    watched.good?.add(row ?? '')
+  }
   /** Takes up one alarm of an earlier judge; what has no rule any more ends. */
   const takeUp = (alarm: Alarm, device: KnownDevice | undefined) => {
-    const known = device?.uid === alarm.deviceUid ? knownOf(device) : null
-    const list = known?.groups.get(alarm.group)?.get(alarm.metric)
+    const { known, watched } = watchedOf(alarm, device)
     const row = alarm.row ?? ''
-    const watched = list?.find(
-      ({ one }) => one.rule.id === alarm.rule && (!one.fits || one.fits(row)),
-    )
     if (!watched) {
       const clear: Alarm = { ...alarm, state: 'clear', clearedAt: now() }
       const step = { from: alarm.state, to: 'clear', severityBefore: alarm.severity } as const
@@ -635,8 +656,20 @@ export function createEngine(options: EngineOptions): Engine {
     renew() {
       for (const id of devices.keys()) stale.add(id)
     },
-    load(open, deviceOf) {
+    load(open, pending, deviceOf) {
       for (const alarm of open) takeUp(alarm, deviceOf(alarm.device))
+      for (const one of pending) takeUpPending(one, deviceOf(one.device))
+    },
+    pending() {
+      return [...waiting].flatMap(({ machine, watched, row }) => {
+        const { phase, since, at, held } = machine
+        if (phase !== 'pending') return []
+        const { rule, metric } = watched.one
+        const { id, uid } = watched.known.device
+        const series = { group: metric.group, metric: metric.metric, row }
+        const times = { since, at, held: [...held] satisfies Pending['held'] }
+        return [{ device: id, deviceUid: uid, rule: rule.id, ...series, ...times }]
+      })
     },
     tick(hearing) {
       const at = now()

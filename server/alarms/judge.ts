@@ -15,6 +15,7 @@ import type { Lease, SeenLease, Store } from '../store/contract.ts'
 import { checker, parseJson } from '../validate.ts'
 import type { Announcer } from './announce.ts'
 import { createEngine, type Engine, type EngineOptions, type EngineStats } from './engine.ts'
+import { pendingOf, pendingText } from './pending.ts'
 
 /** Transitions that wait for the database; beyond, all is read anew once it is back. */
 const queueDefaultMax = 20_000
@@ -27,6 +28,9 @@ const closeMsMax = 1500
 /** Up to which transition events were told and MQTT was served. */
 const TOLD = 'alarms.told'
 const pageOfTold = 500
+/** What holds and waits for its time, kept for the next start. */
+const PENDING = 'alarms.pending'
+const keepEveryMs = 30_000
 
 const checkStatus = checker(DeviceStatus, { firstOnly: true })
 
@@ -88,6 +92,7 @@ export function createAlarmJudge(options: JudgeOptions): AlarmJudge {
   let seen: { lease: SeenLease; mono: number } | null = null
   let lookedAt = Number.NEGATIVE_INFINITY
   let batch = batchMax
+  let kept = { text: '', mono: Number.NEGATIVE_INFINITY }
   let running: Promise<void> | null = null
   let timer: NodeJS.Timeout | undefined
   let stop: (() => Promise<void>) | null = null
@@ -127,11 +132,12 @@ export function createAlarmJudge(options: JudgeOptions): AlarmJudge {
   }
   const begin = async (mine: Lease) => {
     const open = await store.alarms.open()
+    const pending = pendingOf(await store.settings.get(PENDING))
     await tellRest()
     queue = []
     isTorn = false
     engine.clear()
-    engine.load(open, id => devices.get(id))
+    engine.load(open, pending, id => devices.get(id))
     lease = mine
     for (const [id, status] of statuses) {
       const device = devices.get(id)
@@ -191,10 +197,16 @@ export function createAlarmJudge(options: JudgeOptions): AlarmJudge {
     log.error({ error: messageOf(error), alarm: some[0]?.alarm.id }, 'a transition was not stored')
     return null
   }
+  const keepPending = async () => {
+    const text = pendingText(engine.pending())
+    if (text !== kept.text) await store.settings.put(PENDING, text)
+    kept = { text, mono: mono() }
+  }
   const turn = async () => {
     try {
       if (mono() - lookedAt >= beatMs) await look()
       await write()
+      if (lease && mono() - kept.mono >= keepEveryMs) await keepPending()
       await announcer.flush()
     } catch (error) {
       log.debug({ error: messageOf(error), queued: queue.length }, 'alarms wait for the database')
@@ -225,6 +237,7 @@ export function createAlarmJudge(options: JudgeOptions): AlarmJudge {
       await stop?.()
       if (lease && queue.length > 0)
         await store.alarms.write(lease, queue.slice(0, batchMax)).then(told)
+      if (lease) await keepPending()
       if (lease) await store.leases.release(lease)
     }
     const ending = end().catch(error => log.warn({ error: messageOf(error) }, 'judge ended late'))

@@ -310,7 +310,7 @@ t.test('a restart goes on with what was open; what has no rule any more ends', t
   const gone = { ...open[0], id: 'x', rule: 'gone' }
   const foreign = { ...open[0], id: 'y', deviceUid: 9 }
   const all = [open[0], gone, foreign].filter(one => one !== undefined) as typeof open
-  after.engine.load(all, () => SW)
+  after.engine.load(all, [], () => SW)
   t.same(after.told, ['sw - clear warning @0 rule-gone', 'sw - clear warning @0 device-gone'])
   after.engine.collection(SW, sample(1, minutes(1), { usage: 91 }))
   t.equal(after.told.length, 2, 'no second raise')

@@ -11,6 +11,7 @@ import type { MqttBus } from '../../server/bus/client.ts'
 import { alarmsFilter, statusTopic } from '../../server/bus/topics.ts'
 import type { AppError } from '../../server/model/errors.ts'
 import type { EventBody } from '../../server/model/event.ts'
+import type { Rule } from '../../server/model/rule.ts'
 import type { Store } from '../../server/store/contract.ts'
 import { silent } from '../ingest/messages.ts'
 import { addDevice, sqlite, unavailable } from '../ingest/store.ts'
@@ -41,9 +42,9 @@ async function judge(
   { store, bus, uid, clock, door, told }: Ground,
   holder: string,
   more: Partial<JudgeOptions> = {},
+  people: readonly Rule[] = [rule({ warning: '> 80', critical: '> 95' })],
 ): Promise<AlarmJudge> {
   const sw = device('sw', uid)
-  const people = [rule({ warning: '> 80', critical: '> 95' })]
   const { rules } = bookOf({ config: CONFIG, version: 1, metrics: [metric()], people })
   const guarded = {
     ...store.alarms,
@@ -233,6 +234,30 @@ t.test('a restart: what was written and not told is told, what is open goes on',
   await second.close()
   await judge(t, here, 'one')
   await until(async () => (await retained(here.bus, topic)) === 0, 'it to be taken away')
+})
+
+t.test('a restart: a condition that held for a part of its time goes on', async t => {
+  const broker = await embeddedBroker(t)
+  const here = await ground(t, broker)
+  const slow = [rule({ warning: '> 80', for: '5m' })]
+  const first = await judge(t, here, 'one', {}, slow)
+  for (const minute of [0, 1, 2, 3]) send(here, first, minute, 90)
+  await first.close()
+  const second = await judge(t, here, 'one', {}, slow)
+  for (const minute of [4, 5]) send(here, second, minute, 90)
+  await until(() => here.told.length === 1, 'the alarm')
+  t.same(await steps(here.store), ['active warning @5'])
+  send(here, second, 6, 10)
+  await until(() => here.told.length === 2, 'the clear one')
+  await second.close()
+  t.equal(await here.store.settings.get('alarms.pending'), '[]', 'nothing is left over')
+
+  for (const text of ['{', '[{"rule":1}]', '[null]']) {
+    await here.store.settings.put('alarms.pending', text)
+    const made = await judge(t, here, 'one', {}, slow)
+    t.ok(made.lease(), `what is damaged (${text}) stops nobody`)
+    await made.close()
+  }
 })
 
 async function retained(bus: MqttBus, topic: string): Promise<number> {
