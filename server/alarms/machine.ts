@@ -29,7 +29,8 @@ const ANSWERED = new Set<GapReason>([
 ])
 
 export type StatusEvent =
-  | { type: 'good'; at: number; now: number }
+  /** `partly`: what of it is not well, in words. */
+  | { type: 'good'; at: number; now: number; partly?: string }
   | { type: 'failed'; at: number; now: number; reason: GapReason; error: string | null }
   /** Time went on. */
   | { type: 'tick'; now: number }
@@ -70,7 +71,7 @@ export function nextStatus(
   if (judged.status.state === 'paused') {
     return nextStatus(unjudged(event.now), event, device)
   }
-  if (event.type === 'good') return heardGood(judged, event.at, event.now)
+  if (event.type === 'good') return heardGood(judged, event.at, event.now, event.partly)
   if (event.type === 'failed') return heardFailed(judged, event)
   return afterTick(judged, event.now, device.everyMs)
 }
@@ -81,16 +82,25 @@ export function silentAt({ status, heardAt }: Judged, everyMs: number): number {
   return heardAt + intervals * everyMs + silentGraceMs
 }
 
-function heardGood(judged: Judged, at: number, now: number): Judged {
+function heardGood(judged: Judged, at: number, now: number, partly?: string): Judged {
   const { status, pending } = judged
   const goodAt = Math.max(judged.goodAt, at)
   const isAnswered = pending !== null && goodAt >= pending.at - sameReadMs
   return {
-    status: status.state === 'up' ? status : { state: 'up', since: at, reason: null },
+    status: partly === undefined ? up(status, at) : degraded(status, at, partly),
     goodAt,
     heardAt: now,
     pending: isAnswered ? null : pending,
   }
+}
+
+const up = (status: DeviceStatus, at: number): DeviceStatus =>
+  status.state === 'up' ? status : { state: 'up', since: at, reason: null }
+
+function degraded(status: DeviceStatus, at: number, error: string): DeviceStatus {
+  const isSame = status.state === 'degraded'
+  if (isSame && status.error === error) return status
+  return { state: 'degraded', since: isSame ? status.since : at, reason: null, error }
 }
 
 function heardFailed(

@@ -113,7 +113,7 @@ export async function createRules(parts: {
     },
     async removeWindow(id, by) {
       const before = windows.find(window => window.id === id)
-      if (!(await store.removeWindow(id))) {
+      if (!(await store.removeWindow(id, Date.now()))) {
         throw new AppError('E_NOT_FOUND', 'there is no such maintenance window')
       }
       await audit.record(by, 'maintenance.delete', `maintenance:${id}`, { before: before ?? null })

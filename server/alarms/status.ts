@@ -5,15 +5,30 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Bus, BusMessage } from '../bus/contract.ts'
 import { parseDeviceTopic, samplesFilter, statusFilter } from '../bus/topics.ts'
 import type { Logger } from '../log.ts'
-import type { Accept, DeviceLookup, KnownDevice } from '../model/accepted.ts'
+import type { Accept, AcceptedCollection, DeviceLookup, KnownDevice } from '../model/accepted.ts'
+import { isBeside } from '../model/beside.ts'
 import { DeviceStatus } from '../model/collection.ts'
 import type { SampleStore } from '../store/contract.ts'
 import { checker, parseJson } from '../validate.ts'
+import { checkedEvent } from './checked.ts'
 import type { StatusJudge } from './contract.ts'
+import type { StateHistory } from './history.ts'
 import { type Judged, nextStatus, type StatusEvent, settleMs, unjudged } from './machine.ts'
 import { type DeviceGroups, heard, isNews, lateMarks, postpone } from './marks.ts'
 import { createOutlet } from './outlet.ts'
 import type { EventTeller } from './teller.ts'
+
+const eventOf = (
+  device: KnownDevice,
+  collection: AcceptedCollection,
+  error: string | null,
+  now: number,
+): StatusEvent => {
+  const times = { at: collection.at, now }
+  if (collection.failed !== null)
+    return { type: 'failed', ...times, reason: collection.failed, error }
+  return device.kind === 'check' ? checkedEvent(collection, now) : { type: 'good', ...times }
+}
 
 /** Collections older than this are refused where the caller says nothing else. */
 const defaultRetentionMs = 400 * 86_400_000
@@ -35,6 +50,8 @@ export interface StatusJudgeOptions {
   store?: { samples: Pick<SampleStore, 'write'> }
   /** Makes events of what is heard. */
   teller?: EventTeller
+  /** Keeps the states for availability. */
+  history?: StateHistory
   log: Logger
   retentionMs?: number
   now?: () => number
@@ -49,7 +66,7 @@ interface Watched {
 }
 
 export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
-  const { bus, site, devices, accept, teller, log, now = Date.now } = options
+  const { bus, site, devices, accept, teller, history, log, now = Date.now } = options
   const retentionMs = options.retentionMs ?? defaultRetentionMs
   const outlet = createOutlet({ bus, site, store: options.store?.samples ?? null, log })
   /** Bounded by the devices that there are. */
@@ -78,11 +95,23 @@ export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
     one.judged = nextStatus(one.judged, event, device)
     if (one.judged.pending) pending.add(device.id)
     else pending.delete(device.id)
+    remember(device, one, event, one.judged.status !== before)
     if (one.judged.status === before) return
     outlet.status(device.id, one.judged.status)
     teller?.status(device, before, one.judged.status)
     const { state, reason } = one.judged.status
     if (state !== before.state) log.info({ device: device.id, state, reason }, 'device state')
+  }
+  /** A state that the broker retained is not believed before something was heard. */
+  const remember = (
+    { uid }: KnownDevice,
+    { judged: { status, pending: waits } }: Watched,
+    event: StatusEvent,
+    isNew: boolean,
+  ) => {
+    if (waits !== null) return
+    if (isNew || status.state === 'paused') history?.seen(uid, status.state, status.since)
+    else if (event.type !== 'tick') history?.seen(uid, status.state, event.at)
   }
   const onSamples = ({ topic, payload }: BusMessage) => {
     if (closed) return
@@ -99,6 +128,7 @@ export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
     const { device, collection, part, error } = accepted
     const one = watch(device)
     teller?.collection(device, part ? { ...collection, part: part[0] } : collection)
+    const beside = isBeside(device.kind, collection.group)
     if (!isNews(one.groups, collection)) {
       counts.late++
       return
@@ -107,12 +137,7 @@ export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
     one.isJudged = true
     const end = heard(one.groups, device, collection, at)
     if (end) outlet.marks([end])
-    const times = { at: collection.at, now: at }
-    const event: StatusEvent =
-      collection.failed === null
-        ? { type: 'good', ...times }
-        : { type: 'failed', ...times, reason: collection.failed, error }
-    apply(device, one, event)
+    if (!beside) apply(device, one, eventOf(device, collection, error, at))
     if (outlet.waiting > 0) void outlet.flush()
   }
   /** What an earlier run knew; our own statuses come back here too. */
@@ -139,6 +164,8 @@ export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
       outlet.marks(lateMarks(one.groups, device, one.judged.status, at))
     }
     for (const id of gone) {
+      const one = watched.get(id)
+      if (one) history?.forget(one.uid)
       watched.delete(id)
       pending.delete(id)
       teller?.forget(id)
@@ -153,6 +180,7 @@ export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
   }
   const sweep = () => {
     const at = now()
+    history?.tick(bus.connected)
     if (!bus.connected) {
       isDeaf = true
       return
@@ -170,7 +198,11 @@ export function createStatusJudge(options: StatusJudgeOptions): StatusJudge {
   }
   const close = async () => {
     clearInterval(timer)
-    const ending = Promise.allSettled([...stops.splice(0).map(stop => stop()), outlet.flush()])
+    const ending = Promise.allSettled([
+      ...stops.splice(0).map(stop => stop()),
+      outlet.flush(),
+      history?.close(),
+    ])
     await Promise.race([ending, delay(closeMsMax, undefined, { ref: false })])
   }
 

@@ -107,6 +107,7 @@ async function startParts(base: Base): Promise<Program> {
   const trimming = [
     trimOld('events', store.events, log),
     trimOld('neighbours', store.neighbours, log),
+    trimOld('states of devices', store.states, log),
   ]
   life.started('retention of rows', () => {
     for (const one of trimming) one.close()

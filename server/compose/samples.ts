@@ -1,6 +1,7 @@
 // The receiving end of the sample path: live values, ingest, and judge.
 
 import { randomBytes } from 'node:crypto'
+import { createStateHistory } from '../alarms/history.ts'
 import { createStatusJudge } from '../alarms/status.ts'
 import type { EventTeller } from '../alarms/teller.ts'
 import type { MqttBus } from '../bus/client.ts'
@@ -76,7 +77,9 @@ export async function startIngest(
   )
   await ingest.start()
   life.started('ingest', () => ingest.close())
-  const judge = createStatusJudge({ bus, site, devices, store, accept: gate, teller, log })
+  const history = createStateHistory({ store: store.states, log })
+  const heard = { bus, site, devices, store, accept: gate, teller, history, log }
+  const judge = createStatusJudge(heard)
   await judge.start()
   life.started('judge', () => judge.close())
   return ingest

@@ -29,6 +29,7 @@ import type { FoundRow } from './find-rows.ts'
 import type { NeighbourStore } from './neighbours.ts'
 import type { NoticeStore } from './notices.ts'
 import type { ProfileStore } from './profiles.ts'
+import type { StateStore } from './states.ts'
 import type { Tier } from './tiers.ts'
 import type { ViewStore } from './views.ts'
 
@@ -41,6 +42,7 @@ export interface Store {
   readonly leases: LeaseStore
   readonly alarms: AlarmStore
   readonly rules: RuleStore
+  readonly states: StateStore
   readonly notices: NoticeStore
   readonly users: UserStore
   readonly views: ViewStore
@@ -329,6 +331,12 @@ export interface StoredDocument {
   at: number
 }
 
+export interface PastWindow {
+  document: unknown
+  madeAt: number
+  removedAt: number | null
+}
+
 export interface RuleStore {
   list(): Promise<StoredDocument[]>
   /** @throws AppError E_RULE_CHANGED (somebody saved in between); `expectedVersion` 0: it is new */
@@ -342,7 +350,10 @@ export interface RuleStore {
     by: string,
     at: number,
   ): Promise<void>
-  removeWindow(id: string): Promise<boolean>
+  /** One that began and is not over ends at `at`; a single one that is over is taken back. */
+  removeWindow(id: string, at: number): Promise<boolean>
+  /** All that may have been in force after `from`, with those that were removed since. */
+  pastWindows(from: number): Promise<PastWindow[]>
   /** Single windows that ended before. */
   trimWindows(before: number): Promise<void>
 }

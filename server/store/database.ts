@@ -159,7 +159,10 @@ export interface Tables extends Record<BlockTable, BlockRow>, NoticeTables {
     body: string
     created_by: string
     created_at: number
+    removed_at: number | null
   }
+  device_state: { at: number; device_uid: number; state: string }
+  watch: { id: string; from_at: number; until_at: number }
   neighbour_read: { device_uid: number; group_name: string; at: number }
   neighbour: {
     device_uid: number
@@ -314,6 +317,8 @@ type PutTable =
   | 'hourly_value'
   | 'alarm'
   | 'maintenance_window'
+  | 'device_state'
+  | 'watch'
   | 'saved_view'
 
 /** Where a statement can run: the pool, or inside a transaction. */

@@ -32,6 +32,7 @@ import { retentionStore } from './retention.ts'
 import { readRows, writeRows } from './rows.ts'
 import { ruleStore } from './rules.ts'
 import { listSeries } from './series.ts'
+import { stateStore } from './states.ts'
 import { TextCache } from './texts.ts'
 import { userStore } from './users.ts'
 import { viewStore } from './views.ts'
@@ -79,6 +80,7 @@ function buildStore(database: Database, log: Logger): Store {
     leases: leaseStore(database),
     alarms: alarmStore(database),
     rules: ruleStore(database),
+    states: stateStore(database),
     notices: noticeStore(database),
     users: userStore(db),
     views: viewStore(database),

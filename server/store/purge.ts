@@ -25,7 +25,7 @@ export async function purgeDevice(db: Db, uid: number, stopped: () => boolean): 
   }
   while (await deleteEvents(db, uid)) if (stopped()) return
   while (await deleteAddresses(db, uid)) if (stopped()) return
-  for (const table of ['neighbour', 'neighbour_read', 'row_info'] as const) {
+  for (const table of ['neighbour', 'neighbour_read', 'row_info', 'device_state'] as const) {
     await db.deleteFrom(table).where('device_uid', '=', uid).execute()
   }
   await db.deleteFrom('device').where('uid', '=', uid).execute()

@@ -1,8 +1,9 @@
 // Rules and maintenance windows that people made, as documents: what is in them is the business of
 // alarms/, which checks each when it reads it.
 
+import Type from 'typebox'
 import { AppError } from '../model/errors.ts'
-import { parseJson } from '../validate.ts'
+import { checker, parseJson } from '../validate.ts'
 import type { RuleStore } from './contract.ts'
 import type { Database } from './database.ts'
 
@@ -53,6 +54,7 @@ export function ruleStore(database: Database): RuleStore {
       const rows = await db
         .selectFrom('maintenance_window')
         .selectAll()
+        .where('removed_at', 'is', null)
         .limit(documentsMax)
         .execute()
       return rows.map(({ id, body, created_by, created_at }) => ({
@@ -61,18 +63,52 @@ export function ruleStore(database: Database): RuleStore {
     },
     async putWindow(id, document, endsAt, by, at) {
       const row = { id, ends_at: endsAt, body: JSON.stringify(document) }
-      const who = { created_by: by, created_at: at }
+      const who = { created_by: by, created_at: at, removed_at: null }
       await database.put(db, 'maintenance_window', ['id'], [{ ...row, ...who }])
     },
-    async removeWindow(id) {
-      const { numDeletedRows } = await db
-        .deleteFrom('maintenance_window')
-        .where('id', '=', id)
-        .executeTakeFirstOrThrow()
-      return numDeletedRows > 0n
+    removeWindow: (id, at) => removeWindow(database, id, at),
+    async pastWindows(from) {
+      const rows = await db
+        .selectFrom('maintenance_window')
+        .selectAll()
+        .where(({ eb, or }) => or([eb('removed_at', 'is', null), eb('removed_at', '>', from)]))
+        .where(({ eb, or }) => or([eb('ends_at', 'is', null), eb('ends_at', '>', from)]))
+        .limit(documentsMax)
+        .execute()
+      return rows.map(({ body, created_at, removed_at }) => ({
+        ...{ document: parseJson(body), madeAt: created_at, removedAt: removed_at },
+      }))
     },
     async trimWindows(before) {
       await db.deleteFrom('maintenance_window').where('ends_at', '<', before).execute()
     },
   }
+}
+
+/** A single window that is over, or has not begun, is taken back; others end now. */
+function removeWindow(database: Database, id: string, at: number): Promise<boolean> {
+  return database.transaction(async tx => {
+    const row = await tx
+      .selectFrom('maintenance_window')
+      .select(['ends_at', 'body'])
+      .where('id', '=', id)
+      .where('removed_at', 'is', null)
+      .modifyEnd(database.exclusive)
+      .executeTakeFirst()
+    if (!row) return false
+    const isTakenBack = row.ends_at !== null && (row.ends_at <= at || beginOf(row.body) >= at)
+    if (isTakenBack) await tx.deleteFrom('maintenance_window').where('id', '=', id).execute()
+    else {
+      const update = tx.updateTable('maintenance_window').set({ removed_at: at })
+      await update.where('id', '=', id).execute()
+    }
+    return true
+  })
+}
+
+const checkOnce = checker(Type.Object({ once: Type.Object({ from: Type.Number() }) }))
+
+function beginOf(body: string): number {
+  const checked = checkOnce(parseJson(body))
+  return checked.ok ? checked.value.once.from : 0
 }

@@ -1,0 +1,1 @@
+create index watch_by_end on watch (until_at)

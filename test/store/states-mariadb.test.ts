@@ -1,0 +1,12 @@
+// States of devices over MariaDB or MySQL.
+import t from 'tap'
+import { anyMariaDb, rawRows } from '../parts/mariadb.ts'
+import { stateCases } from './conformance-states.ts'
+
+t.setTimeout(600_000)
+const shared = await anyMariaDb(t)
+
+stateCases(t, async () => {
+  const url = await shared.createDatabase()
+  return { url, raw: statement => rawRows(url, statement) }
+})
