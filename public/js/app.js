@@ -40,15 +40,15 @@ function chooseTheme(theme) {
   }
 }
 
-/** Hides what the chosen kind and SNMP version do not need; the server ignores it either way. */
+/** Hides what the chosen kind, SNMP version or type of check does not need; the server ignores it either way. */
 function fitForm(form) {
   const kind = form.elements.namedItem('kind')?.value
-  const version = form.elements.namedItem('credentials.version')?.value ?? ''
   for (const part of form.querySelectorAll('[data-for-kind]')) {
     part.hidden = !part.dataset.forKind.split(' ').includes(kind)
   }
-  for (const part of form.querySelectorAll('[data-for-version]')) {
-    part.hidden = !part.dataset.forVersion.split(' ').includes(version)
+  for (const part of form.querySelectorAll('[data-under]')) {
+    const chosen = form.elements.namedItem(part.dataset.under)?.value
+    part.hidden = !part.dataset.underValues.split(' ').includes(chosen)
   }
 }
 

@@ -44,12 +44,13 @@ export const Check = Type.Object(
 export type Check = Static<typeof Check>
 
 /** Which keys belong to which type. */
-const KEYS: Record<Check['type'], { needed: (keyof Check)[]; may: (keyof Check)[] }> = {
-  ping: { needed: [], may: ['host'] },
-  tcp: { needed: ['port'], may: ['host'] },
-  http: { needed: ['url'], may: ['status', 'text', 'verify'] },
-  dns: { needed: ['query'], may: ['record', 'answer', 'server', 'port'] },
-}
+export const CHECK_KEYS: Record<Check['type'], { needed: (keyof Check)[]; may: (keyof Check)[] }> =
+  {
+    ping: { needed: [], may: ['host'] },
+    tcp: { needed: ['port'], may: ['host'] },
+    http: { needed: ['url'], may: ['status', 'text', 'verify'] },
+    dns: { needed: ['query'], may: ['record', 'answer', 'server', 'port'] },
+  }
 
 /** What is wrong with checks that are each of the right form. */
 export function checkErrors(checks: readonly Check[]): FieldError[] {
@@ -60,7 +61,7 @@ export function checkErrors(checks: readonly Check[]): FieldError[] {
       errors.push({ path: `checks.${i}.${key}`, message })
     if (names.has(check.name)) add('name', `"${check.name}" is there twice`)
     names.add(check.name)
-    const { needed, may } = KEYS[check.type]
+    const { needed, may } = CHECK_KEYS[check.type]
     for (const key of needed)
       if (check[key] === undefined) add(key, `is missing: a check of type ${check.type} needs it`)
     for (const [key, value] of Object.entries(check)) {

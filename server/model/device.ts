@@ -124,6 +124,18 @@ export const DeviceConfig = Type.Object(
 )
 export type DeviceConfig = Static<typeof DeviceConfig>
 
+/** Keys that only devices of these kinds have; what is not named here is of every kind. */
+export const KIND_KEYS: Readonly<Record<string, readonly DeviceKind[]>> = {
+  address: ['snmp', 'docker', 'check'],
+  port: ['snmp'],
+  credentials: ['snmp'],
+  tuning: ['snmp'],
+  tls: ['docker', 'check'],
+  ssh: ['docker'],
+  topics: ['mqtt'],
+  checks: ['check'],
+}
+
 /** What a config may leave out, and what it then is. */
 export const DEVICE_DEFAULTS = {
   profiles: ['auto'],

@@ -1,32 +1,52 @@
-// The device form's fields and the device document: one to the other and back. A field is named by
-// its path in the document, so that an error of the document finds its field.
+// The device form's texts and the device document: one to the other and back, by the fields that the
+// schema of a device gives. A field is named by its path in the document.
 
-import type { Device, DeviceConfig } from '../../model/device.ts'
+import { CHECK_KEYS, CHECK_TYPES } from '../../model/check.ts'
+import { type Device, DeviceConfig, KIND_KEYS } from '../../model/device.ts'
 import type { FieldError } from '../../model/errors.ts'
+import { fieldsOf, type JsonSchema, type SchemaField } from '../schema-fields.ts'
 import { plainText } from '../words.ts'
 
-/** Values of one form; beyond, it is not our form. */
-const FIELDS_MAX = 100
+/** Values of one form: rows of checks are a dozen each. Beyond, it is not our form. */
+const FIELDS_MAX = 400
 const VALUE_CHARS_MAX = 4000
+/** A text of several lines: certificates, keys, known hosts. */
+const LONG_CHARS_MAX = 65_536
 
 export type Values = Record<string, string>
 
-/** Fields whose text goes in and never comes out. */
-export const SECRET_FIELDS = [
-  'credentials.community',
-  'credentials.auth.key',
-  'credentials.priv.key',
-  'tls.ca',
-  'tls.cert',
-  'tls.key',
-  'ssh.key',
-] as const
+/** The fields of a device of any kind, as its schema has them. */
+export function deviceFields(schema: JsonSchema): SchemaField[] {
+  return fieldsOf(schema).fields.map(field =>
+    field.name === 'checks' ? { ...field, fields: field.fields.map(underType) } : field,
+  )
+}
 
-/** Texts of several lines: certificates, keys, known hosts; as long as the document takes them. */
-const LONG_FIELDS: ReadonlySet<string> = new Set([
-  ...['tls.ca', 'tls.cert', 'tls.key', 'ssh.key', 'ssh.knownHosts'],
-])
-const LONG_CHARS_MAX = 65_536
+/** Which types of check have this key. */
+function underType(field: SchemaField): SchemaField {
+  const has = (type: keyof typeof CHECK_KEYS) => {
+    const keys: readonly string[] = [...CHECK_KEYS[type].needed, ...CHECK_KEYS[type].may]
+    return keys.includes(field.name)
+  }
+  const values = CHECK_TYPES.filter(has)
+  return values.length > 0 ? { ...field, under: { name: 'type', values } } : field
+}
+
+export const DEVICE_FIELDS = deviceFields(DeviceConfig)
+
+/** Fields whose text goes in and never comes out. */
+export const SECRET_FIELDS = DEVICE_FIELDS.filter(({ secret }) => secret).map(({ name }) => name)
+
+const LONG_FIELDS = new Set(
+  DEVICE_FIELDS.filter(({ input }) => input === 'long').map(({ name }) => name),
+)
+const ROW_FIELDS = DEVICE_FIELDS.filter(({ input }) => input === 'rows')
+
+/** What a field that is left out means, where the schema has a word for it too. */
+export const ABSENT: Readonly<Record<string, string>> = {
+  'tuning.timeout': 'learned',
+  'tuning.kindness': 'on',
+}
 
 export const EMPTY: Values = {
   kind: 'snmp',
@@ -57,145 +77,199 @@ export function readValues(body: unknown): Values {
   return values
 }
 
+export function isOfKind({ name }: SchemaField, kind: string): boolean {
+  const kinds: readonly string[] | undefined = KIND_KEYS[topOf(name)]
+  return kinds === undefined || kinds.includes(kind)
+}
+
+export function topOf(name: string): string {
+  return name.split('.', 1)[0] ?? name
+}
+
 /** What the form shows of a stored device; never a secret. */
 export function valuesOf({ config, version }: Device): Values {
-  const { credentials } = config
-  const values: Values = {
-    ...EMPTY,
-    _version: String(version),
-    id: config.id,
-    name: plainText(config.name),
-    kind: config.kind,
-    address: plainText(config.address),
-    topics: (config.topics ?? []).join(' '),
-    port: config.port === undefined ? '' : String(config.port),
-    profiles: config.profiles.join(' '),
-    every: config.every,
-    timeout: config.timeout,
-    retries: String(config.retries),
-    location: plainText(config.location),
-    retention: config.retention ?? '',
-    tags: (config.tags ?? []).map(tag => plainText(tag)).join(' '),
-    enabled: config.enabled ? 'on' : '',
-    'tuning.repetitions': String(config.tuning?.repetitions ?? ''),
-    'tuning.inFlight': String(config.tuning?.inFlight ?? ''),
-    'tuning.timeout': config.tuning?.timeout ?? 'learned',
-    'tuning.kindness': config.tuning?.kindness ?? 'on',
-    'ssh.knownHosts': config.ssh?.knownHosts ?? '',
-  }
-  if (credentials) values['credentials.version'] = credentials.version
-  if (credentials?.version === '3') {
-    values['credentials.user'] = credentials.user
-    values['credentials.level'] = credentials.level
-    values['credentials.context'] = credentials.context ?? ''
-    if (credentials.auth) values['credentials.auth.protocol'] = credentials.auth.protocol
-    if (credentials.priv) values['credentials.priv.protocol'] = credentials.priv.protocol
+  const values: Values = { ...EMPTY, _version: String(version) }
+  for (const field of DEVICE_FIELDS) {
+    const value = valueAt(config, field.name)
+    if (field.input === 'rows' && Array.isArray(value))
+      for (const [i, row] of value.entries())
+        for (const inner of field.fields)
+          values[`${field.name}.${i}.${inner.name}`] = textOf(inner, valueAt(row, inner.name))
+    else if (!field.secret && field.input !== 'rows') {
+      const text = textOf(field, value)
+      if (text !== '' || !field.name.startsWith('credentials.')) values[field.name] = text
+    }
   }
   return values
 }
 
+function textOf({ name, input }: SchemaField, value: unknown): string {
+  if (input === 'tick') return value === true ? 'on' : ''
+  if (value === undefined || value === ABSENT[name]) return ''
+  if (Array.isArray(value)) return value.map(one => plainText(String(one))).join(' ')
+  return input === 'long' ? String(value) : plainText(String(value))
+}
+
+/** The value at a path within a document; undefined where there is none. */
+export function valueAt(document: unknown, path: string): unknown {
+  let at = document
+  for (const key of path.split('.')) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return undefined
+    at = new Map<string, unknown>(Object.entries(at)).get(key)
+  }
+  return at
+}
+
+type Tree = Record<string, unknown>
+
+const isTree = (value: unknown): value is Tree =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Puts a value at a path, which is one of the schema's, never of a person's. */
+function put(document: Tree, path: string, value: unknown): void {
+  const keys = path.split('.')
+  let at = document
+  for (const key of keys.slice(0, -1)) {
+    const next = at[key]
+    if (isTree(next)) at = next
+    else {
+      const made: Tree = {}
+      at[key] = made
+      at = made
+    }
+  }
+  at[keys.at(-1) ?? ''] = value
+}
+
 /**
- * The document that a form means. What the form does not show (parents, alarms) stays as it is
- * stored, and so does a secret whose field was left empty.
+ * The document that a form means. What the form does not show stays as it is stored, and so does a
+ * secret whose field was left empty.
  */
-export function documentOf(values: Values, stored: Device | null): Record<string, unknown> {
+export function documentOf(
+  values: Values,
+  stored: Device | null,
+  fields: readonly SchemaField[] = DEVICE_FIELDS,
+): Tree {
   const text = (name: string) => values[name]?.trim() ?? ''
   const kind = stored?.config.kind ?? text('kind')
   const name = text('name')
   const id = stored?.config.id ?? (text('id') || slug(name) || slug(text('address')))
-  const document: Record<string, unknown> = {
-    ...stored?.config,
-    id,
-    name: name || id,
-    kind,
-    address: text('address') || undefined,
-    every: text('every'),
-    timeout: text('timeout'),
-    retries: numberOr(text('retries')),
-    profiles: words(text('profiles')),
-    location: text('location') || undefined,
-    tags: words(text('tags')),
-    retention: text('retention') || undefined,
-    enabled: text('enabled') !== '',
+  const document: Tree = { ...stored?.config }
+  const shown = fields.filter(field => isOfKind(field, kind))
+  for (const field of shown) delete document[topOf(field.name)]
+  for (const field of shown) {
+    if (field.under && !field.under.values.includes(text(field.under.name))) continue
+    const before = valueAt(stored?.config, field.name)
+    const value = field.input === 'rows' ? rowsIn(values, field) : typed(field, text(field.name))
+    const isKept = field.secret && text(`${topOf(field.name)}.forget`) === ''
+    // An empty list that is stored is no change.
+    const meant = value ?? (isKept || isEmptyList(before) ? before : missing(field))
+    if (meant !== undefined) put(document, field.name, meant)
   }
-  if (kind === 'snmp') {
-    document.port = text('port') === '' ? undefined : numberOr(text('port'))
-    document.credentials = credentialsOf(text, stored?.config.credentials)
-    document.tuning = tuningOf(text)
-  }
-  if (kind === 'docker') Object.assign(document, engineAccessOf(text, stored?.config))
-  if (kind === 'mqtt') document.topics = text('topics').split(/\s+/).filter(Boolean)
-  if (kind === 'agent' || kind === 'mqtt') delete document.address
-  return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== undefined))
+  Object.assign(document, { id, name: name || id, kind })
+  tidy(document, text)
+  return document
 }
 
-type Text = (name: string) => string
+/** What was emptied is not left out: its default would come back unseen. */
+const missing = ({ required, under, secret }: SchemaField) =>
+  required && !under && !secret ? '' : undefined
 
-/** Only what is fixed; the rest is learned. */
-function tuningOf(text: Text): Record<string, unknown> | undefined {
-  const fixed = (name: string) => (text(name) === '' ? undefined : numberOr(text(name)))
-  const pins = defined({
-    repetitions: fixed('tuning.repetitions'),
-    inFlight: fixed('tuning.inFlight'),
-    timeout: text('tuning.timeout') === 'fixed' ? 'fixed' : undefined,
-    kindness: text('tuning.kindness') === 'off' ? 'off' : undefined,
-  })
-  return Object.keys(pins).length > 0 ? pins : undefined
-}
+const isEmptyList = (value: unknown) => Array.isArray(value) && value.length === 0
 
-/** The texts that go with the address: of TLS for tcp, of ssh for ssh, of none for a socket. */
-function engineAccessOf(text: Text, stored?: DeviceConfig): Pick<Record<string, unknown>, string> {
-  const address = text('address')
-  const kept = text('tls.forget') === '' ? stored?.tls : undefined
-  const tls = defined({
-    ca: text('tls.ca') || kept?.ca,
-    cert: text('tls.cert') || kept?.cert,
-    key: text('tls.key') || kept?.key,
-  })
-  const ssh = defined({
-    key: text('ssh.key') || stored?.ssh?.key,
-    knownHosts: text('ssh.knownHosts') || undefined,
-  })
-  return {
-    tls: address.startsWith('tcp://') && Object.keys(tls).length > 0 ? tls : undefined,
-    ssh: address.startsWith('ssh://') ? ssh : undefined,
+/** What was typed in one field; undefined: nothing. */
+function typed(field: SchemaField, text: string): unknown {
+  if (field.input === 'tick') return text !== ''
+  if (field.input === 'words') {
+    // Where the list's words have a pattern, none allows a comma.
+    const words = [...new Set(text.split(field.pattern ? /[\s,]+/ : /\s+/).filter(Boolean))]
+    return words.length > 0 || field.required ? words : undefined
   }
-}
-
-function credentialsOf(text: Text, stored: DeviceConfig['credentials']): Record<string, unknown> {
-  const version = text('credentials.version')
-  if (version !== '3') {
-    const kept = stored && stored.version !== '3' ? stored.community : undefined
-    return defined({ version, community: text('credentials.community') || kept })
-  }
-  const level = text('credentials.level')
-  const kept = stored?.version === '3' ? stored : undefined
-  const keyed = (part: 'auth' | 'priv') => {
-    const key = text(`credentials.${part}.key`) || kept?.[part]?.key
-    return key && { protocol: text(`credentials.${part}.protocol`), key }
-  }
-  return defined({
-    version,
-    user: text('credentials.user') || undefined,
-    level,
-    auth: level === 'noAuthNoPriv' ? undefined : keyed('auth'),
-    priv: level === 'authPriv' ? keyed('priv') : undefined,
-    context: text('credentials.context') || undefined,
-  })
-}
-
-function defined(object: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined))
-}
-
-/** Words between commas and spaces, each once. */
-function words(text: string): string[] {
-  return [...new Set(text.split(/[\s,]+/).filter(Boolean))]
+  if (text === '' || text === ABSENT[field.name]) return undefined
+  return field.input === 'number' ? numberOr(text) : text
 }
 
 /** A number, or the text as it is: the document's own check says what is wrong with it. */
 function numberOr(text: string): number | string {
   return /^\d{1,9}$/.test(text) ? Number(text) : text
+}
+
+/** What the schema alone does not say: which parts go with the level and with the address. */
+function tidy(document: Tree, text: (name: string) => string): void {
+  const { credentials } = document
+  if (isTree(credentials) && credentials.version === '3') {
+    const level = text('credentials.level')
+    if (level === 'noAuthNoPriv' || !valueAt(credentials, 'auth.key')) delete credentials.auth
+    if (level !== 'authPriv' || !valueAt(credentials, 'priv.key')) delete credentials.priv
+  }
+  if (document.kind !== 'docker') return
+  const address = text('address')
+  if (!address.startsWith('tcp://')) delete document.tls
+  if (!address.startsWith('ssh://')) delete document.ssh
+  else document.ssh ??= {}
+}
+
+/** Numbers of the rows that were sent: one more than there may be, so that too many are refused. */
+export function rowNumbers(values: Values, { name, rowsMax }: SchemaField): number[] {
+  const found = Object.keys(values).map(key => {
+    const number = key.startsWith(`${name}.`) ? key.slice(name.length + 1).split('.', 1)[0] : ''
+    return /^\d{1,3}$/.test(number ?? '') ? Number(number) : -1
+  })
+  return [...new Set(found)].filter(i => i >= 0 && i <= rowsMax).sort((a, b) => a - b)
+}
+
+function rowsIn(values: Values, field: SchemaField): Tree[] | undefined {
+  const rows = rowNumbers(values, field).map(i => {
+    const row: Tree = {}
+    const text = (name: string) => values[`${field.name}.${i}.${name}`]?.trim() ?? ''
+    for (const inner of field.fields) {
+      if (inner.under && !inner.under.values.includes(text(inner.under.name))) continue
+      const value = typed(inner, text(inner.name))
+      if (value !== undefined) put(row, inner.name, value)
+    }
+    return row
+  })
+  return rows.length > 0 ? rows : undefined
+}
+
+/** The same values without rows in which nothing was typed, the others numbered from 0. */
+export function withoutBlankRows(values: Values): Values {
+  const kept: Values = { ...values }
+  for (const field of ROW_FIELDS) {
+    const names = field.fields.map(({ name }) => name)
+    const rows = rowNumbers(values, field)
+      .map(i => names.map(name => values[`${field.name}.${i}.${name}`] ?? ''))
+      .filter(texts =>
+        texts.some((text, n) => text.trim() !== '' && text !== untouched(field.fields[n])),
+      )
+    for (const key of Object.keys(kept)) if (key.startsWith(`${field.name}.`)) delete kept[key]
+    for (const [i, texts] of rows.entries())
+      for (const [n, name] of names.entries()) kept[`${field.name}.${i}.${name}`] = texts[n] ?? ''
+  }
+  return kept
+}
+
+/** What a field of a new row has before anybody touches it. */
+const untouched = (field?: SchemaField) => (field?.required ? (field.choices[0] ?? '') : '')
+
+/**
+ * What one of the buttons "add" and "remove" of a list of rows asks for; null: no such was pressed.
+ * Works without JavaScript: the form is sent, and comes back with another number of rows.
+ */
+export function withOtherRows(values: Values): Values | null {
+  const [does, name = '', at = ''] = (values._rows ?? '').split(' ')
+  const field = ROW_FIELDS.find(one => one.name === name)
+  if (!field || (does !== 'add' && does !== 'remove')) return null
+  const { _rows, ...rest } = values
+  if (does === 'remove') {
+    const left = Object.entries(rest).filter(([key]) => !key.startsWith(`${name}.${at}.`))
+    return withoutBlankRows(Object.fromEntries(left))
+  }
+  const kept = withoutBlankRows(rest)
+  const count = rowNumbers(kept, field).length
+  if (count < field.rowsMax)
+    for (const inner of field.fields) kept[`${name}.${count}.${inner.name}`] = untouched(inner)
+  return kept
 }
 
 /** An id made of a name: `Core switch 1` is `core-switch-1`. */
@@ -215,70 +289,4 @@ export function formErrors(document: Record<string, unknown>): FieldError[] {
   if (document.id === '')
     errors.push({ path: 'name', message: 'is missing: give the device a name' })
   return errors
-}
-
-/** Fields of the form by the path that an error may have; `tags.3` is in `tags`. */
-const LABELS: Record<string, string> = {
-  id: 'Id',
-  name: 'Name',
-  kind: 'Kind',
-  address: 'Address',
-  topics: 'Topics',
-  port: 'Port',
-  'credentials.version': 'SNMP version',
-  'credentials.community': 'Community',
-  'credentials.user': 'User',
-  'credentials.level': 'Security level',
-  'credentials.auth.protocol': 'Authentication protocol',
-  'credentials.auth.key': 'Authentication key',
-  'credentials.priv.protocol': 'Privacy protocol',
-  'credentials.priv.key': 'Privacy key',
-  'credentials.context': 'Context',
-  'tls.ca': 'Certificate of the authority',
-  'tls.cert': 'Our certificate',
-  'tls.key': 'Our key of TLS',
-  'ssh.key': 'Our key of ssh',
-  'ssh.knownHosts': 'Known hosts',
-  every: 'Poll every',
-  timeout: 'Timeout',
-  retries: 'Retries',
-  'tuning.repetitions': 'Rows in one request',
-  'tuning.inFlight': 'Requests at once',
-  'tuning.timeout': 'Answers are awaited',
-  'tuning.kindness': 'When it is slowed down by polling',
-  profiles: 'Profiles',
-  retention: 'Samples are kept',
-  location: 'Location',
-  tags: 'Tags',
-}
-
-export interface ShownError {
-  /** The field's name and id; empty: no field of the form. */
-  field: string
-  label: string
-  message: string
-}
-
-/**
- * Errors of a document as the form shows them: one for each field, and none of the SNMP version that
- * was not chosen (a document's check names what is wrong under either).
- */
-export function shownErrors(errors: readonly FieldError[], values: Values): ShownError[] {
-  const version = values['credentials.version'] ?? ''
-  const own = errors.filter(({ path }) => !isOtherVersion(path, version))
-  const shown = new Map<string, ShownError>()
-  for (const { path, message } of own.length > 0 ? own : errors) {
-    const field =
-      Object.keys(LABELS).find(name => path === name || path.startsWith(`${name}.`)) ?? ''
-    const key = field || path
-    if (!shown.has(key)) shown.set(key, { field, label: LABELS[field] ?? path, message })
-  }
-  return [...shown.values()]
-}
-
-function isOtherVersion(path: string, version: string): boolean {
-  if (path === 'credentials') return true
-  if (!path.startsWith('credentials.')) return false
-  if (path === 'credentials.version') return ['1', '2c', '3'].includes(version)
-  return (path === 'credentials.community') === (version === '3')
 }

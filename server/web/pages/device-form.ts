@@ -4,10 +4,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CheckReport } from '../../collectors/collector.ts'
 import type { Device } from '../../model/device.ts'
-import { AUTH_PROTOCOLS, PRIV_PROTOCOLS } from '../../model/device.ts'
 import { AppError } from '../../model/errors.ts'
-import { RETENTION_CLASSES } from '../../model/retention.ts'
-import type { Actor } from '../../model/user.ts'
 import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { problemOf } from '../errors.ts'
@@ -20,11 +17,13 @@ import {
   formErrors,
   readValues,
   SECRET_FIELDS,
-  type ShownError,
-  shownErrors,
   type Values,
+  valueAt,
   valuesOf,
+  withOtherRows,
+  withoutBlankRows,
 } from './device-fields.ts'
+import { hasTypedSecret, type ShownError, sectionsOf, shownErrors } from './device-form-parts.ts'
 
 /** A test ends after this, whatever the device does. */
 const TEST_MS_MAX = 20_000
@@ -56,7 +55,10 @@ export function editPage(web: WebContext): Handler {
 
 export function createDevice(web: WebContext): Handler {
   return async (request, reply) => {
-    const values = readValues(request.body)
+    const sent = readValues(request.body)
+    const otherRows = withOtherRows(sent)
+    if (otherRows) return showForm(web, request, reply, { values: otherRows, stored: null })
+    const values = withoutBlankRows(sent)
     const document = documentOf(values, null)
     try {
       assertForm(document)
@@ -71,7 +73,10 @@ export function createDevice(web: WebContext): Handler {
 export function updateDevice(web: WebContext): Handler {
   return async (request, reply) => {
     const stored = await known(web, request)
-    const values = readValues(request.body)
+    const sent = readValues(request.body)
+    const otherRows = withOtherRows(sent)
+    if (otherRows) return showForm(web, request, reply, { values: otherRows, stored })
+    const values = withoutBlankRows(sent)
     const version = Number(values._version)
     try {
       if (!Number.isInteger(version))
@@ -88,9 +93,9 @@ export function updateDevice(web: WebContext): Handler {
 /** Works on what the form says now, saved or not; a secret left empty is the stored one. */
 export function testDevice(web: WebContext): Handler {
   return async (request, reply) => {
-    const values = readValues(request.body)
+    const values = withoutBlankRows(readValues(request.body))
     const stored = values._version ? await web.devices.get(values.id ?? '') : null
-    const test = await testOf(web, values, stored, actorOf(request))
+    const test = await testOf(web, values, stored, request)
     if (!test.report) reply.code(422)
     if (isHtmx(request)) return fragment(request, reply, 'device-form/_test', { test })
     return showForm(web, request, reply, { values, stored, test })
@@ -101,18 +106,22 @@ async function testOf(
   web: WebContext,
   values: Values,
   stored: Device | null,
-  by: Actor,
+  request: FastifyRequest,
 ): Promise<TestResult> {
   const document = documentOf(values, stored)
   const named = { ...document, id: document.id || 'test', name: document.name || 'test' }
   try {
-    const report = await web.devices.check(named, by, AbortSignal.timeout(TEST_MS_MAX))
+    const report = await web.devices.check(
+      named,
+      actorOf(request),
+      AbortSignal.timeout(TEST_MS_MAX),
+    )
     const titles = new Map<string, string>()
     for (const { id, title } of web.catalogue().profiles.values()) titles.set(id, title)
     return { report, titles }
   } catch (error) {
     if (!(error instanceof AppError)) throw error
-    const errors = shownErrors(error.errors, values)
+    const errors = shownErrors(error.errors, values, say(request))
     const problem = errors.length > 0 ? 'mend these fields first' : error.message
     return { report: null, problem, hint: errors.length > 0 ? '' : (error.hint ?? ''), errors }
   }
@@ -213,7 +222,7 @@ async function refused(
       },
     })
   }
-  const errors = shownErrors(error.errors, values)
+  const errors = shownErrors(error.errors, values, say(request))
   const problem = errors.length > 0 ? null : { title: error.message, hint: error.hint ?? '' }
   return showForm(web, request, reply, { values, stored, errors, problem })
 }
@@ -224,38 +233,32 @@ function showForm(
   reply: FastifyReply,
   { values, stored, errors = [], problem = null, test = null }: Shown,
 ): Promise<string> {
-  const { deviceForm, devices } = say(request)
+  const words = say(request)
+  const { deviceForm, devices } = words
   const title = stored ? deviceForm.edit(plainText(stored.config.name)) : devices.add
-  const typed = request.method === 'POST' && SECRET_FIELDS.some(name => values[name])
+  const kept = keptSecrets(stored)
+  const retype = request.method === 'POST' && hasTypedSecret(values)
   return page(request, reply, 'device-form', {
     title,
     stored,
     values: Object.fromEntries(
-      Object.entries(values).filter(([name]) => !SECRET_FIELDS.some(secret => secret === name)),
+      Object.entries(values).filter(([name]) => !SECRET_FIELDS.includes(name)),
     ),
-    retype: typed,
-    kept: keptSecrets(stored),
+    sections: sectionsOf({
+      ...{ words, values, kept, errors, retype },
+      kind: stored?.config.kind ?? null,
+    }),
     errors,
     problem,
     test,
     fromFile: stored?.source === 'file',
     known: [...web.catalogue().profiles.values()].map(({ id, title }) => ({ id, title })),
-    retentionClasses: RETENTION_CLASSES,
-    authProtocols: AUTH_PROTOCOLS,
-    privProtocols: PRIV_PROTOCOLS,
   })
 }
 
 /** Secret fields that the stored device has something in. */
 function keptSecrets(stored: Device | null): Set<string> {
-  const { credentials, tls, ssh } = stored?.config ?? {}
-  if (!credentials) {
-    const parts = (['ca', 'cert', 'key'] as const).filter(part => tls?.[part])
-    return new Set([...parts.map(part => `tls.${part}`), ...(ssh ? ['ssh.key'] : [])])
-  }
-  if (credentials.version !== '3') return new Set(['credentials.community'])
-  const kept = (['auth', 'priv'] as const).filter(part => credentials[part])
-  return new Set(kept.map(part => `credentials.${part}.key`))
+  return new Set(SECRET_FIELDS.filter(name => valueAt(stored?.config, name) !== undefined))
 }
 
 async function showDelete(
