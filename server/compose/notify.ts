@@ -60,9 +60,10 @@ export function startNotifications(
     ...{ notices, tools, site, publicUrl, holder, log },
     channel: id => book.open(id),
     perHour: id => book.perHour(id),
+    onDone: () => notifier.nudge(),
   })
   const heartbeat = createHeartbeat({ url: () => book.heartbeatUrl(), outward, log })
-  const notifier = startNotifier({
+  const notifier: Notifier = startNotifier({
     ...{ router, courier, heartbeat, notices, log },
     lease: () => alarms.judge.lease(),
     perHour: id => book.perHour(id),

@@ -149,8 +149,19 @@ export interface NoticeStore {
   add(lease: Lease, plan: NoticePlan, now: number): Promise<void>
   /** A message beside all routes: "Send test". Gives its id. */
   addOne(channel: string, kind: NoticeKind, body: NoticeBody, now: number): Promise<string>
-  /** Messages that this holder alone may send until then; claims of the dead are taken over. */
-  claim(holder: string, now: number, until: number, limit: number): Promise<StoredNotice[]>
+  /**
+   * Messages that this holder alone may send until then; claims of the dead are taken over.
+   * @param lanes left out: as many of one channel as there are
+   */
+  claim(
+    holder: string,
+    now: number,
+    until: number,
+    limit: number,
+    lanes?: Lanes,
+  ): Promise<StoredNotice[]>
+  /** Gives back what this holder claimed and is not among these, as it will not send it. */
+  unclaim(holder: string, except: readonly string[]): Promise<void>
   settle(id: string, holder: string, outcome: Outcome, now: number): Promise<void>
   /** Over the limit of its route; `summaries` follow when there is room. */
   hold(id: string, holder: string): Promise<void>
@@ -171,6 +182,12 @@ export interface NoticeStore {
   nextDue(): Promise<number | null>
   counts(): Promise<{ waiting: number; failed: number }>
   trim(before: number): Promise<number>
+}
+
+/** How many messages of one channel may be on their way, and how many are. */
+export interface Lanes {
+  max: number
+  busy: ReadonlyMap<string, number>
 }
 
 const checkBody = checker(NoticeBody, { firstOnly: true })
@@ -196,7 +213,16 @@ export function noticeStore(database: Database): NoticeStore {
       const about = { route: '', channel, kind, groupKey: '' }
       return insertNotice(db, { ...about, dueAt: now, body }, now)
     },
-    claim: (holder, now, until, limit) => claim(db, holder, now, until, limit),
+    claim: (holder, now, until, limit, lanes) => claim(db, { holder, now, until, limit }, lanes),
+    async unclaim(holder, except) {
+      const free = { state: 'waiting', claimed_by: null, claimed_until: null }
+      const giving = db
+        .updateTable('notice')
+        .set(free)
+        .where('state', '=', 'sending')
+        .where('claimed_by', '=', holder)
+      await (except.length > 0 ? giving.where('id', 'not in', except) : giving).execute()
+    },
     async settle(id, holder, outcome, now) {
       const isOver = outcome.state !== 'waiting'
       await db
@@ -437,16 +463,25 @@ async function insertNotice(db: Db, start: Start, now: number): Promise<string> 
   return id
 }
 
+interface Claim {
+  holder: string
+  now: number
+  until: number
+  limit: number
+}
+
+/** Enough to fill every lane where one channel has much that is due. */
+const lanesLookedAt = 8
+
 async function claim(
   db: Db,
-  holder: string,
-  now: number,
-  until: number,
-  limit: number,
+  { holder, now, until, limit }: Claim,
+  lanes: Lanes = { max: limit, busy: new Map() },
 ): Promise<StoredNotice[]> {
-  const due = await db
-    .selectFrom('notice')
-    .select(['id', 'state'])
+  const room = new Map([...lanes.busy].map(([channel, busy]) => [channel, lanes.max - busy]))
+  const full = [...room].flatMap(([channel, left]) => (left <= 0 ? [channel] : []))
+  const looking = db.selectFrom('notice').select(['id', 'state', 'channel'])
+  const due = await (full.length > 0 ? looking.where('channel', 'not in', full) : looking)
     .where(eb =>
       eb.or([
         eb.and([eb('state', '=', 'waiting'), eb('due_at', '<=', now)]),
@@ -454,10 +489,12 @@ async function claim(
       ]),
     )
     .orderBy('due_at')
-    .limit(limit)
+    .limit(limit * lanesLookedAt)
     .execute()
   const mine: StoredNotice[] = []
-  for (const { id, state } of due) {
+  for (const { id, state, channel } of due) {
+    const left = room.get(channel) ?? lanes.max
+    if (mine.length >= limit || left <= 0) continue
     const taking = db
       .updateTable('notice')
       .set({ state: 'sending', claimed_by: holder, claimed_until: until })
@@ -469,7 +506,9 @@ async function claim(
     ).executeTakeFirstOrThrow()
     if (numUpdatedRows === 0n) continue
     const row = await db.selectFrom('notice').selectAll().where('id', '=', id).executeTakeFirst()
-    if (row) mine.push(noticeOf(row))
+    if (!row) continue
+    room.set(channel, left - 1)
+    mine.push(noticeOf(row))
   }
   return mine
 }

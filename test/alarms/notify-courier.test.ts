@@ -26,8 +26,12 @@ interface Bench {
   lease: Lease
   receiver: Receiver
   clock: { now: number }
-  courier(holder?: string, more?: Partial<CourierParts>): ReturnType<typeof createCourier>
+  courier(
+    holder?: string,
+    more?: Partial<Parameters<typeof createCourier>[0]>,
+  ): ReturnType<typeof createCourier>
   add(...alarms: string[]): Promise<void>
+  addTo(channel: string, ...alarms: string[]): Promise<void>
   /** Ids as the service heard them, in order. */
   heard(): string[]
 }
@@ -42,6 +46,13 @@ async function bench(t: Test): Promise<Bench> {
   const clock = { now: T0 }
   const kind = channelKindOf('webhook')
   if (!kind) throw new Error('no webhook')
+  const addTo = async (channel: string, ...alarms: string[]) => {
+    const additions = alarms.map(alarm => ({
+      ...{ dedup: alarm, route: 'r', channel, kind: 'raised' as const, groupKey: alarm },
+      ...{ dueAt: clock.now, item: item({ alarm }) },
+    }))
+    await store.notices.add(lease, { cursor: null, additions, decisions: [] }, clock.now)
+  }
   return {
     ...{ notices: store.notices, lease, receiver, clock },
     courier: (holder = 'a', more = {}) =>
@@ -53,13 +64,8 @@ async function bench(t: Test): Promise<Bench> {
         clock: () => clock.now,
         ...more,
       }),
-    async add(...alarms) {
-      const additions = alarms.map(alarm => ({
-        ...{ dedup: alarm, route: 'r', channel: 'c', kind: 'raised' as const, groupKey: alarm },
-        ...{ dueAt: clock.now, item: item({ alarm }) },
-      }))
-      await store.notices.add(lease, { cursor: null, additions, decisions: [] }, clock.now)
-    },
+    add: (...alarms) => addTo('c', ...alarms),
+    addTo,
     heard: () => receiver.heard.map(one => JSON.parse(one.body).items[0]?.alarm),
   }
 }
@@ -116,6 +122,51 @@ t.test('one that never comes back is given up after a day; one that refuses at o
     t.match(await b.notices.list({ alarm: String(said) }), [{ state: 'failed', said }])
   }
 })
+
+t.test('a channel that hangs keeps back nobody but itself', async t => {
+  const b = await bench(t)
+  await b.addTo('stuck', ...Array.from({ length: 50 }, (_, i) => `s${i}`))
+  b.clock.now += 1000
+  await b.addTo('well', ...Array.from({ length: 10 }, (_, i) => `w${i}`))
+  const stop = new AbortController()
+  b.receiver.answer = (response, { body }) => {
+    if (JSON.parse(body).items[0].alarm.startsWith('w')) response.end()
+  }
+  let done = 0
+  const courier = b.courier('a', { onDone: () => done++ })
+  for (const arrived of [4, 8, 10]) {
+    await courier.begin(stop.signal)
+    await until(() => done === arrived, `${arrived} messages of the other channel`)
+  }
+  t.equal(await courier.begin(stop.signal), 0, 'its lane is full, and nothing else is due')
+  const stuck = () => b.heard().filter(alarm => alarm.startsWith('s'))
+  await until(() => stuck().length === 4, 'four of its messages on their way')
+  t.equal((await b.notices.list({ states: ['sent'] })).length, 10)
+  stop.abort()
+  await courier.idle()
+  t.equal((await b.notices.list({ states: ['waiting'], limit: 100 })).length, 50)
+})
+
+t.test(
+  'a database that goes away in the middle of a claim: sent as soon as it is back',
+  async t => {
+    const b = await bench(t)
+    await b.add('a1', 'a2')
+    let isAway = true
+    const courier = b.courier('a', {
+      async perHour() {
+        if (isAway) throw new AppError('E_STORE_UNAVAILABLE', 'away', { passing: true })
+        return 1000
+      },
+    })
+    await t.rejects(courier.run(never), { code: 'E_STORE_UNAVAILABLE' })
+    t.match(await b.notices.list({}), [{ state: 'sending' }, { state: 'sending' }], 'claimed')
+    await t.rejects(courier.run(never), { code: 'E_STORE_UNAVAILABLE' })
+    isAway = false
+    t.equal(await courier.run(never), 2, 'and not five minutes later')
+    t.same(b.heard().toSorted(), ['a1', 'a2'])
+  },
+)
 
 t.test('two processes at once: each message once', async t => {
   const b = await bench(t)

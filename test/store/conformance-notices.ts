@@ -110,6 +110,29 @@ export function noticeCases(t: Test, newPlace: NewPlace): void {
     t.same(await store.notices.list({ states: ['failed'] }), [])
   })
 
+  t.test('lanes: a channel with much that is due leaves room for the others', async t => {
+    const { store } = await opened(t, newPlace)
+    const lease = await judge(store)
+    const of = (channel: string, dueAt: number, count: number) =>
+      Array.from({ length: count }, (_, i) =>
+        addition(`${channel}${i}`, { channel, dueAt, groupKey: `${channel}${i}` }),
+      )
+    await store.notices.add(lease, plan(...of('a', T0, 30), ...of('b', T0 + 1, 3)), T0)
+    const claim = (busy: [string, number][]) =>
+      store.notices.claim('h', T0 + MINUTE, T0 + HOUR, 10, { max: 2, busy: new Map(busy) })
+    const channels = (found: readonly { channel: string }[]) =>
+      found.map(({ channel }) => channel).toSorted()
+    t.same(channels(await claim([['b', 1]])), ['a', 'a', 'b'])
+    t.same(channels(await claim([['a', 2]])), ['b', 'b'])
+    const kept = (await store.notices.list({ states: ['sending'] }))[0]?.id ?? ''
+    await store.notices.unclaim('h', [kept])
+    await store.notices.unclaim('other', [])
+    t.match(await store.notices.list({ states: ['sending'] }), [{ id: kept }])
+    t.equal((await store.notices.list({ states: ['waiting'], limit: 100 })).length, 32)
+    await store.notices.unclaim('h', [])
+    t.equal((await claim([])).length, 4)
+  })
+
   t.test('the number that was planned up to moves with the plan, under the lease', async t => {
     const { store } = await opened(t, newPlace)
     const lease = await judge(store)

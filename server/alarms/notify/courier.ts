@@ -1,6 +1,7 @@
-// Sends what is due in the outbox: claimed, delivered within a time, settled. A passing fault is tried
-// again with growing pauses, a permanent one is not. A message that was sent and could not be settled is
-// settled as soon as the database is back.
+// Sends what is due in the outbox: claimed, delivered within a time, settled. Each channel has a lane of
+// its own, so that one that hangs keeps back neither the others nor the planning. A passing fault is
+// tried again with growing pauses, a permanent one is not. A message that was sent and could not be
+// settled is settled as soon as the database is back.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../log.ts'
@@ -10,8 +11,9 @@ import type { NoticeStore, Outcome, StoredNotice } from '../../store/notices.ts'
 import type { ChannelKind, Tools } from './channel.ts'
 import { RetryLater } from './outward.ts'
 
-/** Sent at once. */
-const sendingMax = 8
+/** Sent at once, in all and of one channel. */
+const sendingMax = 32
+const laneMax = 4
 /** One delivery with all its steps, ms. */
 const deliveryMsMax = 60_000
 /** A claim outlives a delivery and a database that is away for a moment; a dead node's ends by it. */
@@ -45,40 +47,89 @@ export interface CourierParts {
 }
 
 export interface Courier {
-  /** Sends what is due; gives how many were claimed. */
+  /** Begins to send what is due and has room in its lane; gives how many were claimed. */
+  begin(signal: AbortSignal): Promise<number>
+  /** When nothing is on its way any more. */
+  idle(): Promise<void>
+  /** Both, one after the other. */
   run(signal: AbortSignal): Promise<number>
 }
 
-export function createCourier(parts: CourierParts): Courier {
-  const { notices, log, holder, clock = Date.now } = parts
+/** @param parts.onDone called when a message left its lane: there is room again */
+export function createCourier(parts: CourierParts & { onDone?: () => void }): Courier {
+  const { notices, log, holder, clock = Date.now, onDone = () => {} } = parts
+  const going = new Map<StoredNotice, Promise<void>>()
+  /** The database went away while messages were claimed: nobody would send them before that ends. */
+  let isTorn = false
+
+  const lanes = () => {
+    const busy = new Map<string, number>()
+    for (const { channel } of going.keys()) busy.set(channel, (busy.get(channel) ?? 0) + 1)
+    return { max: laneMax, busy }
+  }
+  const sendOne = async (notice: StoredNotice, signal: AbortSignal) => {
+    const outcome = await deliver(parts, notice, signal, clock)
+    await settle(parts, notice, outcome, signal, clock)
+    const { id, channel } = notice
+    const { state, said } = outcome
+    if (state !== 'sent') log.warn({ notice: id, channel, state, said }, 'not delivered')
+  }
+  const start = (notice: StoredNotice, signal: AbortSignal) => {
+    const done = sendOne(notice, signal)
+      .catch(error => log.warn({ notice: notice.id, error: messageOf(error) }, 'ended midway'))
+      .then(() => {
+        going.delete(notice)
+        onDone()
+      })
+    going.set(notice, done)
+  }
+  const claim = async (now: number) => {
+    if (isTorn) {
+      const ids = [...going.keys()].map(({ id }) => id)
+      await notices.unclaim(holder, ids)
+    }
+    isTorn = true
+    const room = sendingMax - going.size
+    const mine = await notices.claim(holder, now, now + claimMs, room, lanes())
+    const free = await withinLimits(parts, mine, [...going.keys()], now)
+    for (const notice of mine) if (!free.has(notice)) await notices.hold(notice.id, holder)
+    isTorn = false
+    return { mine, free }
+  }
+  const begin = async (signal: AbortSignal) => {
+    if (going.size >= sendingMax) return 0
+    const { mine, free } = await claim(clock())
+    for (const notice of free) start(notice, signal)
+    return mine.length
+  }
+  const idle = async () => {
+    while (going.size > 0) await Promise.all(going.values())
+  }
+
   return {
+    begin,
+    idle,
     async run(signal) {
-      const now = clock()
-      const mine = await notices.claim(holder, now, now + claimMs, sendingMax)
-      const free = await withinLimits(parts, mine, now)
-      await Promise.all(
-        mine.map(async notice => {
-          if (!free.has(notice)) return notices.hold(notice.id, holder)
-          const outcome = await deliver(parts, notice, signal, clock)
-          await settle(parts, notice, outcome, signal, clock)
-          const { id, channel } = notice
-          const { state, said } = outcome
-          if (state !== 'sent') log.warn({ notice: id, channel, state, said }, 'not delivered')
-        }),
-      )
-      return mine.length
+      const claimed = await begin(signal)
+      await idle()
+      return claimed
     },
   }
 }
 
-/** Those that may be sent now: one after another, as what goes at once counts too. */
+/** Those that may be sent now: one after another, as what is on its way counts too. */
 async function withinLimits(
   { notices, perHour }: CourierParts,
   mine: readonly StoredNotice[],
+  onTheWay: readonly StoredNotice[],
   now: number,
 ): Promise<Set<StoredNotice>> {
   const free = new Set<StoredNotice>()
   const going = new Map<string, number>()
+  for (const { route, channel } of onTheWay) {
+    const key = `${route} ${channel}`
+    going.set(key, (going.get(key) ?? 0) + 1)
+  }
   for (const notice of mine) {
     const { route, channel, kind } = notice
     const isLimited = route !== '' && kind !== 'summary'

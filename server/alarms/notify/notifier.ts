@@ -68,7 +68,7 @@ export function startNotifier(parts: {
     const now = clock()
     while (await router.step(held, clock())) if (stop.signal.aborted) return false
     await followUp(held, now)
-    const sent = await courier.run(stop.signal)
+    const sent = await courier.begin(stop.signal)
     stats.sent += sent
     await trim(now)
     void heartbeat.beat(now, stop.signal)
@@ -104,6 +104,7 @@ export function startNotifier(parts: {
     async close() {
       stop.abort()
       await running
+      await courier.idle()
     },
   }
 }
