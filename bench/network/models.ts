@@ -14,6 +14,7 @@ import {
   oid,
   wave,
 } from './objects.ts'
+import { deviceMac } from './wiring.ts'
 
 /** A device of the network: its objects, and what passes in it each second. */
 export interface Model {
@@ -58,6 +59,10 @@ function makeInterface(
       inErrors: 0,
     },
   }
+}
+
+function withMacs(interfaces: readonly Interface[], seed: number): Interface[] {
+  return interfaces.map(one => ({ ...one, mac: deviceMac(seed, one.index % 10_000) }))
 }
 
 /** Lets traffic pass: `load` is the mean share of the speed. */
@@ -139,7 +144,7 @@ export function switchModel(
       },
     )
   })
-  const interfaces = [...ports, ...uplinks]
+  const interfaces = withMacs([...ports, ...uplinks], seed)
   const objects: Objects = new Map()
   addSystem(objects, {
     descr: 'Simulated access switch, IOS-like software, Version 15.2(7)E',
@@ -182,7 +187,7 @@ export function serverModel(common: Common & { cores: number; fillingDisk?: bool
   const up = uptime(now, 3600 * (30 + 11 * seed))
   const lo = makeInterface(1, 'lo', '', 10, { type: 24 })
   const eth = makeInterface(2, 'eth0', 'production', 1000)
-  const interfaces = [lo, eth]
+  const interfaces = withMacs([lo, eth], seed)
   const ticks = {
     user: 1e6,
     nice: 1e3,

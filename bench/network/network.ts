@@ -1,8 +1,9 @@
 // A small living network on loopback: switches, servers and a UPS, each an SNMP agent on a port of
-// its own. A port flaps, a disk fills, a server dies and returns.
+// its own. A port flaps, a disk fills, a server dies and returns; who hangs on whom is in wiring.ts.
 
 import { type SimulatedAgent, startSimulatedAgent } from './agent.ts'
 import { type Model, serverModel, switchModel, upsModel } from './models.ts'
+import { addNeighbours } from './wiring.ts'
 
 const TICK_MS = 1000
 /** The dying server is silent for 75 s of every 6 minutes. */
@@ -119,9 +120,11 @@ export async function startNetwork(
     for (const { agent } of running) await agent.close()
   }
   let timer: NodeJS.Timeout | undefined
+  const ids = PLANS.map(({ id }) => id)
   try {
     for (const [at, plan] of PLANS.entries()) {
       const model = plan.model({ name: plan.id, location: plan.location, now, seed: at })
+      addNeighbours(model.objects, plan.id, ids)
       const port = options.basePort ? options.basePort + at : 0
       running.push({
         plan,

@@ -81,6 +81,8 @@ export interface Interface {
   alias: string
   type: number
   speedMbit: number
+  /** Default: one that all devices have. */
+  mac?: Uint8Array
   adminUp: boolean
   operUp: () => boolean
   counters: {
@@ -108,7 +110,7 @@ export function addInterfaces(objects: Objects, interfaces: readonly Interface[]
   add(`${ifEntry}.3`, i => integer(i.type))
   add(`${ifEntry}.4`, () => integer(1500))
   add(`${ifEntry}.5`, i => gauge32(i.speedMbit * 1e6))
-  add(`${ifEntry}.6`, i => octets(Uint8Array.of(2, 0, 94, 0, i.index >> 8, i.index & 255)))
+  add(`${ifEntry}.6`, i => octets(i.mac ?? Uint8Array.of(2, 0, 94, 0, i.index >> 8, i.index & 255)))
   add(`${ifEntry}.7`, i => integer(i.adminUp ? 1 : 2))
   add(`${ifEntry}.8`, i => integer(i.adminUp && i.operUp() ? 1 : 2))
   add(`${ifEntry}.9`, () => ticks(0))

@@ -41,6 +41,10 @@ export interface NeighbourQueries {
    * stands for all that begin so.
    */
   find(asked: { macs?: readonly string[]; ips?: readonly string[] }): Promise<StoredAddress[]>
+  /** How many MAC addresses each port of these devices has behind it now. */
+  behindCounts(
+    deviceUids: readonly number[],
+  ): Promise<{ deviceUid: number; portIndex: string; count: number }[]>
   /** IP addresses that any device's ARP table has for these MACs now. */
   ipsOf(macs: readonly string[]): Promise<StoredAddress[]>
   /** Which devices have these addresses themselves. */
@@ -118,6 +122,21 @@ export function neighbourQueries(db: Db): NeighbourQueries {
         .limit(limit + 1)
         .execute()
       return rows.map(addressOf)
+    },
+    async behindCounts(deviceUids) {
+      if (deviceUids.length === 0) return []
+      const rows = await db
+        .selectFrom('seen_address')
+        .select(['device_uid', 'port_index'])
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('device_uid', 'in', deviceUids.slice(0, valuesMax))
+        .where('kind', '=', 'forwarding')
+        .where('gone_at', 'is', null)
+        .groupBy(['device_uid', 'port_index'])
+        .execute()
+      return rows.map(row => ({
+        ...{ deviceUid: row.device_uid, portIndex: row.port_index, count: Number(row.count) },
+      }))
     },
     async find({ macs = [], ips = [] }) {
       let select = addresses().where(({ or, eb, and }) =>

@@ -55,6 +55,8 @@ import { changeEventDays, commentDevice, eventsPage } from './pages/events.ts'
 import { healthText, metricsText, readyText } from './pages/health.ts'
 import { login, loginCode, loginPage, logout, openIdCallback, openIdLogin } from './pages/login.ts'
 import { createWindow, maintenancePage, removeWindow } from './pages/maintenance.ts'
+import { mapPage } from './pages/map.ts'
+import { acceptParents, parentsPage } from './pages/map-parents.ts'
 import {
   channelPage,
   deleteChannel,
@@ -184,6 +186,9 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     action('/devices', 'devices.write', createDevice(web)),
     action('/devices/bulk', 'devices.write', bulkDevices(web)),
     page('/search', 'devices.read', searchPage(web)),
+    page('/map', 'devices.read', mapPage(web)),
+    page('/map/parents', 'devices.write', parentsPage(web)),
+    action('/map/parents', 'devices.write', acceptParents(web)),
     page('/discovery', 'devices.discover', discoveryPage(web)),
     action('/discovery', 'devices.discover', startScan(web)),
     action('/discovery/cancel', 'devices.discover', cancelScan(web)),

@@ -1,5 +1,5 @@
 // One search over everything that has a page: devices by name, address, tag and place, and their rows
-// (interfaces, disks, containers) by name, alias and hardware address.
+// (interfaces, disks, containers) by name, alias and hardware address; and where an address is.
 
 import { pageOf } from '../profiles/page.ts'
 import type { FoundRow } from '../store/contract.ts'
@@ -7,6 +7,7 @@ import { rowPath } from './charts.ts'
 import type { WebContext } from './context.ts'
 import { deviceLines } from './pages/device-index.ts'
 import { byStatus, compareTexts, type DeviceLine } from './pages/device-line.ts'
+import { type Whereabouts, whereIs } from './whereabouts.ts'
 import { plainText } from './words.ts'
 
 /** Of each kind; who has more hits writes more letters. */
@@ -33,13 +34,15 @@ export interface RowHit {
 export interface Hits {
   devices: DeviceLine[]
   rows: RowHit[]
+  /** Where an address is, nearest first. */
+  places: Whereabouts[]
   /** There are more than are shown. */
   more: boolean
 }
 
 export async function search(web: WebContext, asked: string): Promise<Hits> {
   const text = asked.trim().slice(0, queryCharsMax).toLowerCase()
-  if (text === '') return { devices: [], rows: [], more: false }
+  if (text === '') return { devices: [], rows: [], places: [], more: false }
   const lines = await deviceLines(web)
   const devices = byStatus(lines.filter(line => line.searched.includes(text)))
   const texts = [text, ...hardwareAddress(text)]
@@ -52,7 +55,8 @@ export async function search(web: WebContext, asked: string): Promise<Hits> {
   })
   rows.sort((a, b) => compareTexts(a.device.name, b.device.name) || compareTexts(a.name, b.name))
   const more = devices.length > DEVICES_MAX || found.length > ROWS_MAX
-  return { devices: devices.slice(0, DEVICES_MAX), rows, more }
+  const places = await whereIs(web, text)
+  return { devices: devices.slice(0, DEVICES_MAX), rows, places, more }
 }
 
 /** `aabb.ccdd` and `aa-bb-cc-dd` as they are stored: `aa:bb:cc:dd`. */

@@ -119,6 +119,10 @@ export function neighbourCases(t: Test, newPlace: NewPlace): void {
       { mac: two },
     ])
     t.equal((await store.neighbours.behind(uid, '3', 1)).length, 2, 'one more says that there are')
+    t.same(await store.neighbours.behindCounts([uid, other.uid]), [
+      { deviceUid: uid, portIndex: '3', count: 2 },
+    ])
+    t.same(await store.neighbours.behindCounts([]), [])
     t.match(await store.neighbours.ipsOf([one, two]), [{ mac: one, ip: '192.0.2.7' }])
     t.match(await store.neighbours.find({ ips: ['192.0.2.7'] }), [
       { deviceUid: other.uid, kind: 'arp', mac: one },

@@ -12,10 +12,11 @@ export function searchCall(web: WebContext): Route {
     method: 'GET',
     path: '/api/v1/search',
     permission: 'devices.read',
-    summary: 'Devices and rows of them by name, address, MAC address or alias',
+    summary:
+      'Devices and rows of them by name, address, MAC address or alias; and where a MAC or an IP address is',
     query: Query,
     async answer({ query }) {
-      const { devices, rows, more } = await search(web, query.q)
+      const { devices, rows, places, more } = await search(web, query.q)
       return {
         devices: devices.map(({ id, name, kind, address, location, state }) => ({
           ...{ id, name, kind, address, location, state },
@@ -23,6 +24,7 @@ export function searchCall(web: WebContext): Route {
         rows: rows.map(({ device, group, key, name, subtitle, matched }) => ({
           ...{ device: device.id, group, row: key, name, subtitle, matched },
         })),
+        places: places.map(({ device, href: _, ...place }) => ({ ...place, device: device.id })),
         more,
       }
     },

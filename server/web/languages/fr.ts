@@ -1317,8 +1317,8 @@ export const fr: Dictionary = {
 
   search: {
     title: 'Chercher',
-    hint: 'Nom, adresse, MAC, alias',
-    help: 'Équipements par nom, adresse, étiquette ou lieu ; interfaces, disques et conteneurs par nom, alias ou adresse MAC.',
+    hint: 'Nom, IP, MAC, alias',
+    help: 'Équipements par nom, adresse, étiquette ou lieu ; interfaces, disques et conteneurs par nom, alias ou adresse MAC. Une adresse MAC dans toute notation, ou une adresse IP : où elle se trouve.',
     nothing: q => `Rien ne correspond à « ${q} ».`,
     more: 'Il y en a plus que ce qui est montré : écrivez plus de lettres.',
     devices: 'Équipements',
@@ -1329,6 +1329,76 @@ export const fr: Dictionary = {
     tags: 'Étiquettes',
     kind: 'Type',
     device: 'Équipement',
+    places: 'Où elle se trouve',
+    port: 'Port',
+    vlan: vlan => `VLAN ${vlan}`,
+    own: "l'équipement lui-même",
+    behind: count => (count === 1 ? 'seule derrière le port' : `une de ${count} derrière le port`),
+    uplink: 'sur le chemin',
+    until: "jusqu'à",
+    how: 'Comment',
+  },
+
+  network: {
+    hanging: 'Ce qui est raccordé à ce port',
+    neighbour: 'Voisin',
+    theirPort: 'Son port',
+    address: 'Adresse',
+    addresses: 'Adresses MAC derrière ce port',
+    mac: 'MAC',
+    ip: 'IP',
+    vlan: 'VLAN',
+    since: 'Depuis',
+    more: 'Il y en a plus que ce qui est montré.',
+    nobody: "Personne n'est connu sur ce port.",
+    ambiguous: 'plusieurs équipements portent ce nom',
+    oneSided: 'un seul côté en parle',
+    unknown: "n'est pas un de nos équipements",
+    map: 'Carte',
+    help: "Les équipements et les liens entre eux, d'après LLDP et CDP.",
+    empty:
+      "Aucun lien n'est encore connu. Les commutateurs qui parlent LLDP ou CDP annoncent leurs voisins toutes les cinq minutes.",
+    emptyFiltered: 'Aucun équipement de la carte ne correspond.',
+    clear: 'Effacer les filtres',
+    tag: 'Étiquette',
+    location: 'Lieu',
+    all: 'tous',
+    show: 'Afficher',
+    unknownToo: 'Aussi les voisins inconnus',
+    oursOnly: 'Nos équipements seuls',
+    fit: 'Ajuster à la page',
+    full: 'Taille réelle',
+    size: 'Taille',
+    drawn: (devices, links) =>
+      `${devices} ${devices === 1 ? 'nœud' : 'nœuds'}, ${links} ${links === 1 ? 'lien' : 'liens'}`,
+    tooMany: most =>
+      `Plus de ${most} nœuds ne se lisent pas sur une image : choisissez une étiquette ou un lieu.`,
+    unlinked: count =>
+      count === 1
+        ? "Un équipement n'a aucun lien connu."
+        : `${count} équipements n'ont aucun lien connu.`,
+    legend:
+      "En tirets : un seul des deux équipements parle du lien. En gris : n'est pas un de nos équipements.",
+    links: 'Liens',
+    from: 'Équipement',
+    to: 'Voisin',
+    port: 'Port',
+    state: 'État',
+    parents: "Parents d'après les liens",
+    parentsHelp:
+      "Un équipement dont les parents sont en panne ne lève pas d'alarme. Ce qui se trouve entre un équipement et la racine est proposé comme parent.",
+    root: 'Racine',
+    rootHelp: "L'équipement dont tout dépend, vu de Pollux.",
+    propose: 'Proposer',
+    parentsNow: 'Parents actuels',
+    parentsProposed: 'Proposés',
+    accept: 'Accepter',
+    acceptOf: device => `Accepter les parents proposés de ${device}`,
+    accepted: 'Les parents ont été enregistrés.',
+    same: 'comme proposé',
+    noProposals:
+      "Aucun lien entre deux équipements n'est encore connu : rien ne peut être proposé.",
+    fromFile: "d'un fichier",
   },
 
   deviceForm: {

@@ -10,6 +10,7 @@ import type { Handler, WebContext } from '../context.ts'
 import { loadDevice } from '../device-data.ts'
 import { headerOf } from '../device-page.ts'
 import { shortEvents } from '../event-list.ts'
+import { hangingOn, PORTS } from '../hanging.ts'
 import { readerOf, wordsOf } from '../languages/say.ts'
 import { page } from '../render.ts'
 import { rowStats } from '../row-stats.ts'
@@ -63,6 +64,8 @@ export function rowPage(web: WebContext): Handler {
         isNumber: isNumeric(metric),
         ...metricCell(group, values, row.key, metric),
       })),
+      hanging:
+        group.id === PORTS ? await hangingOn(web, uid, { index: row.index, name: row.name }) : null,
       stale: values.stale,
       at: values.at,
       figures: rowFigures(view, group, row, window),
