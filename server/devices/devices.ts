@@ -10,11 +10,11 @@ import { AppError } from '../model/errors.ts'
 import type { Actor } from '../model/user.ts'
 import type { DeviceStore } from '../store/contract.ts'
 import type { Devices } from './contract.ts'
-import { secretsAstray } from './custody.ts'
+import { secretsAstray, takeovers } from './custody.ts'
 import type { Directory } from './directory.ts'
 import { deviceConfig, invalid } from './document.ts'
 import type { News } from './news.ts'
-import type { Vault } from './vault.ts'
+import { isOwn, secretNames, type Vault } from './vault.ts'
 
 export interface DevicesOptions {
   store: DeviceStore
@@ -58,6 +58,26 @@ export function createDevices(options: DevicesOptions): Devices {
     const foreign = await vault.foreign(config, sealed)
     if (foreign.length > 0) throw invalid(foreign)
   }
+  const isUsedElsewhere = (id: string) => (name: string) =>
+    directory.all().some(({ config }) => config.id !== id && secretNames(config).includes(name))
+  const assertOwn = async (
+    config: DeviceConfig,
+    before: DeviceConfig,
+    sealed: ReadonlyMap<string, string>,
+    by: Actor,
+  ) => {
+    const taken = await vault.taken(config, before, sealed)
+    const errors = takeovers(taken, isUsedElsewhere(config.id), by)
+    if (errors.length > 0) throw invalid(errors)
+  }
+  /** Its own secrets that the config does not name any more, nor any other device. */
+  const letGo = (config: DeviceConfig, before: DeviceConfig): string[] => {
+    const kept = new Set(secretNames(config))
+    const isElsewhere = isUsedElsewhere(config.id)
+    return secretNames(before).filter(
+      name => isOwn(config.id, name) && !kept.has(name) && !isElsewhere(name),
+    )
+  }
   const changed = async (device: Device) => {
     await directory.refresh()
     news.add(device.config.id, { stage: 'accepted', at: now(), version: device.version })
@@ -87,7 +107,9 @@ export function createDevices(options: DevicesOptions): Devices {
       if (config.kind !== before.config.kind)
         throw invalid([{ path: 'kind', message: 'never changes: add a new device instead' }])
       if (isDeepStrictEqual(config, before.config) && (await vault.holds(sealed))) return before
-      const device = await store.update(config, expectedVersion, now(), sealed)
+      await assertOwn(config, before.config, sealed, by)
+      const forgotten = letGo(config, before.config)
+      const device = await store.update(config, expectedVersion, now(), sealed, forgotten)
       await changed(device)
       await audit.record(by, 'device.update', `device:${id}`, {
         before: before.config,
@@ -115,6 +137,7 @@ export function createDevices(options: DevicesOptions): Devices {
       if (stored?.source === 'file') throw fromFile(config.id)
       if (stored && stored.config.kind !== config.kind)
         throw invalid([{ path: 'kind', message: 'never changes: add a new device instead' }])
+      if (stored) await assertOwn(config, stored.config, sealed, by)
       return { config, hasNewSecret: !(await vault.holds(sealed)) }
     },
 

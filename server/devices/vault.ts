@@ -18,6 +18,12 @@ export interface Vault {
    * to be written over and forgotten with it. Whoever means just these names them in the config.
    */
   foreign(config: DeviceConfig, sealed: ReadonlyMap<string, string>): Promise<FieldError[]>
+  /** Secrets typed for a stored device that somebody keeps already, though `before` did not name them. */
+  taken(
+    config: DeviceConfig,
+    before: DeviceConfig,
+    sealed: ReadonlyMap<string, string>,
+  ): Promise<{ path: string; name: string }[]>
   /** Secret name → text, for every secret of the config, plain ones included as `<id>.<field>`. */
   open(config: DeviceConfig): Promise<Record<string, string>>
   /** Names of the stored secrets that belong to the device alone. */
@@ -93,8 +99,13 @@ export function storedSecrets(config: DeviceConfig, sealed: ReadonlyMap<string, 
     .map(({ path }) => path)
 }
 
+/** The secrets that a config names. */
+export function secretNames(config: DeviceConfig): string[] {
+  return places(config).flatMap(({ value }) => (typeof value === 'string' ? [] : [value.secret]))
+}
+
 /** A name that `name` above would give. */
-function isOwn(id: string, name: string): boolean {
+export function isOwn(id: string, name: string): boolean {
   return (
     name.startsWith(`${id}.`) &&
     /^(community|auth|priv|tls\.(ca|cert|key)|ssh\.key)$/.test(name.slice(id.length + 1))
@@ -145,6 +156,17 @@ export function createVault(store: SecretStore, secrets: Secrets): Vault {
       const taken = (await own(config.id)).find(name => !named.includes(name))
       if (taken === undefined) return []
       return [{ path: 'id', message: `would take over the secret "${taken}": choose another id` }]
+    },
+
+    async taken(config, before, sealed) {
+      const known = new Set(secretNames(before))
+      const found: { path: string; name: string }[] = []
+      for (const { path, value } of places(config)) {
+        if (typeof value === 'string' || !sealed.has(value.secret) || known.has(value.secret))
+          continue
+        if ((await store.get(value.secret)) !== null) found.push({ path, name: value.secret })
+      }
+      return found
     },
 
     async open(config) {

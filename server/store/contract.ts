@@ -117,12 +117,16 @@ export interface DeviceStore {
     at: number,
     sealed?: ReadonlyMap<string, string>,
   ): Promise<Device>
-  /** @throws AppError E_DEVICE_UNKNOWN, E_DEVICE_CHANGED (somebody saved in between) */
+  /**
+   * With `sealed` kept and the secrets of `forgotten` gone: all of it, or nothing.
+   * @throws AppError E_DEVICE_UNKNOWN, E_DEVICE_CHANGED (somebody saved in between)
+   */
   update(
     config: DeviceConfig,
     expectedVersion: number,
     at: number,
     sealed?: ReadonlyMap<string, string>,
+    forgotten?: readonly string[],
   ): Promise<Device>
   /**
    * Frees the id and forgets the named secrets. With `history` the samples, rows and series go too

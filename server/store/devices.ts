@@ -52,7 +52,7 @@ export function deviceStore(database: Database, log: Logger, stopped: () => bool
         await putSecrets(database, on, sealed, at)
         return device
       }),
-    update: (config, expectedVersion, at, sealed = new Map()) =>
+    update: (config, expectedVersion, at, sealed = new Map(), forgotten = []) =>
       database.transaction(async on => {
         const { numUpdatedRows } = await on
           .updateTable('device')
@@ -72,6 +72,8 @@ export function deviceStore(database: Database, log: Logger, stopped: () => bool
           })
         }
         await putSecrets(database, on, sealed, at)
+        if (forgotten.length > 0)
+          await on.deleteFrom('secret').where('name', 'in', forgotten).execute()
         return device
       }),
     async remove(id, { history, at, secrets = [] }) {

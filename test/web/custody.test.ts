@@ -1,7 +1,10 @@
 // Goal: who may not write secrets cannot send a stored one anywhere else, by whichever way a device
 // comes in: form, "Test", API, import or bulk; typing it again, or an administrator, may.
 
+import path from 'node:path'
 import t from 'tap'
+import { openStore } from '../../server/store/open.ts'
+import { silentLog } from '../parts/broker.ts'
 import { as, ask, FORM, people } from './people.ts'
 import { startTestProgram } from './program.ts'
 
@@ -161,4 +164,81 @@ t.test('an administrator may', async t => {
     credentials: REF,
   })
   t.equal(made.status, 201, made.body)
+})
+
+t.test('a secret that is set later writes over that of nobody else', async t => {
+  const engine = {
+    id: 'engine',
+    kind: 'docker',
+    address: 'tcp://127.0.0.1:9',
+    every: '1h',
+    enabled: false,
+  }
+  const by = { name: 'test', address: '' }
+  await program.devices.create(engine, by, 'api')
+  // Another device holds what would be its name, as an administrator may arrange.
+  const named = { ...engine, id: 'sharer', tls: { key: { secret: 'engine.tls.key' } } }
+  const store = await openStore({
+    url: `sqlite:${path.join(test.dataDir, 'pollux.db')}`,
+    log: silentLog,
+  })
+  t.teardown(() => store.close())
+  await store.secrets.put('engine.tls.key', 'sealed-by-hand', 1)
+  await store.secrets.put('engine.tls.ca', 'sealed-by-hand', 1)
+  t.equal((await json('admin', 'POST', '/api/v1/devices', named)).status, 201)
+  const before = await stored('engine')
+  const key = { tls: { key: 'typed-key' } }
+  const ca = { tls: { ca: 'typed-ca' } }
+  for (const [who, change] of [
+    ['engineer', key],
+    ['engineer', ca],
+    ['admin', key],
+  ] as const) {
+    const said = `${who} ${JSON.stringify(change)}`
+    const patch = await json(who, 'PATCH', '/api/v1/devices/engine', change)
+    t.equal(patch.status, 422, said)
+    t.match(patch.body, /would write over the secret/, said)
+    const text = JSON.stringify([{ ...before.config, ...change }])
+    for (const fields of [{ text }, { text, confirmed: 'yes' }])
+      t.match((await form(who, '/devices/import', fields)).body, /would write over/, said)
+    const fields = {
+      ...{ name: 'engine', address: 'tcp://127.0.0.1:9', every: '1h', timeout: '2s', retries: '1' },
+      ...{ profiles: 'auto', _version: String(before.version) },
+      ...Object.fromEntries(Object.entries(change.tls).map(([name, to]) => [`tls.${name}`, to])),
+    }
+    const sent = await form(who, '/devices/engine', fields)
+    t.equal(sent.status, 422, said)
+    t.match(sent.body, /would write over the secret/, said)
+  }
+  t.same(await stored('engine'), before)
+  t.equal(await store.secrets.get('engine.tls.key'), 'sealed-by-hand')
+  t.equal(
+    (await json('admin', 'PATCH', '/api/v1/devices/engine', ca)).status,
+    200,
+    'nobody needs it',
+  )
+})
+
+t.test('what a device names no more is forgotten, so that it can be typed anew', async t => {
+  const store = await openStore({
+    url: `sqlite:${path.join(test.dataDir, 'pollux.db')}`,
+    log: silentLog,
+  })
+  t.teardown(() => store.close())
+  const plain = { ...STORED, id: 'turn', name: 'turn', port: 11 }
+  t.equal((await json('engineer', 'POST', '/api/v1/devices', plain)).status, 201)
+  const v3 = { ...V3, ...plain, credentials: V3.credentials }
+  t.equal((await json('engineer', 'PUT', '/api/v1/devices/turn', v3)).status, 200)
+  t.equal(await store.secrets.get('turn.community'), null)
+  t.ok(await store.secrets.get('turn.auth'))
+  t.equal((await json('engineer', 'PUT', '/api/v1/devices/turn', plain)).status, 200, 'and back')
+  t.equal(await store.secrets.get('turn.auth'), null)
+  const sharer = {
+    ...plain,
+    id: 'sharer2',
+    credentials: { version: '2c', community: { secret: 'turn.community' } },
+  }
+  t.equal((await json('admin', 'POST', '/api/v1/devices', sharer)).status, 201)
+  t.equal((await json('engineer', 'PUT', '/api/v1/devices/turn', v3)).status, 200)
+  t.ok(await store.secrets.get('turn.community'), 'another device needs it')
 })

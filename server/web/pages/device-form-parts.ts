@@ -32,8 +32,8 @@ const NEEDED: ReadonlySet<string> = new Set(['address'])
 const SECTIONS = [
   ['device', ['name', 'id', 'kind', 'topics', 'address', 'location', 'tags', 'parents']],
   ['snmp', ['credentials', 'port', 'tuning']],
-  ['access', ['tls', 'ssh']],
   ['checks', ['checks']],
+  ['access', ['tls', 'ssh']],
   ['polling', ['every', 'timeout', 'retries', 'profiles', 'retention']],
 ] as const
 const PLACED = new Set<string>([
