@@ -9,6 +9,8 @@ import { messageOf } from '../model/errors.ts'
 import { type StateChange, type StateStore, stateRenewMs } from '../store/states.ts'
 
 const writeEveryMs = 30_000
+/** Sooner where something happened. */
+const newsEveryMs = 5000
 /** Changes that wait for the store; beyond, nothing is known of the time since it went away. */
 const waitingMax = 100_000
 /** Clocks drift less in half a minute: somebody set ours. */
@@ -133,7 +135,8 @@ export function createStateHistory(options: StateHistoryOptions): StateHistory {
         heardAt = at
         if (at - watch.renewedAt >= stateRenewMs) renew(watch, at)
       }
-      if (mono() - writtenAt < writeEveryMs || writing !== null) return
+      const everyMs = changes.length > 0 ? newsEveryMs : writeEveryMs
+      if (mono() - writtenAt < everyMs || writing !== null) return
       writtenAt = mono()
       if (watch) seal(watch, at)
       void flush()

@@ -3,6 +3,7 @@
 import { accountCalls } from './api/accounts.ts'
 import { agentCalls } from './api/agents.ts'
 import { alarmCalls } from './api/alarms.ts'
+import { availabilityCall } from './api/availability.ts'
 import { deviceCalls } from './api/devices.ts'
 import { discoveryCalls } from './api/discovery.ts'
 import { eventCalls } from './api/events.ts'
@@ -30,6 +31,7 @@ import { createAccount, removeAccount } from './pages/accounts.ts'
 import { agentsPage, createAgentToken, revokeAgent, withdrawAgentToken } from './pages/agents.ts'
 import { acknowledgeAlarms, alarmPage, alarmsPage, whyPage } from './pages/alarms.ts'
 import { auditCsv, auditPage } from './pages/audit.ts'
+import { availabilityCsv, availabilityPage } from './pages/availability.ts'
 import { chartCsv, chartData, chartTable } from './pages/chart.ts'
 import { logPage } from './pages/container-log.ts'
 import { containersPage } from './pages/containers.ts'
@@ -150,6 +152,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     ...eventCalls(web),
     ...notifyCalls(web),
     ...alarmCalls(web),
+    availabilityCall(web),
     ...profileCalls(web),
     ...peopleCalls(web),
     ...recordCalls(web),
@@ -242,6 +245,8 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     page('/rules/:id', 'rules.write', rulePage(web)),
     action('/rules/:id', 'rules.write', saveRule(web)),
     action('/rules/:id/delete', 'rules.write', deleteRule(web)),
+    page('/availability', 'devices.read', availabilityPage(web)),
+    text('/availability.csv', 'devices.read', availabilityCsv(web)),
     page('/maintenance', 'devices.read', maintenancePage(web)),
     action('/maintenance', 'maintenance.write', createWindow(web)),
     action('/maintenance/:id/delete', 'maintenance.write', removeWindow(web)),
