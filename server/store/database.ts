@@ -12,7 +12,7 @@ import {
 } from 'kysely'
 import { isConflict, storeFailure } from './failures.ts'
 import { type MysqlAddress, mysqlDialect } from './mysql-dialect.ts'
-import type { NoticeTables } from './notices.ts'
+import type { NoticeTables } from './notice-contract.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import type { BlockTable } from './tiers.ts'
 

@@ -10,7 +10,7 @@ import type { Route, StoredRoute } from '../alarms/notify/route.ts'
 import { subjectOf } from '../alarms/notify/wording.ts'
 import type { FieldError } from '../model/errors.ts'
 import { SEVERITIES } from '../model/event.ts'
-import type { StoredNotice } from '../store/notices.ts'
+import type { StoredNotice } from '../store/notice-contract.ts'
 import type { Values } from './pages/device-fields.ts'
 
 export interface WebNotify {

@@ -2,7 +2,7 @@
 // was told.
 
 import { NOTICE_KINDS } from '../model/notice.ts'
-import type { StoredNotice } from '../store/notices.ts'
+import type { StoredNotice } from '../store/notice-contract.ts'
 import type { WebContext } from './context.ts'
 import type { Dictionary } from './languages/en.ts'
 import type { TraceStep } from './why.ts'

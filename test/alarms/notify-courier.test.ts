@@ -10,7 +10,7 @@ import { type CourierParts, createCourier } from '../../server/alarms/notify/cou
 import { createOutward } from '../../server/alarms/notify/outward.ts'
 import { AppError } from '../../server/model/errors.ts'
 import type { Lease } from '../../server/store/contract.ts'
-import type { NoticeStore } from '../../server/store/notices.ts'
+import type { NoticeStore } from '../../server/store/notice-contract.ts'
 import { openStore } from '../../server/store/open.ts'
 import { until } from '../parts/find.ts'
 import { sqlitePlace } from '../store/sqlite-place.ts'

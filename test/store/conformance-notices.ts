@@ -4,7 +4,7 @@
 import type { Test } from 'tap'
 import type { NoticeItem } from '../../server/model/notice.ts'
 import type { Lease, Store } from '../../server/store/contract.ts'
-import type { Addition, NoticePlan } from '../../server/store/notices.ts'
+import type { Addition, NoticePlan } from '../../server/store/notice-contract.ts'
 import type { NewPlace } from './place.ts'
 import { opened } from './samples.ts'
 import { T0 } from './tending.ts'

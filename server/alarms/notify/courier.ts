@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../log.ts'
 import { AppError, messageOf } from '../../model/errors.ts'
 import type { Notice } from '../../model/notice.ts'
-import type { NoticeStore, Outcome, StoredNotice } from '../../store/notices.ts'
+import type { NoticeStore, Outcome, StoredNotice } from '../../store/notice-contract.ts'
 import type { ChannelKind, Tools } from './channel.ts'
 import { RetryLater } from './outward.ts'
 

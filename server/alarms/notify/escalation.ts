@@ -3,7 +3,7 @@
 
 import type { Alarm } from '../../model/alarm.ts'
 import { parseDuration } from '../../model/duration.ts'
-import type { Addition } from '../../store/notices.ts'
+import type { Addition } from '../../store/notice-contract.ts'
 import { itemOf, keyOf, type WhereOf } from './plan.ts'
 import { groupMs, isOpen, mismatch, type StoredRoute } from './route.ts'
 

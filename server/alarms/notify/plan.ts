@@ -3,7 +3,7 @@
 import { type Alarm, isNews, type Transition } from '../../model/alarm.ts'
 import { SEVERITIES } from '../../model/event.ts'
 import type { NoticeItem, NoticeKind } from '../../model/notice.ts'
-import type { Addition, Decision } from '../../store/notices.ts'
+import type { Addition, Decision } from '../../store/notice-contract.ts'
 import {
   groupMs,
   isOpen,

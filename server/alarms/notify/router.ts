@@ -4,7 +4,7 @@
 import type { Logger } from '../../log.ts'
 import { AppError } from '../../model/errors.ts'
 import type { AlarmStore, Lease } from '../../store/contract.ts'
-import type { NoticeStore } from '../../store/notices.ts'
+import type { NoticeStore } from '../../store/notice-contract.ts'
 import { planFollowUps } from './escalation.ts'
 import { planTransitions, type WhereOf } from './plan.ts'
 import type { StoredRoute } from './route.ts'
