@@ -11,6 +11,7 @@ import { createSender, type SpoolingSender } from '../bus/sender.ts'
 import { eventsFilter, eventTopic, parseDeviceTopic } from '../bus/topics.ts'
 import type { Directory } from '../devices/directory.ts'
 import type { Logger } from '../log.ts'
+import { CHECK_GROUP, shownProfiles } from '../model/beside.ts'
 import { DeviceConfig } from '../model/device.ts'
 import { messageOf } from '../model/errors.ts'
 import type { EventBody } from '../model/event.ts'
@@ -62,8 +63,10 @@ export async function startOurEvents(
   const teller = createEventTeller({
     watch: ({ id }, group) => {
       const device = directory.get(id)
-      if (!device?.identity || device.config.kind === 'docker') return null
-      return watches(plan(device.identity.profiles)).get(group) ?? null
+      // Containers tell of themselves by the engine's own events.
+      if (!device || (device.config.kind === 'docker' && group !== CHECK_GROUP)) return null
+      const profiles = shownProfiles(device.config, device.identity?.profiles ?? [])
+      return watches(plan(profiles)).get(group) ?? null
     },
     tell: ({ id }, event) => tell(id, event),
   })

@@ -13,6 +13,7 @@ import type { Audit } from '../audit.ts'
 import type { Bus } from '../bus/contract.ts'
 import type { Directory } from '../devices/directory.ts'
 import type { Live } from '../live/contract.ts'
+import { shownProfiles } from '../model/beside.ts'
 import type { Device } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
 import { messageOf } from '../model/errors.ts'
@@ -53,7 +54,8 @@ export async function startAlarms(
   const rules = await createRules({ store: store.rules, audit, log })
   life.started('rules', () => rules.close())
   const metrics = metricsCache(plan)
-  const metricsOf = (device: Device) => metrics(device.identity?.profiles ?? [])
+  const metricsOf = (device: Device) =>
+    metrics(shownProfiles(device.config, device.identity?.profiles ?? []))
   const book = (device: Device) =>
     bookOf({
       config: device.config,

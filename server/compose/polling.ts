@@ -13,11 +13,12 @@ import {
   sampleTopic,
 } from '../bus/topics.ts'
 import type { Target } from '../collectors/collector.ts'
-import { collectors } from '../collectors/table.ts'
 import type { Directory } from '../devices/directory.ts'
 import type { Vault } from '../devices/vault.ts'
 import type { Logger } from '../log.ts'
+import { hasChecksBeside } from '../model/beside.ts'
 import { Command, type Receipt } from '../model/collection.ts'
+import type { DeviceConfig } from '../model/device.ts'
 import { messageOf } from '../model/errors.ts'
 import type { Poller, PollerOptions } from '../poll/contract.ts'
 import { createPoller } from '../poll/poller.ts'
@@ -122,6 +123,10 @@ function receiptPublisher(bus: Bus, site: string, log: Logger): PublishReceipt {
   }
 }
 
+/** Agents and senders on MQTT send by themselves: here only their checks are read. */
+const isPolled = (config: DeviceConfig): boolean =>
+  hasChecksBeside(config) || (config.kind !== 'agent' && config.kind !== 'mqtt')
+
 /**
  * Targets of every device that a collector reads; one whose secret does not open says so. A paused
  * one is among them, without its secrets: the poller tells it from a deleted one.
@@ -133,7 +138,7 @@ async function openTargets(
 ): Promise<Target[]> {
   const targets: Target[] = []
   for (const { config, version, identity, tuning } of directory.all()) {
-    if (!(config.kind in collectors)) continue
+    if (!isPolled(config)) continue
     try {
       const secrets = config.enabled ? await vault.open(config) : {}
       targets.push({ config, version, identity, tuning, secrets })

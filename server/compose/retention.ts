@@ -2,6 +2,7 @@
 // else what its profiles say. Asked for each collection, so it is worked out once for each device.
 
 import type { Directory } from '../devices/directory.ts'
+import { shownProfiles } from '../model/beside.ts'
 import type { Device } from '../model/device.ts'
 import type { RetentionClass, RetentionPolicy } from '../model/retention.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
@@ -33,7 +34,8 @@ export function retentionPolicy(
   const ofDevice = (current: Catalogue, { config, identity }: Device): ClassOf => {
     const { retention } = config
     if (retention !== undefined) return () => retention
-    return identity === null ? () => null : ofProfiles(current, identity.profiles)
+    const profiles = shownProfiles(config, identity?.profiles ?? [])
+    return profiles.length === 0 ? () => null : ofProfiles(current, profiles)
   }
   return (deviceUid, group) => {
     const current = catalogue()

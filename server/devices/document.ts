@@ -1,7 +1,8 @@
 // A device document from a form, the API or a file: defaults filled in, every wrong field named at
 // once, in words that fit beside a form field. It knows nothing of what is stored.
 
-import { checkErrors } from '../model/check.ts'
+import { checkAddress } from '../model/beside.ts'
+import { type Check, checkErrors } from '../model/check.ts'
 import {
   DEVICE_DEFAULTS,
   DeviceConfig,
@@ -124,9 +125,8 @@ function contradictions(config: DeviceConfig): FieldError[] {
   if (config.kind === 'check') {
     errors.push(...hostErrors(config))
     if (config.checks === undefined) errors.push({ path: 'checks', message: 'are missing' })
-    else errors.push(...checkErrors(config.checks))
-  } else if (config.checks !== undefined)
-    errors.push({ path: 'checks', message: 'are for devices of kind check' })
+  }
+  if (config.checks !== undefined) errors.push(...checksErrors(config, config.checks))
   if (config.kind === 'mqtt') errors.push(...mqttErrors(config))
   else if (config.topics !== undefined)
     errors.push({ path: 'topics', message: 'are for MQTT senders' })
@@ -140,6 +140,20 @@ function hostErrors({ address }: DeviceConfig): FieldError[] {
   if (address === undefined || /^[A-Za-z0-9._:[\]%-]+$/.test(address)) return []
   const message = 'must be a host name or an IP address, without port or scheme'
   return [{ path: 'address', message }]
+}
+
+/** Of a device without an address, as a Docker socket, each check must say whom it asks. */
+function checksErrors(config: DeviceConfig, checks: readonly Check[]): FieldError[] {
+  const errors = checkErrors(checks)
+  const address = checkAddress(config)
+  if (address !== null && (config.kind === 'agent' || config.kind === 'mqtt'))
+    errors.push(...hostErrors({ ...config, address }))
+  if (address !== null || config.kind === 'check') return errors
+  const message = 'is missing: this device has no address of its own'
+  for (const [i, { type, host }] of checks.entries())
+    if ((type === 'ping' || type === 'tcp') && host === undefined)
+      errors.push({ path: `checks.${i}.host`, message })
+  return errors
 }
 
 function snmpErrors(config: DeviceConfig): FieldError[] {

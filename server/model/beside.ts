@@ -23,3 +23,14 @@ export function shownProfiles(
 ): readonly string[] {
   return hasChecksBeside(config) ? [...profiles, CHECK_PROFILE] : profiles
 }
+
+/** The host that its checks ask where they name none; null: it has none (a socket, no address). */
+export function checkAddress({
+  kind,
+  address,
+}: Pick<DeviceConfig, 'kind' | 'address'>): string | null {
+  if (address === undefined) return null
+  if (kind !== 'docker') return address
+  const host = URL.parse(address)?.hostname ?? ''
+  return host === '' ? null : host.replace(/^\[(.*)\]$/, '$1')
+}

@@ -133,7 +133,6 @@ export const KIND_KEYS: Readonly<Record<string, readonly DeviceKind[]>> = {
   tls: ['docker', 'check'],
   ssh: ['docker'],
   topics: ['mqtt'],
-  checks: ['check'],
 }
 
 /** What a config may leave out, and what it then is. */

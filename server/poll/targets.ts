@@ -28,12 +28,12 @@ function canonical(value: unknown): string {
 const hashOf = (value: unknown) => createHash('sha256').update(canonical(value)).digest('base64')
 
 export function fingerprint({ config, version, secrets }: Target): Fingerprint {
-  const { kind, address, port, credentials, tls, ssh, profiles, every, timeout, retries, tuning } =
-    config
+  const { kind, address, port, credentials, tls, ssh, profiles } = config
+  const { every, timeout, retries, tuning, checks } = config
   const who = { kind, address, port, credentials, tls, ssh, profiles, secrets }
   return {
     all: hashOf({ config, version, secrets }),
-    reading: hashOf({ who, every, timeout, retries, tuning }),
+    reading: hashOf({ who, every, timeout, retries, tuning, checks }),
     identity: hashOf(who),
   }
 }

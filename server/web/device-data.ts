@@ -2,6 +2,7 @@
 // its rows and its newest values. Nothing here knows a device by name.
 
 import type { LatestSample } from '../live/contract.ts'
+import { shownProfiles } from '../model/beside.ts'
 import type { RowInfo } from '../model/collection.ts'
 import type { Device } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
@@ -45,7 +46,7 @@ export async function loadDevice(web: WebContext, id: string): Promise<DeviceVie
     })
   }
   const everyMs = parseDuration(device.config.every)
-  const sections = device.identity ? pageOf(web.plan(device.identity.profiles)) : []
+  const sections = pageOf(web.plan(shownProfiles(device.config, device.identity?.profiles ?? [])))
   const groups = sections.flatMap(section => section.groups)
   const [rows, latest] = await Promise.all([
     web.store.samples.rows(device.uid),

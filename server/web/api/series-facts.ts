@@ -1,6 +1,7 @@
 // What is known of a device's series beside their values: the unit, by the profiles that read the
 // device, and the row's index, name and labels, as its rows were last announced.
 
+import { shownProfiles } from '../../model/beside.ts'
 import type { RowInfo } from '../../model/collection.ts'
 import type { Device } from '../../model/device.ts'
 import { pageOf } from '../../profiles/page.ts'
@@ -19,7 +20,7 @@ export function metricName(group: string, metric: string): string {
 }
 
 export function unitsOf(web: WebContext, device: Device): ReadonlyMap<string, string> {
-  const profiles = device.identity?.profiles ?? []
+  const profiles = shownProfiles(device.config, device.identity?.profiles ?? [])
   return new Map(
     pageOf(web.plan(profiles)).flatMap(({ groups }) =>
       groups.flatMap(group =>

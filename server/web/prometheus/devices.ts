@@ -4,6 +4,7 @@
 import { Readable } from 'node:stream'
 import Type, { type Static } from 'typebox'
 import type { LatestSample } from '../../live/contract.ts'
+import { shownProfiles } from '../../model/beside.ts'
 import type { Device } from '../../model/device.ts'
 import { parseDuration } from '../../model/duration.ts'
 import type { PageGroup, PageMetric } from '../../profiles/face.ts'
@@ -147,7 +148,9 @@ function exportedMetrics(
   { identity, config }: Device,
   { metric: wanted }: Query,
 ): Map<string, Exported> {
-  const groups = pageOf(web.plan(identity?.profiles ?? [])).flatMap(section => section.groups)
+  const groups = pageOf(web.plan(shownProfiles(config, identity?.profiles ?? []))).flatMap(
+    section => section.groups,
+  )
   const everyMs = parseDuration(config.every)
   return new Map(
     groups.flatMap(group =>
