@@ -48,6 +48,8 @@ export interface Config {
   snmpTransport: SnmpTransport
   spoolOrder: SpoolOrder
   secondStep: SecondStepRule
+  /** ms */
+  auditKept: number
   sessionIdle: number
   sessionMax: number
   oidcIssuer: string | null
@@ -166,6 +168,12 @@ function snmpTransport(value: string): SnmpTransport {
 function sessionMs(value: string): number {
   const ms = parseDuration(value)
   if (ms < 5 * 60_000 || ms > 90 * 86_400_000) throw new Error('must be from 5m to 90d')
+  return ms
+}
+
+function auditKept(value: string): number {
+  const ms = parseDuration(value)
+  if (ms < 90 * 86_400_000 || ms > 3650 * 86_400_000) throw new Error('must be from 90d to 3650d')
   return ms
 }
 
@@ -407,6 +415,13 @@ export const SETTINGS: readonly Setting<keyof Config>[] = [
     fallback: '7d',
     read: sessionMs,
     meaning: 'every session ends after so long',
+  }),
+  setting({
+    name: 'POLLUX_AUDIT_KEPT',
+    key: 'auditKept',
+    fallback: '730d',
+    read: auditKept,
+    meaning: 'entries of the audit log are kept for so long, at least 90d',
   }),
   setting({
     name: 'POLLUX_OIDC_ISSUER',

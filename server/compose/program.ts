@@ -2,7 +2,7 @@
 // This folder alone constructs things; every part gets what it needs as parameters.
 
 import { readFile } from 'node:fs/promises'
-import { createAudit } from '../audit.ts'
+import { auditTrim, createAudit } from '../audit.ts'
 import { createPeople } from '../auth/people.ts'
 import type { Accounts } from '../bus/accounts.ts'
 import { type Config, shownSettings } from '../config.ts'
@@ -106,6 +106,7 @@ async function startParts(base: Base): Promise<Program> {
   const ingest = await startIngest({ ...base, bus, connect, store: told, live, directory, teller })
   const trimming = [
     trimOld('events', store.events, log),
+    trimOld('the audit log', auditTrim(store.audit, audit, config.auditKept), log),
     trimOld('neighbours', store.neighbours, log),
     trimOld('states of devices', store.states, log),
   ]

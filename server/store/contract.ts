@@ -529,4 +529,6 @@ export interface AuditStore {
   append(entry: AuditEntry): Promise<void>
   /** Newest first. */
   list(query: AuditQuery): Promise<(AuditEntry & { id: number })[]>
+  /** Deletes entries from before then, the oldest first and some thousands at most; gives how many. */
+  trim(before: number): Promise<number>
 }

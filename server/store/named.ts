@@ -5,6 +5,7 @@ import type { Database, Db } from './database.ts'
 
 /** Entries in one page of the audit log. */
 const auditPageMax = 1000
+const auditTrimMax = 1000
 
 /** Writes them over those of the same names, in the caller's transaction. */
 export async function putSecrets(
@@ -100,6 +101,18 @@ export function auditStore(db: Db): AuditStore {
         before: before_json === null ? null : JSON.parse(before_json),
         after: after_json === null ? null : JSON.parse(after_json),
       }))
+    },
+    async trim(before) {
+      // In the order of their numbers, which is that of their times but for a clock that was set.
+      const oldest = await db
+        .selectFrom('audit')
+        .select(['id', 'at'])
+        .orderBy('id')
+        .limit(auditTrimMax)
+        .execute()
+      const ids = oldest.filter(({ at }) => at < before).map(({ id }) => id)
+      if (ids.length > 0) await db.deleteFrom('audit').where('id', 'in', ids).execute()
+      return ids.length
     },
   }
 }

@@ -1,6 +1,7 @@
 // The cases of devices, rows, people, secrets, settings and the audit log.
 
 import type { Test } from 'tap'
+import { auditTrim, createAudit } from '../../server/audit.ts'
 import { openStore } from '../../server/store/open.ts'
 import { log, type NewPlace } from './place.ts'
 import { collected, config } from './samples.ts'
@@ -11,6 +12,8 @@ const fresh = async (t: Test, newPlace: NewPlace) => {
   t.teardown(() => store.close())
   return { place, store }
 }
+
+const DAY_MS = 86_400_000
 
 export function deviceCases(t: Test, newPlace: NewPlace): void {
   t.test('devices: made, listed, changed by one at a time', async t => {
@@ -399,5 +402,17 @@ export function peopleCases(t: Test, newPlace: NewPlace): void {
         [1, null],
       ],
     )
+    const audit = createAudit(store.audit, () => 100 * DAY_MS)
+    const { trim } = auditTrim(store.audit, audit, 90 * DAY_MS)
+    t.equal(await trim(90 * DAY_MS), 0, 'nothing is old enough')
+    t.equal(await trim(91 * DAY_MS), 5)
+    t.equal(await trim(91 * DAY_MS), 0)
+    t.match(await store.audit.list({ limit: 10 }), [
+      {
+        actor: 'system',
+        action: 'audit.trim',
+        after: { deleted: 5, before: '1970-01-02T00:00:00.000Z' },
+      },
+    ])
   })
 }
