@@ -24,6 +24,8 @@ import { createBearer } from './tokens.ts'
 
 /** Between password and code. */
 const TICKET_MS = 5 * 60_000
+/** A sign-in by another service that is no older stands for a password. */
+const FRESH_MS = 10 * 60_000
 
 export interface AuthOptions {
   users: UserStore
@@ -147,6 +149,15 @@ export function createAuth(options: AuthOptions): Auth {
       await users.setPassword(user.id, await hashPassword(next))
       await users.endSessions(user.id, sha256(token))
       await audit.record({ name: user.name, address }, 'user.password', `user:${user.name}`)
+    },
+
+    async assertPerson(user, password, token, address) {
+      if (user.origin === null) return assertPassword(user, password, address)
+      const own = (await sessions.list(user, token)).find(({ isThis }) => isThis)
+      if (own && now() - own.createdAt <= FRESH_MS) return
+      throw new AppError('E_SIGN_IN_OLD', 'the sign-in is too old for this', {
+        hint: 'sign out and in again, then do it within ten minutes',
+      })
     },
 
     async beginTotp(user, password, address) {

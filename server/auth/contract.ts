@@ -73,6 +73,11 @@ export interface Auth {
     token: string,
     address: string,
   ): Promise<void>
+  /**
+   * Whether it is this person who asks, before something grave; who has no password here signed in a
+   * moment ago. @throws AppError E_PASSWORD_WRONG (with `errors`), E_SIGN_IN_OLD
+   */
+  assertPerson(user: User, password: string, token: string, address: string): Promise<void>
   /** A new key for the app, once the password is right. @throws AppError E_PASSWORD_WRONG */
   beginTotp(user: User, password: string, address: string): Promise<TotpSetup>
   totpAgain(user: User, setup: string): TotpSetup | null

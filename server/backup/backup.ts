@@ -1,8 +1,9 @@
 // Makes a backup while Pollux runs: every row as it was at one moment and the key of the secrets, packed,
-// sealed under a passphrase, in one file that is complete or not there.
+// sealed under a passphrase; as a stream, or in one file that is complete or not there.
 
 import { open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
+import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { AppError, messageOf } from '../model/errors.ts'
@@ -13,7 +14,7 @@ import { PASSPHRASE_MIN, seal } from './sealed.ts'
 /** Lines are given on in pieces of about this many bytes. */
 const chunkBytes = 256 << 10
 
-export interface BackupOptions {
+export interface BackupSource {
   /** As POLLUX_DATABASE_URL. */
   databaseUrl: string
   site: string
@@ -21,8 +22,11 @@ export interface BackupOptions {
   /** The master key, 64 hex digits, where it lies in a file; null: the site keeps it elsewhere. */
   secretKey: string | null
   passphrase: string
-  file: string
   now: number
+}
+
+export interface BackupOptions extends BackupSource {
+  file: string
 }
 
 export interface BackupDone {
@@ -32,11 +36,15 @@ export interface BackupDone {
 }
 
 /**
- * @throws AppError E_BACKUP_PASSPHRASE (too short), E_BACKUP_FILE (exists, no room, no right), and those of
- *   `dumpDatabase`; nothing is left behind then
+ * Gives the sealed bytes to what `openTo` opens, which is asked once the database is open.
+ * @returns rows by table
+ * @throws AppError E_BACKUP_PASSPHRASE (too short), and those of `dumpDatabase`
  */
-export async function makeBackup(options: BackupOptions): Promise<BackupDone> {
-  const { file, passphrase } = options
+export async function sealBackup(
+  options: BackupSource,
+  openTo: () => Promise<Writable>,
+): Promise<Record<string, number>> {
+  const { passphrase } = options
   if (passphrase.length < PASSPHRASE_MIN) {
     throw new AppError(
       'E_BACKUP_PASSPHRASE',
@@ -44,25 +52,30 @@ export async function makeBackup(options: BackupOptions): Promise<BackupDone> {
       { hint: 'take a longer one: the file holds every secret of the site' },
     )
   }
+  const rows: Record<string, number> = {}
+  await dumpDatabase(options.databaseUrl, async dump => {
+    const to = await openTo()
+    const packed = createGzip({ level: 6 })
+    await pipeline(lines(dump, options, rows), packed, source => seal(passphrase, source), to)
+  })
+  return rows
+}
+
+/**
+ * @throws AppError E_BACKUP_PASSPHRASE (too short), E_BACKUP_FILE (exists, no room, no right), and those of
+ *   `dumpDatabase`; nothing is left behind then
+ */
+export async function makeBackup(options: BackupOptions): Promise<BackupDone> {
+  const { file } = options
   const part = `${file}.part`
   // Taken first, so that two backups into one file do not both begin.
   const taken = await written(open(file, 'wx', 0o600), file)
   await taken.close()
   try {
-    const rows: Record<string, number> = {}
-    await dumpDatabase(options.databaseUrl, async dump => {
-      const out = await written(open(part, 'w', 0o600), part)
-      const packed = createGzip({ level: 6 })
-      await written(
-        pipeline(
-          lines(dump, options, rows),
-          packed,
-          source => seal(passphrase, source),
-          out.createWriteStream({ flush: true }),
-        ),
-        part,
-      )
-    })
+    const sealed = sealBackup(options, async () =>
+      (await open(part, 'w', 0o600)).createWriteStream({ flush: true }),
+    )
+    const rows = await written(sealed, part)
     const done = await written(open(part, 'r'), part)
     const { size } = await done.stat()
     await done.close()
@@ -76,7 +89,7 @@ export async function makeBackup(options: BackupOptions): Promise<BackupDone> {
 
 async function* lines(
   dump: Dump,
-  { site, version, secretKey, now }: BackupOptions,
+  { site, version, secretKey, now }: BackupSource,
   rows: Record<string, number>,
 ): AsyncGenerator<Buffer> {
   const { migrations, dialect } = dump

@@ -22,6 +22,7 @@ import type { WebContext } from '../web/context.ts'
 import { createRetention } from '../web/retention.ts'
 import { hearContainers } from './agent-containers.ts'
 import { startAgents } from './agents.ts'
+import { backupDownloads } from './backups.ts'
 import type { Base } from './base.ts'
 import { planCache, startCatalogue } from './catalogues.ts'
 import { localChecks } from './checks.ts'
@@ -203,6 +204,7 @@ async function startParts(base: Base): Promise<Program> {
       receivers.section(),
       { title: 'Settings', rows: shownSettings(config, base.env) },
     ],
+    backups: backupDownloads(config, audit, log),
     retention: createRetention({ store: store.retention, audit, log }),
     events: await heardEvents({ bus, site: config.site, store: store.events, audit }),
     health: () => healthOf(status),

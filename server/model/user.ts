@@ -26,6 +26,7 @@ export const PERMISSIONS = [
   'agents.write',
   'settings.read',
   'settings.write',
+  'backup.make',
   'notify.write',
 ] as const
 export type Permission = (typeof PERMISSIONS)[number]
@@ -61,8 +62,14 @@ const GRANTS: Record<Role, ReadonlySet<Permission>> = {
 /** The only permissions of its role that a token has; null: all of them. */
 export type Scope = readonly Permission[] | null
 
-/** Open to everybody, or a way to all the others: a maker of users or tokens gives itself any right. */
-const BEYOND_SCOPE = new Set<Permission>(['public', 'self', 'users.write', 'tokens.write'])
+/** Open to everybody, or a way to all the others: who makes users, tokens or a copy of all of it has any right. */
+const BEYOND_SCOPE = new Set<Permission>([
+  'public',
+  'self',
+  'users.write',
+  'tokens.write',
+  'backup.make',
+])
 
 /** What a scope may name. */
 export const SCOPES = PERMISSIONS.filter(permission => !BEYOND_SCOPE.has(permission))

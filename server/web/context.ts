@@ -6,6 +6,7 @@ import type { Enrolment } from '../agents/enrolment.ts'
 import type { Auth } from '../auth/contract.ts'
 import type { OpenId } from '../auth/openid.ts'
 import type { People } from '../auth/people.ts'
+import type { BackupDownloads } from '../backup/download.ts'
 import type { DraftTry } from '../collectors/profile-bench.ts'
 import type { Devices } from '../devices/contract.ts'
 import type { Discovery } from '../devices/discovery.ts'
@@ -69,6 +70,7 @@ export interface WebContext {
   }
   settings(): Promise<SettingsSection[]>
   retention: Retention
+  backups: BackupDownloads
   events: Events
   alarms: WebAlarms
   notify: WebNotify

@@ -32,6 +32,7 @@ import { agentsPage, createAgentToken, revokeAgent, withdrawAgentToken } from '.
 import { acknowledgeAlarms, alarmPage, alarmsPage, whyPage } from './pages/alarms.ts'
 import { auditCsv, auditPage } from './pages/audit.ts'
 import { availabilityCsv, availabilityPage } from './pages/availability.ts'
+import { backupPage, downloadBackup } from './pages/backup.ts'
 import { chartCsv, chartData, chartTable } from './pages/chart.ts'
 import { logPage } from './pages/container-log.ts'
 import { containersPage } from './pages/containers.ts'
@@ -268,6 +269,8 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     action('/profiles/:id/restore', 'profiles.write', restoreProfile(web)),
     action('/profiles/:id/delete', 'profiles.write', deleteProfile(web)),
     page('/settings', 'settings.read', settingsPage(web)),
+    page('/settings/backup', 'backup.make', backupPage()),
+    action('/settings/backup', 'backup.make', downloadBackup(web)),
     page('/about', 'self', aboutPage(web)),
     text('/about/licence', 'self', licenceText()),
     action('/settings/retention', 'settings.write', changeRetention(web)),

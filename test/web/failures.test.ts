@@ -56,6 +56,7 @@ async function brokenServer(failure: () => never, secure = false) {
       sessions: async () => [],
       endSession: async () => failure(),
       endSessions: async () => failure(),
+      assertPerson: async () => failure(),
       beginTotp: async () => failure(),
       totpAgain: () => failure(),
       confirmTotp: async () => failure(),
@@ -70,6 +71,7 @@ async function brokenServer(failure: () => never, secure = false) {
     events: failing<WebContext['events']>(failure),
     alarms: failing<WebContext['alarms']>(failure),
     notify: failing<WebContext['notify']>(failure),
+    backups: failing<WebContext['backups']>(failure),
     publicUrl: null,
     secondStep: 'nobody' as const,
     devices: failing<WebContext['devices']>(failure),
@@ -111,6 +113,7 @@ const GOOD_FORM: Partial<Device['config']> & Record<string, string> = {
   current: 'c',
   next: 'a long enough password',
   again: 'a long enough password',
+  passphrase: 'a long enough password',
 }
 
 const request = (route: Route, headers: Record<string, string>) => ({

@@ -61,7 +61,7 @@ t.test('only these are open to everybody', async t => {
 })
 
 /** What only a person has, and no token: an account, views of their own. */
-const PERSONAL = /^\/(account\/|devices\/views)/
+const PERSONAL = /^\/(account\/|devices\/views|settings\/backup)/
 
 for (const role of ROLES) {
   t.test(`${role}: a session and a token may do what the table says`, async t => {

@@ -359,6 +359,7 @@ export const en = {
     'settings.read': 'see settings and the state of the parts',
     'notify.write': 'change who is told of alarms, and how',
     'settings.write': 'change settings',
+    'backup.make': 'download a backup of everything',
   },
 
   tokens: {
@@ -1145,6 +1146,24 @@ export const en = {
     showLast: 'Show the last lines',
     logStays: 'What it said stays on this page until you leave it.',
     followAgain: 'Follow it again',
+  },
+
+  backup: {
+    title: 'Backup',
+    purpose:
+      'Everything in the database as it is now, and the key of the secrets, in one sealed file.',
+    hint: 'Keep the file and the passphrase apart: together they open every secret of this site. Nobody can read the file without the passphrase, neither can you.',
+    passphrase: 'Passphrase',
+    passphraseHint: (chars: number) => `At least ${chars} characters.`,
+    again: 'The same once more',
+    password: 'Your password',
+    download: 'Download a backup',
+    fresh:
+      'You sign in by another service: for this, the sign-in must be no older than ten minutes.',
+    notSame: 'is not the same as the first',
+    tooShort: (chars: number) => `needs at least ${chars} characters`,
+    restore: 'To restore it, on the server:',
+    inSettings: 'Make a backup',
   },
 
   settings: {

@@ -363,6 +363,7 @@ export const fr: Dictionary = {
     'settings.read': "voir les réglages et l'état des composants",
     'notify.write': 'changer qui est prévenu des alarmes, et comment',
     'settings.write': 'modifier les réglages',
+    'backup.make': 'télécharger une sauvegarde complète',
   },
 
   tokens: {
@@ -1156,6 +1157,24 @@ export const fr: Dictionary = {
     showLast: 'Afficher les dernières lignes',
     logStays: "Ce qui a été affiché reste sur cette page jusqu'à ce que vous la quittiez.",
     followAgain: 'Suivre à nouveau',
+  },
+
+  backup: {
+    title: 'Sauvegarde',
+    purpose:
+      'Tout le contenu actuel de la base de données, et la clé des secrets, dans un seul fichier scellé.',
+    hint: 'Gardez le fichier et la phrase secrète séparément : ensemble, ils ouvrent tous les secrets de ce site. Personne ne peut lire le fichier sans la phrase, vous non plus.',
+    passphrase: 'Phrase secrète',
+    passphraseHint: chars => `Au moins ${chars} caractères.`,
+    again: 'La même une seconde fois',
+    password: 'Votre mot de passe',
+    download: 'Télécharger une sauvegarde',
+    fresh:
+      'Vous vous connectez par un autre service : pour ceci, la connexion doit dater de moins de dix minutes.',
+    notSame: "n'est pas identique à la première",
+    tooShort: chars => `demande au moins ${chars} caractères`,
+    restore: 'Pour la restaurer, sur le serveur :',
+    inSettings: 'Faire une sauvegarde',
   },
 
   settings: {
