@@ -24,7 +24,8 @@ export const DEVICE_METRIC: AlarmMetric = {
   ...{ unit: '1', kind: 'state', role: null, decimals: null, profile: '', siblings: [] },
   states: DEVICE_STATES.map((name, value) => ({
     ...{ name, value, color: null },
-    severity: name === 'down' ? 'critical' : name === 'degraded' ? 'warning' : null,
+    // What makes a device degraded are rows with alarms of their own.
+    severity: name === 'down' ? 'critical' : null,
   })),
   alarm: { text: '{device} is {state}' },
 }

@@ -70,6 +70,8 @@ export function demoCommand(): Command {
       children.push(await startDemoSensors(program, config))
       const { tellDemoLines } = await import('./demo-lines.ts')
       const ids = network.network.devices.map(({ id }) => id)
+      const { addDemoChecks } = await import('./demo-checks.ts')
+      await addDemoChecks(program, ids[0] ?? '')
       stops.push(tellDemoLines(program, ids))
       announce(program)
       print(

@@ -61,6 +61,8 @@ t.test('for an administrator', async t => {
     '/rules/new',
     rule,
     '/maintenance',
+    '/availability',
+    '/availability?by=tag',
     '/events',
     '/events?q=nothing-like-this',
     '/devices?q=nothing-like-this',

@@ -3,7 +3,7 @@
 import Type from 'typebox'
 import { availability, availabilityOfAll } from '../../model/availability.ts'
 import { AppError } from '../../model/errors.ts'
-import { availabilityOf, byTag, MONTH_PATTERN, monthOf } from '../availability.ts'
+import { availabilityOf, byTag, MONTH_PATTERN, monthOf, monthsUntil } from '../availability.ts'
 import type { Route, WebContext } from '../context.ts'
 import { call, closed } from './call.ts'
 import { nextLink } from './device-list.ts'
@@ -12,7 +12,8 @@ const limitMax = 1000
 
 const Query = Type.Object(
   {
-    month: Type.String({ pattern: MONTH_PATTERN }),
+    /** Default: that of now. */
+    month: Type.Optional(Type.String({ pattern: MONTH_PATTERN })),
     by: Type.Optional(Type.Enum(['device', 'tag'] as const)),
     /** An IANA name; default: UTC. */
     zone: Type.Optional(Type.String({ maxLength: 64 })),
@@ -35,7 +36,9 @@ export function availabilityCall(web: WebContext): Route {
     query: Query,
     async answer({ query, request, reply }) {
       const { zone = 'UTC', by = 'device', device, tag, limit = limitMax, cursor = '' } = query
-      const month = monthOf(query.month, known(zone), Date.now())
+      const now = Date.now()
+      const [newest = ''] = monthsUntil(now, known(zone))
+      const month = monthOf(query.month ?? newest, zone, now)
       if (!month) throw refused('month', `${query.month} has not begun yet`)
       const found = await availabilityOf(web.store, await web.devices.list(), month, device)
       const some = tag === undefined ? found : found.filter(({ tags }) => tags.includes(tag))
