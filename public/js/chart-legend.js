@@ -1,6 +1,7 @@
 // What stands around a chart: the legend with the values of now or of the crosshair's time, and the
 // table that shows the same points. Texts of devices only ever become text nodes.
 
+import { maintenanceAt, maintenanceEntry, maintenanceTable } from './chart-maintenance.js'
 import { eventTable } from './chart-marks.js'
 import { momentText } from './chart-time.js'
 import { formatValue } from './units.js'
@@ -38,7 +39,9 @@ export function legend(figure, state, cursor) {
     cursor === null ? null : state.gaps.find(([from, to]) => cursor >= from && cursor <= to)
   if (!isStatus) {
     max.textContent =
-      cursor === null ? maxText(state) : [momentText(cursor), gap?.[3]].filter(Boolean).join(' · ')
+      cursor === null
+        ? maxText(state)
+        : [momentText(cursor), gap?.[3], maintenanceAt(state, cursor)].filter(Boolean).join(' · ')
   }
   const list = figure.querySelector(':scope > .legend')
   list.hidden = isStatus
@@ -62,6 +65,8 @@ export function legend(figure, state, cursor) {
     )
   }
   if (state.ceiling) items.push(entry({ title: state.ceiling.title, color: 7, dashed: true }, ''))
+  const maintenance = maintenanceEntry(state)
+  if (maintenance) items.push(maintenance)
   if (state.left > 0) items.push(textItem(say(words.moreInTable, { count: state.left })))
   if (state.eventsLeft > 0)
     items.push(textItem(say(words.olderEvents, { count: state.eventsLeft })))
@@ -126,7 +131,7 @@ export function tableOf(state) {
   const scroll = document.createElement('div')
   scroll.className = 'chart-table-scroll'
   scroll.tabIndex = 0
-  const events = eventTable(state)
-  scroll.append(...(events ? [table, events] : [table]))
+  const beside = [maintenanceTable(state), eventTable(state)].filter(one => one !== null)
+  scroll.append(table, ...beside)
   return scroll
 }

@@ -1,15 +1,13 @@
-// A chart of lines, areas or bars on a canvas: shaded gaps, the ceiling, a crosshair that all charts
-// share, and a selection while somebody zooms. Knows nothing of where its data come from.
+// A chart of lines, areas or bars on a canvas, with its ceiling; chart-overlay.js draws what lies behind
+// and before the lines. Knows nothing of where its data come from.
 
+import { alpha, overlay } from './chart-overlay.js'
 import { leastUnit } from './chart-time.js'
 import { axisText, niceStep } from './units.js'
 
 /** A ceiling far above everything would press the lines flat: it is only named then. */
 const CEILING_FACTOR = 3
 const AXIS_WIDTH = 68
-/** Around the words in a gap, and the least room for any, px. */
-const REASON_AIR = 6
-const REASON_ROOM_MIN = 40
 
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
@@ -35,6 +33,7 @@ export function colors() {
     text: named('muted'),
     strong: named('strong'),
     gap: named('gap'),
+    maintenance: named('maintenance'),
     accent: named('accent'),
     surface: named('surface'),
     font: css('font-family') || 'system-ui, sans-serif',
@@ -42,8 +41,6 @@ export function colors() {
   probe.remove()
   return found
 }
-
-const alpha = (color, share) => `color-mix(in srgb, ${color} ${share * 100}%, transparent)`
 
 /** Alone between two gaps, a point would not be seen. */
 function radii(points) {
@@ -156,55 +153,6 @@ function datasetsOf(state, palette, high) {
     sets.push(plainLine(ceiling.title, points, palette.text, dash))
   }
   return sets
-}
-
-/** Why there is nothing, in the shaded part, where the words have room. */
-function drawReason(ctx, { top }, left, right, text, color) {
-  const room = right - left - 2 * REASON_AIR
-  if (room < REASON_ROOM_MIN) return
-  ctx.fillStyle = color
-  ctx.textAlign = 'center'
-  ctx.textBaseline = 'top'
-  if (ctx.measureText(text).width <= room) {
-    ctx.fillText(text, (left + right) / 2, top + REASON_AIR)
-  }
-}
-
-/** Behind the lines: when there was nothing, and why. Before them: the crosshair and the selection. */
-const overlay = {
-  id: 'overlay',
-  beforeDatasetsDraw({ ctx, chartArea, scales, pollux }) {
-    ctx.save()
-    ctx.font = `11px ${pollux.palette.font}`
-    for (const [from, to, , text] of pollux.state.gaps) {
-      const left = Math.max(chartArea.left, scales.x.getPixelForValue(from))
-      const right = Math.min(chartArea.right, scales.x.getPixelForValue(to))
-      if (right <= left) continue
-      ctx.fillStyle = pollux.palette.gap
-      ctx.fillRect(left, chartArea.top, right - left, chartArea.height)
-      drawReason(ctx, chartArea, left, right, text, pollux.palette.text)
-    }
-    ctx.restore()
-  },
-  afterDatasetsDraw({ ctx, chartArea, scales, pollux }) {
-    const { cursor, selection, palette } = pollux
-    ctx.save()
-    if (cursor !== null && cursor >= scales.x.min && cursor <= scales.x.max) {
-      const x = Math.round(scales.x.getPixelForValue(cursor)) + 0.5
-      ctx.strokeStyle = palette.strong
-      ctx.setLineDash([3, 3])
-      ctx.beginPath()
-      ctx.moveTo(x, chartArea.top)
-      ctx.lineTo(x, chartArea.bottom)
-      ctx.stroke()
-    }
-    if (selection) {
-      ctx.fillStyle = alpha(palette.accent, 0.15)
-      const [a, b] = selection
-      ctx.fillRect(Math.min(a, b), chartArea.top, Math.abs(b - a), chartArea.height)
-    }
-    ctx.restore()
-  },
 }
 
 function axes(state, palette) {

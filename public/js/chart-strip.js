@@ -1,6 +1,7 @@
 // States over time: a strip for each line, made of SVG, so that colours follow the theme by
 // themselves and each piece says in its title what it was and how long.
 
+import { maintenanceShown, maintenanceText, maintenanceWords } from './chart-maintenance.js'
 import { momentText } from './chart-time.js'
 import { say, words } from './words.js'
 
@@ -26,42 +27,64 @@ export function segmentsOf(points, to, everyMs) {
   return segments
 }
 
-function pieceOf(state, series, { from, to, y, why }) {
+/** A part of a strip, which says in its title what it was. */
+function piece(state, from, to, tone, text) {
   const scale = at =>
     (WIDTH * (Math.min(state.to, Math.max(state.from, at)) - state.from)) / (state.to - state.from)
-  const { name, tone } = stateOf(state, series.metric, y)
   const piece = document.createElementNS(SVG, 'rect')
   piece.setAttribute('x', scale(from).toFixed(1))
   piece.setAttribute('width', Math.max(0, scale(to) - scale(from)).toFixed(1))
   piece.setAttribute('height', String(HEIGHT))
   piece.setAttribute('class', `strip-${tone}`)
   const title = document.createElementNS(SVG, 'title')
-  title.textContent = say(words.span, {
-    what: `${series.title}: ${why || name}`,
-    from: momentText(from),
-    to: momentText(to),
-  })
+  title.textContent = text
   piece.append(title)
   return piece
 }
 
-function strip(state, series) {
+function pieceOf(state, series, { from, to, y, why }) {
+  const { name, tone } = stateOf(state, series.metric, y)
+  const what = `${series.title}: ${why || name}`
+  const text = say(words.span, { what, from: momentText(from), to: momentText(to) })
+  return piece(state, from, to, tone, text)
+}
+
+function stripOf(title, label, pieces) {
   const line = document.createElement('div')
   line.className = 'strip'
   const name = document.createElement('span')
   name.className = 'strip-name'
-  name.textContent = series.title
-  name.title = series.title
+  name.textContent = title
+  name.title = title
   const svg = document.createElementNS(SVG, 'svg')
   svg.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`)
   svg.setAttribute('preserveAspectRatio', 'none')
   svg.setAttribute('role', 'img')
-  const segments = segmentsOf(series.points, state.to, state.everyMs)
-  const last = stateOf(state, series.metric, segments.at(-1)?.y ?? null)
-  svg.setAttribute('aria-label', say(words.stateIs, { title: series.title, state: last.name }))
-  svg.append(...segments.map(segment => pieceOf(state, series, segment)))
+  svg.setAttribute('aria-label', label)
+  svg.append(...pieces)
   line.append(name, svg)
   return line
+}
+
+function strip(state, series) {
+  const segments = segmentsOf(series.points, state.to, state.everyMs)
+  const last = stateOf(state, series.metric, segments.at(-1)?.y ?? null)
+  const label = say(words.stateIs, { title: series.title, state: last.name })
+  return stripOf(
+    series.title,
+    label,
+    segments.map(segment => pieceOf(state, series, segment)),
+  )
+}
+
+/** Above the states, where there was any. */
+function maintenanceStrip(state) {
+  const shown = maintenanceShown(state)
+  if (shown.length === 0) return []
+  const pieces = shown.map(span =>
+    piece(state, span[0], span[1], 'maintenance', maintenanceText(span)),
+  )
+  return [stripOf(say(words.maintenance), maintenanceWords(state), pieces)]
 }
 
 /** The states that occur, in the profile's order. */
@@ -108,6 +131,7 @@ export function drawStrips(box, state) {
   box.replaceChildren(area)
   const refresh = () =>
     area.replaceChildren(
+      ...maintenanceStrip(state),
       ...state.series.map(series => strip(state, series)),
       ends(state),
       key(state),

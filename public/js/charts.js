@@ -4,6 +4,7 @@
 import { legend, tableOf } from './chart-legend.js'
 import { drawLines } from './chart-line.js'
 import { append } from './chart-live.js'
+import { maintenanceWords } from './chart-maintenance.js'
 import { drawMarks } from './chart-marks.js'
 import { drawStrips } from './chart-strip.js'
 import { useLocalTime } from './chart-time.js'
@@ -85,10 +86,8 @@ function show(figure, chart, state) {
   } else {
     const canvas = document.createElement('canvas')
     canvas.setAttribute('role', 'img')
-    canvas.setAttribute(
-      'aria-label',
-      say(words.chartOf, { title: part(figure, 'chart-title').textContent.trim() }),
-    )
+    const about = say(words.chartOf, { title: part(figure, 'chart-title').textContent.trim() })
+    canvas.setAttribute('aria-label', [about, maintenanceWords(state)].filter(Boolean).join('. '))
     box.replaceChildren(canvas)
     chart.drawn = drawLines(canvas, state)
     followPointer(canvas, chart)

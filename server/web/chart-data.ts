@@ -6,6 +6,7 @@ import type { PageChart, PageGroup } from '../profiles/face.ts'
 import type { SamplePoint, SeriesPoints, Store } from '../store/contract.ts'
 import { isNumeric, numberText, stateOf, type Tone } from './cells.ts'
 import { type ChartEvents, chartEvents } from './chart-events.ts'
+import { type ChartMaintenance, chartMaintenance } from './chart-maintenance.ts'
 import {
   broken,
   type ChartGap,
@@ -42,7 +43,7 @@ export interface ChartSeries {
   before: ChartPoint[]
 }
 
-export interface ChartData extends ChartEvents {
+export interface ChartData extends ChartEvents, ChartMaintenance {
   from: number
   to: number
   /** Ms between two points. */
@@ -150,6 +151,7 @@ export async function readChart(
     states: Object.fromEntries(lines.map(({ metric }) => [metric.id, statesOf(metric)])),
     left,
     ...(await chartEvents(store, view, { group: group.id, row }, window)),
+    ...(await chartMaintenance(store, view.device.config, window)),
   }
 }
 

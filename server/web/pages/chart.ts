@@ -103,6 +103,8 @@ export function chartTable(web: WebContext): Handler {
         cells: points.map((point, index) => cellText(data, data.series[index], point, words.gap)),
       })),
       gaps: data.gaps,
+      maintenance: data.maintenance.filter(([from]) => from < data.to),
+      maintenanceLeft: data.maintenanceLeft,
     })
   }
 }
