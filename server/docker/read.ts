@@ -17,6 +17,7 @@ import {
   listedValues,
   shortId,
   statsValues,
+  textOf,
   timeMs,
   withoutInterim,
 } from './stats.ts'
@@ -47,6 +48,8 @@ export interface EngineReading {
 export interface Made {
   id: string
   image: string
+  /** The same as long as the image is; `digest` is how a registry knows it, where one does. */
+  imageId: string
   digest: string
 }
 
@@ -83,7 +86,7 @@ export async function readEngine(
     if (partial) isPartial = true
     if (!values) return
     rows.set(shortId(container), values)
-    made.set(containerName(container), madeOf(container))
+    made.set(containerName(container), madeOf(container, values))
   })
   return {
     scalars: new Map([...facts, ...countedValues(rows.values())]),
@@ -98,8 +101,9 @@ export function oneRow(values: Values): GroupReading {
   return { table: tableOfRows(new Map([['', values]])), partial: false }
 }
 
-function madeOf({ Id, Image, ImageID }: ListedContainer): Made {
-  return { id: Id, image: Image ?? '', digest: ImageID ?? '' }
+function madeOf({ Id, Image, ImageID }: ListedContainer, values: Values): Made {
+  const imageId = ImageID ?? ''
+  return { id: Id, image: Image ?? '', imageId, digest: textOf(values, 'digest') ?? imageId }
 }
 
 function tableOfRows(rows: ReadonlyMap<string, Values>): RawTable {

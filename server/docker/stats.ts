@@ -203,7 +203,7 @@ export function streamValues(isConnected: boolean): Values {
   return values({ 'engine.stream': number(isConnected ? 1 : 0) })
 }
 
-function textOf(row: Values, path: string): string | null {
+export function textOf(row: Values, path: string): string | null {
   const value = row.get(path)
   return value?.type === 'text' ? value.value : null
 }

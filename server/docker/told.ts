@@ -117,7 +117,7 @@ export function recreations(
 }
 
 function recreated(name: string, before: Made, now: Made, at: number): EventBody {
-  const isSame = before.digest === now.digest
+  const isSame = before.imageId === now.imageId
   const image = shown(now.image)
   const what = isSame
     ? `of the same image ${image}`

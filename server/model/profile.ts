@@ -61,6 +61,7 @@ export const SECTIONS = [
   'wireless',
   'printer',
   'routing',
+  'containers',
   'inventory',
   'other',
 ] as const

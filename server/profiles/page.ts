@@ -16,6 +16,7 @@ const TITLES: Record<Section, string> = {
   wireless: 'Wireless',
   printer: 'Printer',
   routing: 'Routing',
+  containers: 'Containers',
   inventory: 'Inventory',
   other: 'Other',
 }

@@ -154,9 +154,10 @@ t.test('what is told of them', async t => {
 })
 
 t.test('a container made again', async t => {
-  const made = (id: string, digest: string) => ({
+  const made = (id: string, digest: string, imageId = digest) => ({
     id,
     image: 'nginx:1',
+    imageId,
     digest: `sha256:${digest}`,
   })
   const known = new Map()
@@ -174,6 +175,11 @@ t.test('a container made again', async t => {
     },
   ])
   t.match(read('3', 'bb'), [{ text: /same image/ }])
+  t.match(
+    recreations(known, new Map([['web', made('3b', 'ee', 'bb')]]), 7),
+    [{ text: /same image/, fields: { digest: 'sha256:ee' } }],
+    'that a registry knows it by now makes it no other image',
+  )
   t.same(recreations(known, new Map(), 8), [], 'gone')
   t.match(read('4', 'cc'), [{ name: 'recreated' }], 'made again after it was gone')
   const many = Array.from(
