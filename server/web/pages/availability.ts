@@ -4,6 +4,7 @@
 import Type from 'typebox'
 import { availability, availabilityOfAll } from '../../model/availability.ts'
 import { AppError } from '../../model/errors.ts'
+import type { Language } from '../../model/user.ts'
 import { checker } from '../../validate.ts'
 import {
   type AvailabilityLine,
@@ -119,14 +120,18 @@ function compareOf({ sort, down }: Asked) {
   }
 }
 
+const digits = { minimumFractionDigits: 3, maximumFractionDigits: 3 }
+/** Making one costs more than using it a thousand times. */
+const percents: Record<Language, Intl.NumberFormat> = {
+  en: new Intl.NumberFormat('en', digits),
+  fr: new Intl.NumberFormat('fr', digits),
+}
+
 /** Never 100 % where something was missing: cut, not rounded. */
 export function percentText(share: number | null, reader: Pick<Reader, 'language'>): string {
   if (share === null) return '–'
   const cut = Math.floor(share * 100_000 + 1e-9) / 1000
-  return new Intl.NumberFormat(reader.language, {
-    minimumFractionDigits: 3,
-    maximumFractionDigits: 3,
-  }).format(cut)
+  return `${percents[reader.language].format(cut)} %`
 }
 
 /** `3 d 4 h`, `2 h 5 min`, `12 s`: the two largest units. */
