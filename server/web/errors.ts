@@ -5,7 +5,8 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, type FieldError } from '../model/errors.ts'
 import { fieldErrors } from '../validate.ts'
 import type { Dictionary } from './languages/en.ts'
-import { readerOf, say } from './languages/say.ts'
+import { say } from './languages/say.ts'
+import { translate } from './languages/translate.ts'
 import { fragment, isHtmx, page } from './render.ts'
 
 const STATUS: Record<string, number> = {
@@ -200,9 +201,6 @@ function titleOf({ error }: Dictionary, status: number): string {
   return status >= 500 ? error.ours : error.yours
 }
 
-/** A code that has no translation is told in English, as the log has it. */
-function textOf(request: FastifyRequest, { code, title, hint }: Problem): string {
-  const known = new Map(Object.entries(say(request).error.by)).get(code)
-  const own = `${hint ? `${title}: ${hint}` : title}.`
-  return readerOf(request).language === 'en' ? own : (known ?? own)
+function textOf(request: FastifyRequest, { title, hint }: Problem): string {
+  return translate(say(request).messages, `${hint ? `${title}: ${hint}` : title}.`)
 }

@@ -75,12 +75,16 @@ function timeOf(text: string | undefined, more: number): number | undefined {
   return Number.isNaN(day) ? undefined : day + more
 }
 
+const OUR_KINDS: ReadonlySet<EventKind> = new Set(['status', 'config', 'reboot', 'alarm'])
+
 export interface EventLine {
   id: string
   at: number
   kind: EventKind
   severity: Severity
   text: string
+  /** Pollux made the text: it is told in the reader's language. What others sent stays as it came. */
+  isOurs: boolean
   /** Who wrote a comment. */
   by: string
   device: string
@@ -98,6 +102,7 @@ export function eventLine(event: StoredEvent): EventLine {
   return {
     ...{ id, at, kind, severity },
     text: plainText(text, 1024),
+    isOurs: OUR_KINDS.has(kind),
     by: kind === 'comment' ? plainText(fields.by, 100) : '',
     device,
     deviceHref: isDeleted ? null : `/devices/${encodeURIComponent(device)}`,

@@ -10,6 +10,7 @@ import { mayDo } from './actor.ts'
 import type { Viewer } from './context.ts'
 import { type Reader, readerOf, wordsOf } from './languages/say.ts'
 import { ageText, numberTexts, stampText, whenText } from './languages/times.ts'
+import { translate } from './languages/translate.ts'
 import { plainText, statusView } from './words.ts'
 
 export const THEMES = ['system', 'light', 'dark'] as const
@@ -24,6 +25,8 @@ function helpers(reader: Reader) {
   const words = wordsOf(reader)
   return {
     say: words,
+    /** A message of another layer: an error, a check, the meaning of a setting. */
+    tell: (text: string) => translate(words.messages, text),
     language: reader.language,
     /** An absolute time with its zone. */
     when: (ms: number) => whenText(reader, ms),

@@ -3,6 +3,7 @@
 
 import type { DeviceState, DeviceStatus } from '../model/collection.ts'
 import { type Dictionary, en } from './languages/en.ts'
+import { translate } from './languages/translate.ts'
 
 /** Control characters, and those that turn the direction of text (Unicode TR 36, 2.6). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -35,7 +36,7 @@ export function statusView(status: DeviceStatus | null, words: Dictionary = en):
       why: words.status.noSample,
     }
   const why = status.reason === null ? '' : words.gap[status.reason]
-  const said = plainText(status.error, 300)
+  const said = translate(words.messages, plainText(status.error, 300))
   return {
     state: status.state,
     symbol: status.state,

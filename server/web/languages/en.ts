@@ -2,6 +2,8 @@
 // page; texts with values are functions. Views read `it.say.<section>.<key>`, handlers `say(request)`.
 // `client` goes to the scripts of a page (`words` of public/js/app.js), so it holds plain texts only.
 
+import { MESSAGES, type Messages } from './messages.ts'
+
 const counted = (count: number, one: string, many: string): string =>
   `${count} ${count === 1 ? one : many}`
 
@@ -1217,23 +1219,6 @@ export const en = {
     request: 'request',
     home: 'Go to the overview',
     /** For people of other languages; English has the error's own words, which say more. */
-    by: {
-      E_NOT_FOUND: 'There is no such page, or not any more.',
-      E_DEVICE_UNKNOWN: 'There is no such device.',
-      E_USER_UNKNOWN: 'There is no such user: load the list of users again.',
-      E_TOKEN_UNKNOWN: 'There is no such token: load the list of tokens again.',
-      E_FORBIDDEN: 'Your role may not do this: ask an administrator.',
-      E_FORGED:
-        'The page was too old, or the request forged: load the page again and repeat what you did.',
-      E_TOO_MANY: 'Too many requests: wait a little and try again.',
-      E_TOO_LARGE: 'What was sent is larger than 1 MB: send less at once.',
-      E_STORE_UNAVAILABLE: 'The database is not available.',
-      E_STREAMS_MAX: 'Too many pages are open: close some of them.',
-      E_USER_SELF:
-        'Nobody changes the own role or disables the own account: ask another administrator.',
-      E_USER_LAST_ADMIN:
-        'This is the last administrator: make somebody else an administrator first.',
-    },
   },
 
   notify: {
@@ -1717,6 +1702,9 @@ export const en = {
     span: '{what}, {from} to {to}',
     stateIs: '{title} is {state}',
   },
+
+  /** By themselves: they are English. */
+  messages: Object.fromEntries(MESSAGES.map(message => [message, message])) as Messages,
 }
 
 export type Dictionary = typeof en

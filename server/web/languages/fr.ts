@@ -1229,23 +1229,6 @@ export const fr: Dictionary = {
     code: 'Code',
     request: 'requête',
     home: "Aller à la vue d'ensemble",
-    by: {
-      E_NOT_FOUND: "Cette page n'existe pas, ou n'existe plus.",
-      E_DEVICE_UNKNOWN: "Cet équipement n'existe pas.",
-      E_USER_UNKNOWN: "Cet utilisateur n'existe pas : rechargez la liste des utilisateurs.",
-      E_TOKEN_UNKNOWN: "Ce jeton n'existe pas : rechargez la liste des jetons.",
-      E_FORBIDDEN: 'Votre rôle ne le permet pas : demandez à un administrateur.',
-      E_FORGED:
-        'La page était trop ancienne, ou la requête falsifiée : rechargez la page et recommencez.',
-      E_TOO_MANY: 'Trop de requêtes : attendez un peu avant de réessayer.',
-      E_TOO_LARGE: "L'envoi dépasse 1 Mo : envoyez moins à la fois.",
-      E_STORE_UNAVAILABLE: "La base de données n'est pas disponible.",
-      E_STREAMS_MAX: 'Trop de pages sont ouvertes : fermez-en quelques-unes.',
-      E_USER_SELF:
-        'Personne ne change son propre rôle ni ne désactive son propre compte : demandez à un autre administrateur.',
-      E_USER_LAST_ADMIN:
-        "C'est le dernier administrateur : nommez d'abord un autre administrateur.",
-    },
   },
 
   notify: {
@@ -1734,5 +1717,885 @@ export const fr: Dictionary = {
     noValue: 'aucune valeur',
     span: '{what}, de {from} à {to}',
     stateIs: '{title} est {state}',
+  },
+
+  /** By the English text; see messages.ts. */
+  messages: {
+    '; ': ' ; ',
+    ': ': ' : ',
+    'there is no such device': "cet équipement n'existe pas",
+    'there is no such device any more': "cet équipement n'existe plus",
+    'there is no such row': "cette ligne n'existe pas",
+    'there is no such chart': "ce graphique n'existe pas",
+    'there is no such alarm': "cette alarme n'existe pas",
+    'there is no such rule': "cette règle n'existe pas",
+    'there is no such channel': "ce canal n'existe pas",
+    'there is no such channel or route': "ce canal ou cet envoi n'existe pas",
+    'there is no such kind of channel': "ce type de canal n'existe pas",
+    'there is no such route': "cet envoi n'existe pas",
+    'there is no such user': "cet utilisateur n'existe pas",
+    'there is no such token': "ce jeton n'existe pas",
+    'there is no such token that waits': "aucun jeton de ce nom n'attend",
+    'there is no such role': "ce rôle n'existe pas",
+    'there is no such log': "ce journal n'existe pas",
+    'there is no such page': "cette page n'existe pas",
+    'there is no such call': "cet appel n'existe pas",
+    'there is no such stream': "ce flux n'existe pas",
+    'there is no such maintenance window': "cette fenêtre de maintenance n'existe pas",
+    'there is no such profile': "ce profil n'existe pas",
+    'this device has no such row': "cet équipement n'a pas cette ligne",
+    'this device has no such chart': "cet équipement n'a pas ce graphique",
+    'this device has no such container': "cet équipement n'a pas ce conteneur",
+    'no licence comes with such a package': "aucune licence n'accompagne ce paquet",
+    'there is no device "{id}"': "l'équipement « {id} » n'existe pas",
+    'there is no SNMP device "{id}"': "l'équipement SNMP « {id} » n'existe pas",
+    'there is no host "{device}"': "l'hôte « {device} » n'existe pas",
+    'there is no profile "{id}"': "le profil « {id} » n'existe pas",
+    'there is no channel "{id}"': "le canal « {id} » n'existe pas",
+    'there is no user "{name}"': "l'utilisateur « {name} » n'existe pas",
+    'it may be abstract, or its file may be gone':
+      'il est peut-être abstrait, ou son fichier a disparu',
+    'it may have gone since; the page of the device lists all rows':
+      "elle a pu disparaître depuis ; la page de l'équipement montre toutes les lignes",
+    'it may have gone since; the page of the device lists all':
+      "il a pu disparaître depuis ; la page de l'équipement les montre tous",
+    'it may have been deleted: look at the list of devices':
+      'il a pu être supprimé : voyez la liste des équipements',
+    'it may have been deleted; the list of devices has all':
+      'il a pu être supprimé ; la liste des équipements les montre tous',
+    'somebody may have removed it: load the list of users again':
+      "quelqu'un a pu le supprimer : rechargez la liste des utilisateurs",
+    'somebody may have revoked it: load the list of tokens again':
+      "quelqu'un a pu le révoquer : rechargez la liste des jetons",
+    'look at the list of profiles': 'voyez la liste des profils',
+    'look at the list of devices': 'voyez la liste des équipements',
+    'sign in first': "connectez-vous d'abord",
+    'nobody signs in here by another service': 'personne ne se connecte ici par un autre service',
+    'your role ({role}) may not do this': 'votre rôle ({role}) ne le permet pas',
+    'your role may not see this': 'votre rôle ne permet pas de voir ceci',
+    'ask an administrator': 'demandez à un administrateur',
+    'ask another administrator': 'demandez à un autre administrateur',
+    'a token has no views of its own': "un jeton n'a pas de vues à lui",
+    'a token has no language': "un jeton n'a pas de langue",
+    'a token has no password': "un jeton n'a pas de mot de passe",
+    'a token has no account': "un jeton n'a pas de compte",
+    'sign in as a user': 'connectez-vous comme utilisateur',
+    'this Pollux asks you for a second step when you sign in':
+      'ce Pollux vous demande une seconde étape à la connexion',
+    'set it up on the page of your account': 'configurez-la sur la page de votre compte',
+    'load the page again and repeat what you did': 'rechargez la page et recommencez',
+    'the form is not complete, or has a field twice':
+      'le formulaire est incomplet, ou contient un champ deux fois',
+    'the form does not say which version it changes':
+      'le formulaire ne dit pas quelle version il modifie',
+    'the form is not complete': 'le formulaire est incomplet',
+    'the acknowledgement is not valid': "l'acquittement n'est pas valable",
+    'the comment is not valid': "le commentaire n'est pas valable",
+    'the comment {=message}': 'le commentaire {=message}',
+    'says nothing': 'est vide',
+    'has at most {n} characters': 'a au plus {n} caractères',
+    'the channel is not valid': "le canal n'est pas valable",
+    'the route is not valid': "l'envoi n'est pas valable",
+    'the request is not valid': "la requête n'est pas valable",
+    'the token is not valid': "le jeton n'est pas valable",
+    'the account is not valid': "le compte n'est pas valable",
+    'the query is not valid': "la requête n'est pas valable",
+    'the row is not valid': "la ligne n'est pas valable",
+    'the scan is not valid': "la recherche n'est pas valable",
+    'the rule is not valid': "la règle n'est pas valable",
+    'the device is not valid': "l'équipement n'est pas valable",
+    'the profile is not valid': "le profil n'est pas valable",
+    'the maintenance window is not valid': "la fenêtre de maintenance n'est pas valable",
+    'it has no limit': "elle n'a pas de seuil",
+    'the rule is not valid: it has no limit': "la règle n'est pas valable : elle n'a pas de seuil",
+    'mend these fields first': "corrigez d'abord ces champs",
+    'mend the fields named and save again':
+      'corrigez les champs indiqués et enregistrez de nouveau',
+    'mend the fields named': 'corrigez les champs indiqués',
+    '{host} is not in a network that may be polled':
+      "{host} n'est pas dans un réseau qui peut être interrogé",
+    '{host} is {address}, an address of this machine or its link: nothing is sent there':
+      "{host} est {address}, une adresse de cette machine ou de son lien : rien n'y est envoyé",
+    'an administrator of the server can allow it: {setting}':
+      "un administrateur du serveur peut l'autoriser : {setting}",
+    'the host name "{name}" does not resolve': "le nom d'hôte « {name} » est introuvable",
+    'the host name "{name}" has no address': "le nom d'hôte « {name} » n'a pas d'adresse",
+    "check the spelling, or the server's DNS": "vérifiez l'orthographe, ou le DNS du serveur",
+    '"{username}" belongs to an agent': '« {username} » appartient à un agent',
+    'revoke the agent on the page Agents': "révoquez l'agent sur la page Agents",
+    'there is an account "{username}"': 'le compte « {username} » existe déjà',
+    'there is no account "{username}"': "le compte « {username} » n'existe pas",
+    'choose another name, or remove it first: its password ends then':
+      "choisissez un autre nom, ou supprimez-le d'abord : son mot de passe prend fin alors",
+    'it may have been removed before': 'il a pu être supprimé avant',
+    'it may have been revoked before': 'il a pu être révoqué avant',
+    'the broker takes no account "{username}"': 'le broker refuse le compte « {username} »',
+    'one of Pollux’ own parts has this name, or there are too many accounts':
+      'une partie de Pollux porte ce nom, ou il y a trop de comptes',
+    'the MQTT broker makes no accounts: {why}': 'le broker MQTT ne crée pas de comptes : {why}',
+    'the MQTT broker refused the account "{username}": {why}':
+      'le broker MQTT a refusé le compte « {username} » : {why}',
+    'accounts need Mosquitto with its dynamic-security plugin, and the user of POLLUX_MQTT_URL the rights to it: docs/brokers.md':
+      "les comptes demandent Mosquitto avec son extension dynamic-security, et à l'utilisateur de POLLUX_MQTT_URL les droits sur elle : docs/brokers.md",
+    'see the log of Mosquitto, and docs/brokers.md':
+      'voyez le journal de Mosquitto, et docs/brokers.md',
+    '"{username}" cannot be an account on the broker':
+      '« {username} » ne peut pas être un compte du broker',
+    'its name holds letters, digits, dots, hyphens and underscores; its topic filters have no "$"':
+      "son nom contient lettres, chiffres, points, tirets et tirets bas ; ses filtres de topics n'ont pas de « $ »",
+    'the broker listens on {host} alone': "le broker n'écoute que sur {host}",
+    'start Pollux with POLLUX_MQTT_LISTEN=0.0.0.0:1883, or name the broker that agents reach in POLLUX_AGENT_MQTT_URL':
+      'démarrez Pollux avec POLLUX_MQTT_LISTEN=0.0.0.0:1883, ou nommez dans POLLUX_AGENT_MQTT_URL le broker que les agents atteignent',
+    '"{id}" is measured by Pollux itself': '« {id} » est mesuré par Pollux lui-même',
+    'make a token for another host, or for a new one':
+      'créez un jeton pour un autre hôte, ou pour un nouveau',
+    '{count} tokens wait to be used': "{count} jetons attendent d'être utilisés",
+    'withdraw some of them first': "retirez-en d'abord quelques-uns",
+    'a token waits for one minute to 30 days': "un jeton attend d'une minute à 30 jours",
+    'must be 1m to 30d': 'doit être de 1m à 30d',
+    'no agent of "{device}" is enrolled': "aucun agent de « {device} » n'est inscrit",
+    'more than {count} devices at once': 'plus de {count} équipements à la fois',
+    'choose fewer': 'choisissez-en moins',
+    'too many profiles are being checked at once': 'trop de profils sont vérifiés à la fois',
+    'try again in a moment': 'réessayez dans un instant',
+    'there are {count} channels already': 'il y a déjà {count} canaux',
+    'there are {count} routes already': 'il y a déjà {count} envois',
+    'there are {count} rules already': 'il y a déjà {count} règles',
+    'there are {count} windows already': 'il y a déjà {count} fenêtres',
+    'there are {count} own profiles already': 'il y a déjà {count} profils propres',
+    'delete some that nothing uses': "supprimez-en que rien n'utilise",
+    'the route "{name}" uses this channel': "l'envoi « {name} » utilise ce canal",
+    'take it out of the route first': "retirez-le d'abord de l'envoi",
+    '"{id}" was changed by somebody else': "« {id} » a été modifié par quelqu'un d'autre",
+    'load it again and make your change to what is there now':
+      'rechargez-le et refaites votre modification',
+    'there is a device "{id}" already': "l'équipement « {id} » existe déjà",
+    'there is already a device "{id}"': "l'équipement « {id} » existe déjà",
+    'choose another id, or change the device that is there':
+      "choisissez un autre identifiant, ou modifiez l'équipement existant",
+    'choose another id, or edit that device':
+      'choisissez un autre identifiant, ou modifiez cet équipement',
+    'is taken by another device': 'est pris par un autre équipement',
+    '"{id}" comes from a file': "« {id} » vient d'un fichier",
+    'change its file in the devices folder instead':
+      'modifiez son fichier dans le dossier des équipements',
+    'more than {count} devices': 'plus de {count} équipements',
+    'split the list': 'coupez la liste',
+    'line {line}': 'ligne {line}',
+    'nothing was changed; mend the line and try again':
+      "rien n'a été modifié ; corrigez la ligne et réessayez",
+    'this process does not look for devices': "ce processus ne cherche pas d'équipements",
+    '{count} addresses were not reached, as after a crash':
+      "{count} adresses n'ont pas été atteintes, comme après un arrêt brutal",
+    'a scan is running': 'une recherche est en cours',
+    'wait for its end, or cancel it': 'attendez sa fin, ou annulez-la',
+    'no scan is running': "aucune recherche n'est en cours",
+    'it has ended by itself': "elle s'est terminée d'elle-même",
+    'there is no scan to add devices from':
+      "il n'y a pas de recherche dont ajouter des équipements",
+    'scan the range again: what was found is forgotten when the program starts anew':
+      'cherchez de nouveau la plage : ce qui a été trouvé est oublié quand le programme redémarre',
+    'the device has no address': "l'équipement n'a pas d'adresse",
+    'the device has no credentials': "l'équipement n'a pas d'identifiants",
+    'write unix:///var/run/docker.sock or tcp://host:2376':
+      'écrivez unix:///var/run/docker.sock ou tcp://hôte:2376',
+    'write an IP address or a host name': "écrivez une adresse IP ou un nom d'hôte",
+    'give a version and a community, or a v3 user':
+      'donnez une version et une communauté, ou un utilisateur v3',
+    'the secret of {field} is not there': 'le secret de {field} est absent',
+    'enter the text again in the device form':
+      "saisissez-le de nouveau dans le formulaire de l'équipement",
+    'give the text again': 'donnez-le de nouveau',
+    'credentials.{field}.protocol "{protocol}" is not known':
+      'credentials.{field}.protocol « {protocol} » est inconnu',
+    'one of {list}': 'un de {list}',
+    'no profile says what to read of this engine': 'aucun profil ne dit que lire de ce moteur',
+    'the device\'s "profiles" should hold "auto" or "docker"':
+      "« profiles » de l'équipement devrait contenir « auto » ou « docker »",
+    'no profile fits this device': 'aucun profil ne convient à cet équipement',
+    'no answer from {where} within {ms} ms, {tries} try':
+      'pas de réponse de {where} en {ms} ms, {tries} essai',
+    'no answer from {where} within {ms} ms, {tries} tries':
+      'pas de réponse de {where} en {ms} ms, {tries} essais',
+    'no answer from {where} within {ms} ms, a part of its interval':
+      'pas de réponse de {where} en {ms} ms, une part de son intervalle',
+    'the answer came from {where}': 'la réponse est venue de {where}',
+    "no answer: address, port, {what} and the device's access list must fit":
+      "pas de réponse : l'adresse, le port, {what} et la liste d'accès de l'équipement doivent convenir",
+    'set the device to answer from the address it was asked at, or poll it at the other address':
+      "réglez l'équipement pour répondre depuis l'adresse interrogée, ou interrogez-le à l'autre adresse",
+    '{where} answered, but not with the credentials of the request':
+      '{where} a répondu, mais pas avec les identifiants de la requête',
+    'the answers carried another community or user, or a lower security level than asked for, and were dropped':
+      'les réponses portaient une autre communauté ou un autre utilisateur, ou un niveau de sécurité plus bas que demandé, et ont été écartées',
+    '{where} sent {count} datagrams that are no SNMP':
+      '{where} a envoyé {count} datagrammes qui ne sont pas du SNMP',
+    'is another service listening on this port?': 'un autre service écoute-t-il sur ce port ?',
+    'nothing listens on this UDP port': "rien n'écoute sur ce port UDP",
+    'the host cannot be reached': "l'hôte n'est pas joignable",
+    'there is no route to this network': "il n'y a pas de route vers ce réseau",
+    'a firewall of this machine forbids it': "un pare-feu de cette machine l'interdit",
+    'check that the device is up, that SNMP is enabled on it and that the address and port are right':
+      "vérifiez que l'équipement est en marche, que SNMP y est activé et que l'adresse et le port sont justes",
+    '{where} refused access: {text}': "{where} a refusé l'accès : {text}",
+    'the device serves this user only at a higher level (credentials.level), or not this part of its tree':
+      "l'équipement ne sert cet utilisateur qu'à un niveau plus haut (credentials.level), ou pas pour cette partie de son arbre",
+    'the community may not read this part of the tree':
+      "la communauté ne peut pas lire cette partie de l'arbre",
+    '{where} answered with an error: {text}': '{where} a répondu par une erreur : {text}',
+    'the agent cannot serve this object; leave out the profile that asks for it, or look at the log of the device':
+      "l'agent ne peut pas servir cet objet ; retirez le profil qui le demande, ou voyez le journal de l'équipement",
+    "the device's agent breaks the protocol; a newer firmware may not":
+      "l'agent de l'équipement enfreint le protocole ; un micrologiciel plus récent le respecte peut-être",
+    'the session with {where} was closed': 'la session avec {where} a été fermée',
+    'the request was stopped': 'la requête a été arrêtée',
+    'the device is no longer polled': "l'équipement n'est plus interrogé",
+    '{where} does not offer the level {level} to the user "{user}"':
+      "{where} n'offre pas le niveau {level} à l'utilisateur « {user} »",
+    'the level is too high: give the user its keys on the device, or choose a lower level here':
+      "le niveau est trop haut : donnez ses clés à l'utilisateur sur l'équipement, ou choisissez ici un niveau plus bas",
+    '{where} refuses our time (usmStatsNotInTimeWindows)':
+      '{where} refuse notre heure (usmStatsNotInTimeWindows)',
+    'its SNMP engine must be restarted, or its engineBoots reached their end':
+      'son moteur SNMP doit être redémarré, ou ses engineBoots sont à leur fin',
+    '{where} does not know the user "{user}"': "{where} ne connaît pas l'utilisateur « {user} »",
+    'make this user on the device, or correct credentials.user':
+      "créez cet utilisateur sur l'équipement, ou corrigez credentials.user",
+    '{where} refused the authentication key of the user "{user}"':
+      "{where} a refusé la clé d'authentification de l'utilisateur « {user} »",
+    'credentials.auth: protocol and key must be those that the device has for this user':
+      "credentials.auth : le protocole et la clé doivent être ceux que l'équipement a pour cet utilisateur",
+    '{where} could not decrypt the request of the user "{user}"':
+      "{where} n'a pas pu déchiffrer la requête de l'utilisateur « {user} »",
+    'credentials.priv: protocol and key must be those that the device has for this user':
+      "credentials.priv : le protocole et la clé doivent être ceux que l'équipement a pour cet utilisateur",
+    '{where} does not know the context "{context}"':
+      '{where} ne connaît pas le contexte « {context} »',
+    'correct credentials.context, or leave it out': 'corrigez credentials.context, ou retirez-le',
+    '{where} refused the request with the report {oid}':
+      '{where} a refusé la requête avec le rapport {oid}',
+    'user, level, protocols, keys and context must be those set on the device':
+      "l'utilisateur, le niveau, les protocoles, les clés et le contexte doivent être ceux de l'équipement",
+    '{where} accepted the user "{user}" and its authentication key, but answers none of its requests':
+      "{where} a accepté l'utilisateur « {user} » et sa clé d'authentification, mais ne répond à aucune de ses requêtes",
+    '{suspects} is probably not what the device has for this user':
+      "{suspects} n'est sans doute pas ce que l'équipement a pour cet utilisateur",
+    '{where} answered the user "{user}" with a text that our key does not decrypt':
+      "{where} a répondu à l'utilisateur « {user} » par un texte que notre clé ne déchiffre pas",
+    'credentials.priv: protocol or key is not the one that the device has for this user':
+      "credentials.priv : le protocole ou la clé n'est pas celui que l'équipement a pour cet utilisateur",
+    'level {level} needs {lacks}': 'le niveau {level} demande {lacks}',
+    'give a protocol and a key under credentials.{lacks}, or choose a lower level':
+      'donnez un protocole et une clé sous credentials.{lacks}, ou choisissez un niveau plus bas',
+    'add the user that Pollux runs as to the group "docker" and start Pollux again, or give it a socket proxy that allows GET':
+      "ajoutez l'utilisateur de Pollux au groupe « docker » et redémarrez Pollux, ou donnez-lui un proxy de socket qui permet GET",
+    'there is no socket at {where}': "il n'y a pas de socket à {where}",
+    'is Docker running on this machine, and is the path right?':
+      'Docker tourne-t-il sur cette machine, et le chemin est-il juste ?',
+    'no permission to use {where}': "pas de droit d'utiliser {where}",
+    '{where} does not speak HTTP: {cause}': '{where} ne parle pas HTTP : {cause}',
+    'is this the port of a Docker engine? 2375 is plain, 2376 is TLS':
+      "est-ce le port d'un moteur Docker ? 2375 est en clair, 2376 en TLS",
+    '{where} could not be reached: {cause}': "{where} n'a pas pu être joint : {cause}",
+    'is Docker running and listening there?': 'Docker y tourne-t-il et y écoute-t-il ?',
+    'check the address of the engine': "vérifiez l'adresse du moteur",
+    'TLS with {where} failed: {=cause}': 'TLS avec {where} a échoué : {=cause}',
+    '{where} did not answer within {ms} ms': "{where} n'a pas répondu en {ms} ms",
+    "the engine may be overloaded or hung; a longer timeout in the device's config may help":
+      'le moteur est peut-être surchargé ou bloqué ; un délai plus long dans la configuration peut aider',
+    '{where} answered {status}: {text}': '{where} a répondu {status} : {text}',
+    "the engine's own log says more": 'le journal du moteur en dit plus',
+    'give the device its "tls" texts': "donnez à l'équipement ses textes « tls »",
+    "check the device's ca, cert and key, and that the engine listens with TLS there":
+      "vérifiez ca, cert et key de l'équipement, et que le moteur y écoute en TLS",
+    '{name} answered something that is not JSON': '{name} a répondu autre chose que du JSON',
+    'is this the address of a Docker engine?': "est-ce l'adresse d'un moteur Docker ?",
+    'is this really a Docker engine?': 'est-ce vraiment un moteur Docker ?',
+    '{name} is no Docker engine': "{name} n'est pas un moteur Docker",
+    'it answered /_ping with something other than OK': 'il a répondu à /_ping autre chose que OK',
+    'there is no key for {address}': "il n'y a pas de clé pour {address}",
+    'give the device its "ssh": { "key", "knownHosts" }':
+      'donnez à l\'équipement son « ssh » : { "key", "knownHosts" }',
+    'a device of kind "{kind}" cannot be tested from here':
+      "un équipement de type « {kind} » ne peut pas être essayé d'ici",
+    'it sends by itself: look for its samples': 'il envoie de lui-même : cherchez ses mesures',
+    'it sends by itself': 'il envoie de lui-même',
+    '"{id}" is not polled': "« {id} » n'est pas interrogé",
+    'it is paused: resume it first': "il est en pause : reprenez-le d'abord",
+    'too many logs are read now': 'trop de journaux sont lus en ce moment',
+    'the Content-Type must be {types}': 'le Content-Type doit être {types}',
+    'somebody changed this {sort} meanwhile':
+      "quelqu'un a modifié cet élément ({sort}) entre-temps",
+    'somebody changed this rule meanwhile': "quelqu'un a modifié cette règle entre-temps",
+    'somebody saved this profile in between': "quelqu'un a enregistré ce profil entre-temps",
+    'open it again and repeat your change': 'rouvrez et refaites votre modification',
+    'compare with the version of now, and save again':
+      'comparez avec la version actuelle, et enregistrez de nouveau',
+    '{name} answered with a redirect ({status})': '{name} a répondu par une redirection ({status})',
+    'the address of this channel is no http(s) URL':
+      "l'adresse de ce canal n'est pas une URL http(s)",
+    'write it as https://host/path': 'écrivez https://hôte/chemin',
+    'check the token or the rights of this channel': 'vérifiez le jeton ou les droits de ce canal',
+    'check the address and what the service expects':
+      "vérifiez l'adresse et ce que le service attend",
+    'check the addresses, and whether the server takes mail from here':
+      "vérifiez les adresses, et si le serveur accepte du courrier d'ici",
+    'check user and password of this channel':
+      "vérifiez l'utilisateur et le mot de passe de ce canal",
+    'check host and port of this channel, and that the server answers':
+      "vérifiez l'hôte et le port de ce canal, et que le serveur répond",
+    'the server offers no valid encryption; check host, port and encryption of this channel':
+      "le serveur n'offre pas de chiffrement valable ; vérifiez l'hôte, le port et le chiffrement de ce canal",
+    '{host} refused user and password: {text}':
+      "{host} a refusé l'utilisateur et le mot de passe : {text}",
+    '{host} refused {addresses}: {text}': '{host} a refusé {addresses} : {text}',
+    'the sign-in service {issuer} does not answer':
+      'le service de connexion {issuer} ne répond pas',
+    'check POLLUX_OIDC_ISSUER and that this server reaches it: {text}':
+      "vérifiez POLLUX_OIDC_ISSUER et que ce serveur l'atteint : {text}",
+    'the sign-in service did not vouch for you':
+      "le service de connexion ne s'est pas porté garant de vous",
+    'what was wrong: {text}. Try again; an administrator may check the client id, its secret and the address of return':
+      "ce qui n'allait pas : {text}. Réessayez ; un administrateur peut vérifier l'identifiant du client, son secret et l'adresse de retour",
+    'this sign-in is too old, or began in another browser':
+      'cette connexion est trop ancienne, ou a commencé dans un autre navigateur',
+    'begin again on the sign-in page, with cookies allowed':
+      'recommencez à la page de connexion, en autorisant les cookies',
+    'your account there has no role here': "votre compte là-bas n'a pas de rôle ici",
+    'its claim "{claim}" names none of the values of POLLUX_OIDC_ROLES: ask an administrator':
+      'sa revendication « {claim} » ne nomme aucune valeur de POLLUX_OIDC_ROLES : demandez à un administrateur',
+    'the account "{name}" is disabled here': 'le compte « {name} » est désactivé ici',
+    'ask an administrator of this site': 'demandez à un administrateur de ce site',
+    'there is another user "{name}" here already':
+      'il y a déjà ici un autre utilisateur « {name} »',
+    'an administrator may rename one of the two, here or there':
+      "un administrateur peut renommer l'un des deux, ici ou là-bas",
+    '"{name}" is the last administrator here': '« {name} » est le dernier administrateur ici',
+    'the sign-in service says {role} now: make somebody else an administrator first':
+      "le service de connexion dit maintenant {role} : nommez d'abord un autre administrateur",
+    '"{id}" would hang on itself': '« {id} » dépendrait de lui-même',
+    'one of these parents hangs on it already: change that one first':
+      "un de ces parents en dépend déjà : modifiez d'abord celui-là",
+    'the new password is not accepted': "le nouveau mot de passe n'est pas accepté",
+    'the current password is not right': "le mot de passe actuel n'est pas le bon",
+    'the password {=message}': 'le mot de passe {=message}',
+    'must have at least {n} characters': 'doit avoir au moins {n} caractères',
+    'must have at most {n} characters': 'doit avoir au plus {n} caractères',
+    'is too easy to guess': 'est trop facile à deviner',
+    'must not be your name': 'ne doit pas être votre nom',
+    'is not right': "n'est pas le bon",
+    'is not the right one': "n'est pas le bon",
+    'the code {=message}': 'le code {=message}',
+    'the profile has errors, or is abstract': 'le profil a des erreurs, ou est abstrait',
+    'mend it first: what is wrong is listed': "corrigez-le d'abord : les erreurs sont listées",
+    'a profile of source "{source}" cannot be tried here':
+      'un profil de source « {source} » ne peut pas être essayé ici',
+    'for messages there is "pollux profiles try --mqtt"':
+      'pour des messages il y a « pollux profiles try --mqtt »',
+    'the profile could not be looked at: {why}': "le profil n'a pas pu être examiné : {why}",
+    'look for what makes it large or slow, and try again':
+      'cherchez ce qui le rend grand ou lent, et réessayez',
+    'the recording has no value in it': "l'enregistrement ne contient aucune valeur",
+    'a recording has lines OID|TAG|VALUE': 'un enregistrement a des lignes OID|TAG|VALUE',
+    'a file of the profile folder is in the place of "{id}"':
+      'un fichier du dossier de profils est à la place de « {id} »',
+    '"{id}" is a file of the profile folder': '« {id} » est un fichier du dossier de profils',
+    'change that file, or take it away first': "modifiez ce fichier, ou retirez-le d'abord",
+    'change that file, or copy it to a profile of another id':
+      "modifiez ce fichier, ou copiez-le dans un profil d'un autre identifiant",
+    'the profile "{id}" is not saved: {=message}':
+      "le profil « {id} » n'est pas enregistré : {=message}",
+    'mend what is listed; what was in force stays in force':
+      'corrigez ce qui est listé ; ce qui était en vigueur le reste',
+    '"{id}" is used by {who}': '« {id} » est utilisé par {who}',
+    'only what nothing uses can be deleted': "seul ce que rien n'utilise peut être supprimé",
+    'that is not a range of time': "ce n'est pas une période",
+    'the secret "{name}" cannot be opened': 'le secret « {name} » ne peut pas être ouvert',
+    'the key of this server (POLLUX_SECRET_KEY or its file) is not the one it was sealed with; restore that key, or enter the secret again':
+      "la clé de ce serveur (POLLUX_SECRET_KEY ou son fichier) n'est pas celle qui l'a scellé ; rétablissez cette clé, ou saisissez de nouveau le secret",
+    'too many pages are open': 'trop de pages sont ouvertes',
+    'close some of them; this one tries again by itself':
+      "fermez-en quelques-unes ; celle-ci réessaie d'elle-même",
+    'a token lives at most one year': 'un jeton vit au plus un an',
+    'choose an expiry of 365d or less': 'choisissez une durée de 365d ou moins',
+    'there is a token "{name}" already': 'le jeton « {name} » existe déjà',
+    'choose another name, or revoke that one': 'choisissez un autre nom, ou révoquez celui-là',
+    '"{name}" is not a token name': "« {name} » n'est pas un nom de jeton",
+    'letters, digits, dots and dashes; at most 64':
+      'lettres, chiffres, points et tirets ; 64 au plus',
+    'a token that may do nothing is of no use': 'un jeton qui ne peut rien faire ne sert à rien',
+    'choose what it may do, or leave all to its role':
+      "choisissez ce qu'il peut faire, ou laissez tout à son rôle",
+    'there is a user "{name}" already': "l'utilisateur « {name} » existe déjà",
+    'names differ by more than capitals': 'les noms diffèrent par plus que des majuscules',
+    '{name} is the last administrator': '{name} est le dernier administrateur',
+    'make somebody else an administrator first': "nommez d'abord un autre administrateur",
+    '"{name}" is not a user name': "« {name} » n'est pas un nom d'utilisateur",
+    'letters, digits, dots, dashes, @ and blanks; at most 64':
+      'lettres, chiffres, points, tirets, @ et espaces ; 64 au plus',
+    '{name} signs in by {origin}': '{name} se connecte par {origin}',
+    'the password is kept there': 'le mot de passe est gardé là-bas',
+    'nobody changes the own role or disables the own account':
+      'personne ne change son propre rôle ni ne désactive son propre compte',
+    'the database is not available': "la base de données n'est pas disponible",
+    'the database refuses Pollux': 'la base de données refuse Pollux',
+    'something went wrong in Pollux': "une erreur s'est produite dans Pollux",
+    'the log has the details under this request number':
+      'le journal a les détails sous ce numéro de requête',
+    'what was sent is larger than 1 MB': "l'envoi dépasse 1 Mo",
+    'send less at once': 'envoyez moins à la fois',
+    'too many requests': 'trop de requêtes',
+    'wait a little and try again': 'attendez un peu et réessayez',
+    'the Content-Type is not one that is read here': "ce Content-Type n'est pas lu ici",
+    'send JSON as application/json': 'envoyez du JSON en application/json',
+    'the body is not valid JSON': "le corps n'est pas du JSON valable",
+    'the address is not valid': "l'adresse n'est pas valable",
+    'the address is too long': "l'adresse est trop longue",
+    'the month {month} has not begun yet': "le mois {month} n'a pas encore commencé",
+    'is missing': 'manque',
+    'are missing': 'manquent',
+    'is missing: give the device a name': "manque : donnez un nom à l'équipement",
+    'has an unknown key "{key}"': 'a une clé inconnue « {key} »',
+    'must be one of {list}': 'doit être un de {list}',
+    'must be {type}': 'doit être {type}',
+    'must be string': 'doit être un texte',
+    'must be number': 'doit être un nombre',
+    'must be integer': 'doit être un nombre entier',
+    'must be boolean': 'doit être vrai ou faux',
+    'must be object': 'doit être un objet',
+    'must be array': 'doit être une liste',
+    'must be null': 'doit être vide',
+    'must be equal to constant': 'doit être la valeur prévue',
+    'must be >= {n}': 'doit être au moins {n}',
+    'must be <= {n}': 'doit être au plus {n}',
+    'must be > {n}': 'doit être plus grand que {n}',
+    'must be < {n}': 'doit être plus petit que {n}',
+    'must NOT have more than {n} characters': 'doit avoir au plus {n} caractères',
+    'must NOT have fewer than {n} characters': 'doit avoir au moins {n} caractères',
+    'must NOT have more than {n} items': 'doit avoir au plus {n} éléments',
+    'must NOT have fewer than {n} items': 'doit avoir au moins {n} éléments',
+    'must NOT have more than {n} properties': 'doit avoir au plus {n} clés',
+    'must NOT have duplicate items (items ## {a} and {b} are identical)':
+      'ne doit rien avoir deux fois (les éléments {a} et {b} sont identiques)',
+    'must match pattern "{pattern}"': 'doit avoir la forme « {pattern} »',
+    'must match format "{format}"': 'doit être de la forme « {format} »',
+    'must match a schema in anyOf': "n'a aucune des formes permises",
+    'must match exactly one schema in oneOf': "n'a aucune des formes permises",
+    'property name must be valid': "a une clé qui n'est pas permise",
+    'is not valid': "n'est pas valable",
+    'must not be empty': 'ne doit pas être vide',
+    'must be a JSON object': 'doit être un objet JSON',
+    'must be a whole number of days, 1 to {most}':
+      'doit être un nombre entier de jours, de 1 à {most}',
+    'must be at least {least} days, as the finer ones':
+      'doit être au moins {least} jours, comme les plus fins',
+    'must be at least {n} s': 'doit être au moins {n} s',
+    'must be at most {n} s': 'doit être au plus {n} s',
+    'must be a-z, 0-9, and . _ - after the first; at most 63':
+      'doit être a-z, 0-9, et . _ - après le premier ; 63 au plus',
+    '"{kept}" is no class of retention': "« {kept} » n'est pas une classe de conservation",
+    'a channel keeps its kind': 'un canal garde son type',
+    'must be an http(s) URL': 'doit être une URL http(s)',
+    'is not a kind of channel': "n'est pas un type de canal",
+    'at least one': 'au moins un',
+    'is not a time zone such as Europe/Paris': "n'est pas un fuseau horaire comme Europe/Paris",
+    'write at least one of critical, warning and info':
+      'écrivez au moins un de critical, warning et info',
+    'choose either a role or a metric': 'choisissez soit un rôle, soit une mesure',
+    'say either when it is, or on which days it comes again':
+      'dites soit quand elle a lieu, soit quels jours elle revient',
+    'must be after its begin': 'doit être après son début',
+    'never changes: add a new device instead':
+      'ne change jamais : ajoutez plutôt un nouvel équipement',
+    'never changes': 'ne change jamais',
+    'add a new device instead': 'ajoutez plutôt un nouvel équipement',
+    'are more than {count}': 'sont plus de {count}',
+    'have no range in "{word}"': "n'ont pas de plage dans « {word} »",
+    'hold {count} addresses: at most {most}': 'contiennent {count} adresses : {most} au plus',
+    'write ranges as 192.0.2.0/24, 192.0.2.7-20 or fd00::/120':
+      'écrivez des plages comme 192.0.2.0/24, 192.0.2.7-20 ou fd00::/120',
+    '"{id}" is the address of a page: choose another':
+      "« {id} » est l'adresse d'une page : choisissez un autre identifiant",
+    '"{kind}" is not served by this version': "« {kind} » n'est pas servi par cette version",
+    'is for SNMP devices': 'est pour les équipements SNMP',
+    'are for devices of kind check': 'sont pour les équipements de type check',
+    'are for MQTT senders': 'sont pour les émetteurs MQTT',
+    'a device cannot be its own parent': 'un équipement ne peut pas être son propre parent',
+    'is needed for {level}': 'est nécessaire pour {level}',
+    'is needed for an ssh:// address: key and knownHosts':
+      'est nécessaire pour une adresse ssh:// : key et knownHosts',
+    'must be unix:///path/to/docker.sock, tcp://host:port or ssh://user@host':
+      'doit être unix:///chemin/docker.sock, tcp://hôte:port ou ssh://utilisateur@hôte',
+    'may not be "{topic}": those are Pollux\'s and the broker\'s own':
+      'ne peut pas être « {topic} » : ces topics sont ceux de Pollux et du broker',
+    'have a wildcard in the wrong place in "{topic}"': 'ont un joker mal placé dans « {topic} »',
+    'would write over the secret "{name}" of another device':
+      "écraserait le secret « {name} » d'un autre équipement",
+    'there is no secret named "{name}"': "aucun secret ne s'appelle « {name} »",
+    'would take over the secret "{name}": choose another id':
+      'prendrait le secret « {name} » : choisissez un autre identifiant',
+    '"{text}" is not a duration': "« {text} » n'est pas une durée",
+    'write a positive whole number and a unit: 10s, 5m, 1h or 1d':
+      'écrivez un nombre entier positif et une unité : 10s, 5m, 1h ou 1d',
+    Settings: 'Réglages',
+    Database: 'Base de données',
+    'MQTT broker': 'Broker MQTT',
+    Broker: 'Broker',
+    Ingest: 'Collecte',
+    'Data folder': 'Dossier de données',
+    'Secret key': 'Clé des secrets',
+    Disk: 'Disque',
+    Clock: 'Horloge',
+    Profiles: 'Profils',
+    Store: 'Stockage',
+    Rate: 'Débit',
+    Waiting: 'En attente',
+    'Slowest step': 'Étape la plus lente',
+    Taken: 'Pris',
+    'Lost on the way': 'Perdu en chemin',
+    'Set aside': 'Mis de côté',
+    Polling: 'Interrogation',
+    Devices: 'Équipements',
+    Reads: 'Lectures',
+    Lateness: 'Retard',
+    'Slots without a read': 'Créneaux sans lecture',
+    'SNMP dropped': 'SNMP écarté',
+    'Device files': "Fichiers d'équipements",
+    Problems: 'Problèmes',
+    'Sample path': 'Chemin des mesures',
+    'Traps and syslog': 'Traps et syslog',
+    'SNMP traps and informs': 'Traps et informs SNMP',
+    Received: 'Reçu',
+    'Became events': 'Devenu événements',
+    'Not taken': 'Non pris',
+    'Thread {id}': 'Fil {id}',
+    'Sender “{name}”': 'Émetteur « {name} »',
+    'Spool “{name}”': 'Tampon « {name} »',
+    connected: 'connecté',
+    connecting: 'connexion en cours',
+    'not listening': "n'écoute pas",
+    'away: {=why}': 'absent : {=why}',
+    'storing what comes': 'enregistre ce qui arrive',
+    'no errors': 'aucune erreur',
+    none: 'aucun',
+    off: 'éteint',
+    '{free} free of {all}': '{free} libres sur {all}',
+    '{dir}: made at the first start': '{dir} : créé au premier démarrage',
+    '{dir} can be read by everybody on this machine':
+      '{dir} est lisible par tout le monde sur cette machine',
+    '{file} can be read by others': "{file} est lisible par d'autres",
+    'give it to the user of this process, or choose another POLLUX_DATA_DIR':
+      "donnez-le à l'utilisateur de ce processus, ou choisissez un autre POLLUX_DATA_DIR",
+    'give the file to the user of this process':
+      "donnez le fichier à l'utilisateur de ce processus",
+    'make room, keep samples for fewer days, or move POLLUX_DATA_DIR':
+      'faites de la place, gardez les mesures moins de jours, ou déplacez POLLUX_DATA_DIR',
+    'set the clock of this machine: NTP keeps it right':
+      "réglez l'horloge de cette machine : NTP la garde juste",
+    'the disk of {dir} is {s} s off': 'le disque de {dir} est décalé de {s} s',
+    'let NTP set both machines': 'laissez NTP régler les deux machines',
+    'see the data folder': 'voyez le dossier de données',
+    'a folder of profiles cannot be read': 'un dossier de profils ne peut pas être lu',
+    'check POLLUX_PROFILES_DIR': 'vérifiez POLLUX_PROFILES_DIR',
+    '{count} error, as {=text}': '{count} erreur, comme {=text}',
+    '{count} errors, as {=text}': '{count} erreurs, comme {=text}',
+    'pollux profiles check lists them all': 'pollux profiles check les montre toutes',
+    'the joint between pollers and store': "la jointure entre l'interrogation et le stockage",
+    'where samples are kept': 'où les mesures sont gardées',
+    '{sent} sent = {stored} stored + {refused} refused + {dropped} dropped + {waiting} waiting':
+      '{sent} envoyés = {stored} enregistrés + {refused} refusés + {dropped} abandonnés + {waiting} en attente',
+    'collections and row lists, since this data folder was made or the program started':
+      'collectes et listes de lignes, depuis la création de ce dossier de données ou le démarrage',
+    '{mb} MB in 1 file': '{mb} Mo dans 1 fichier',
+    '{mb} MB in {files} files': '{mb} Mo dans {files} fichiers',
+    '{mb} MB in 1 file, {lost} records lost to a damaged disk':
+      '{mb} Mo dans 1 fichier, {lost} enregistrements perdus par un disque abîmé',
+    '{mb} MB in {files} files, {lost} records lost to a damaged disk':
+      '{mb} Mo dans {files} fichiers, {lost} enregistrements perdus par un disque abîmé',
+    'kept on disk until the database has them':
+      "gardés sur disque jusqu'à ce que la base de données les ait",
+    'Roll-ups that fail': 'Agrégats qui échouent',
+    '{count}, since {time} UTC: {error}': '{count}, depuis {time} UTC : {error}',
+    'their samples are kept, and devices that go to a shorter class wait; the log names them':
+      'leurs mesures sont gardées, et les équipements qui passent à une classe plus courte attendent ; le journal les nomme',
+    '{messages} messages/s, {samples} samples/s': '{messages} messages/s, {samples} mesures/s',
+    'over the last minute': 'sur la dernière minute',
+    '{queued} for the store, {parts} parts for the others of their collection':
+      '{queued} pour le stockage, {parts} parties attendent les autres de leur collecte',
+    'senders keep what is not acknowledged': "les émetteurs gardent ce qui n'est pas confirmé",
+    'writing to the store: {share} of the time, {ms} ms a batch':
+      'écriture dans le stockage : {share} du temps, {ms} ms par lot',
+    'writing to the store: {share} of the time': 'écriture dans le stockage : {share} du temps',
+    'reading messages: {share} of the time, {ms} ms a batch':
+      'lecture des messages : {share} du temps, {ms} ms par lot',
+    'reading messages: {share} of the time': 'lecture des messages : {share} du temps',
+    'at 100 % senders are slowed down': 'à 100 %, les émetteurs sont ralentis',
+    '{stored} stored, {twice} sent twice, {refused} refused, {dropped} dropped':
+      '{stored} enregistrés, {twice} envoyés deux fois, {refused} refusés, {dropped} abandonnés',
+    'since the start, from every sender': 'depuis le démarrage, de tous les émetteurs',
+    '{acks} acknowledgements, {parts} parts, {live} live values':
+      '{acks} confirmations, {parts} parties, {live} valeurs en direct',
+    'acknowledgements are repeated, live values filled again':
+      'les confirmations sont répétées, les valeurs en direct de nouveau remplies',
+    'messages that were not taken': "messages qui n'ont pas été pris",
+    'polled by this process': 'interrogés par ce processus',
+    '{devices} devices, {busy} % busy, {mb} MB':
+      '{devices} équipements, occupé à {busy} %, {mb} Mo',
+    '{good} good, {failed} failed, {lost} lost':
+      '{good} réussies, {failed} échouées, {lost} perdues',
+    'since the start': 'depuis le démarrage',
+    'half of the reads within {p50}, 99 of 100 within {p99}, the latest {max}':
+      'la moitié des lectures en {p50}, 99 sur 100 en {p99}, la plus tardive {max}',
+    'how long after its slot a read began, over the last {n}':
+      'combien après son créneau une lecture a commencé, sur les {n} dernières',
+    '{silent} of silent devices, {overrun} overrun, {left} left out after failures':
+      "{silent} d'équipements muets, {overrun} trop longs, {left} laissés après des échecs",
+    'since the start; silent devices were probed {n} times':
+      'depuis le démarrage ; les équipements muets ont été sondés {n} fois',
+    'datagrams since the start that were no answer to an open request':
+      'datagrammes depuis le démarrage qui ne répondaient à aucune requête ouverte',
+    'every file of the devices folder is in use':
+      'chaque fichier du dossier des équipements est utilisé',
+    '{host}, port {port}': '{host}, port {port}',
+    '{traps} notifications, {lines} lines': '{traps} notifications, {lines} lignes',
+    '{traps} notifications, {lines} lines; {drops} more dropped by the system unread':
+      '{traps} notifications, {lines} lignes ; {drops} autres abandonnées par le système sans être lues',
+    'since the receivers started': 'depuis le démarrage des récepteurs',
+    '{told} one by one, {summed} in sums, {waiting} to be summed within the minute':
+      '{told} un par un, {summed} regroupés, {waiting} à regrouper dans la minute',
+    'what is alike within a minute is one event with a count':
+      'ce qui se ressemble dans une minute est un seul événement avec un compte',
+    '{aside} set aside, {informs} informs asked for our engine or came twice':
+      '{aside} mis de côté, {informs} informs demandaient notre moteur ou sont venus deux fois',
+    '{aside} set aside, {informs} informs asked for our engine or came twice, {cut} octets of long lines':
+      '{aside} mis de côté, {informs} informs demandaient notre moteur ou sont venus deux fois, {cut} octets de longues lignes',
+    'the reasons are under Ingest': 'les raisons sont sous Collecte',
+    running: 'en marche',
+    starting: 'en démarrage',
+    '(set, hidden)': '(défini, caché)',
+    'address that the web server listens on': 'adresse où le serveur web écoute',
+    'its port': 'son port',
+    'folder for the SQLite file, the spool and the key':
+      'dossier du fichier SQLite, du tampon et de la clé',
+    '`sqlite:FILE` (empty FILE: pollux.db in the data folder) or `mysql://USER:PASSWORD@HOST/DATABASE`':
+      '`sqlite:FICHIER` (FICHIER vide : pollux.db dans le dossier de données) ou `mysql://UTILISATEUR:MOT_DE_PASSE@HÔTE/BASE`',
+    'Redis for live values; none: memory': 'Redis pour les valeurs en direct ; aucun : mémoire',
+    'an outside broker; none: the embedded one': "un broker extérieur ; aucun : celui d'ici",
+    'where the embedded broker listens; port 0: any free one':
+      "où le broker d'ici écoute ; port 0 : un port libre",
+    'the broker as agents on other hosts reach it; none: under the name of this server':
+      "le broker comme les agents d'autres hôtes l'atteignent ; aucun : sous le nom de ce serveur",
+    'where SNMP traps and informs are heard (UDP): HOST:PORT, `off`, or `auto`: port 162 of POLLUX_HOST, else 10162':
+      'où les traps et informs SNMP sont entendus (UDP) : HÔTE:PORT, `off`, ou `auto` : port 162 de POLLUX_HOST, sinon 10162',
+    'where syslog is heard (UDP and TCP): HOST:PORT, `off`, or `auto`: port 514 of POLLUX_HOST, else 10514':
+      'où syslog est entendu (UDP et TCP) : HÔTE:PORT, `off`, ou `auto` : port 514 de POLLUX_HOST, sinon 10514',
+    'addresses or networks of syslog relays and trap proxies that may say which device sent first':
+      "adresses ou réseaux des relais syslog et proxys de traps qui peuvent dire quel équipement a envoyé d'abord",
+    'name of this installation in MQTT topics': 'nom de cette installation dans les topics MQTT',
+    'key that seals secrets, 64 hex digits; none: made in the data folder':
+      'clé qui scelle les secrets, 64 chiffres hexadécimaux ; aucune : créée dans le dossier de données',
+    'file that holds that key, readable by its owner alone':
+      'fichier de cette clé, lisible par son seul propriétaire',
+    'password of the first admin; none: made and printed once':
+      'mot de passe du premier administrateur ; aucun : créé et affiché une fois',
+    'folder of your own OID profiles, read beside ours':
+      'dossier de vos propres profils, lus à côté des nôtres',
+    'folder of device configs as JSON files, watched':
+      "dossier de configurations d'équipements en fichiers JSON, surveillé",
+    'address at which people reach the pages, where a proxy stands before':
+      "adresse où l'on atteint les pages, quand un proxy est devant",
+    'certificate file (PEM) for https': 'fichier de certificat (PEM) pour https',
+    'its key file (PEM)': 'son fichier de clé (PEM)',
+    'addresses or networks of proxies whose X-Forwarded headers count':
+      'adresses ou réseaux des proxys dont les en-têtes X-Forwarded comptent',
+    '1 allows plain http beyond loopback': '1 permet http en clair au-delà de la boucle locale',
+    'networks that may be polled beside the private ones, such as 127.0.0.0/8':
+      'réseaux qui peuvent être interrogés en plus des réseaux privés, comme 127.0.0.0/8',
+    'how SNMP datagrams are sent: `dgram`, or `batched` for thousands of requests a second':
+      'comment les datagrammes SNMP partent : `dgram`, ou `batched` pour des milliers de requêtes par seconde',
+    'what is sent first after an outage: `oldest`, or `newest`':
+      "ce qui part d'abord après une panne : `oldest` (le plus ancien) ou `newest` (le plus récent)",
+    'who must sign in with a second step: `nobody`, `administrators` or `everybody`':
+      'qui doit se connecter avec une seconde étape : `nobody` (personne), `administrators` ou `everybody` (tous)',
+    'an unused session ends after so long': 'une session inutilisée prend fin après cette durée',
+    'every session ends after so long': 'toute session prend fin après cette durée',
+    'an OpenID Connect provider that people may sign in by; none: passwords alone':
+      'un fournisseur OpenID Connect par lequel se connecter ; aucun : mots de passe seuls',
+    'the id under which it knows this site': "l'identifiant sous lequel il connaît ce site",
+    'the secret of that client': 'le secret de ce client',
+    'the claim of the ID token that roles are given by':
+      "la revendication du jeton d'identité qui donne les rôles",
+    'which of its values gives which role, as `admin=netadmins, viewer=staff`; others stay out':
+      'quelle valeur donne quel rôle, comme `admin=netadmins, viewer=staff` ; les autres restent dehors',
+    'Round trip': 'Aller-retour',
+    'Answer awaited for': 'Réponse attendue pendant',
+    'Requests at once': 'Requêtes à la fois',
+    'Size of answers': 'Taille des réponses',
+    'Tables by': 'Tables par',
+    'Objects in one GET': 'Objets par GET',
+    'Columns in one request': 'Colonnes par requête',
+    'Rows in one request': 'Lignes par requête',
+    'GETNEXT: its GETBULK fails': 'GETNEXT : son GETBULK échoue',
+    'Its large tables are read every second time, to spare the device: {=reason}':
+      "Ses grandes tables sont lues une fois sur deux, pour ménager l'équipement : {=reason}",
+    'Its large tables are read only every {n}th time, to spare the device: {=reason}':
+      "Ses grandes tables ne sont lues qu'une fois sur {n}, pour ménager l'équipement : {=reason}",
+    'it is slow': 'il est lent',
+    'Last read on time': "Dernière lecture à l'heure",
+    'Last read {s} late': 'Dernière lecture en retard de {s}',
+    'A read takes {s}.': 'Une lecture dure {s}.',
+    'a read takes {s}.': 'une lecture dure {s}.',
+    'now it is only asked whether it answers.':
+      "pour l'instant on lui demande seulement s'il répond.",
+    'Now it is only asked whether it answers.':
+      "Pour l'instant on lui demande seulement s'il répond.",
+    'Last read on time.': "Dernière lecture à l'heure.",
+    'Last read {s} late.': 'Dernière lecture en retard de {s}.',
+    '{metric} in the last hour: no values': '{metric} sur la dernière heure : aucune valeur',
+    '{metric} in the last hour: at most {value}':
+      '{metric} sur la dernière heure : au plus {value}',
+    '{profile}: sysObjectID {oid} fits {pattern}':
+      '{profile} : sysObjectID {oid} correspond à {pattern}',
+    '{profile}: the device has {oid}': "{profile} : l'équipement a {oid}",
+    'Added by {who}': 'Ajouté par {who}',
+    'Changed by {who}: {what}': 'Modifié par {who} : {what}',
+    'Up again after {time}': 'De nouveau en marche après {time}',
+    'Restarted after {time}': 'Redémarré après {time}',
+    'Up again after {time} down': 'De nouveau en marche après {time} de panne',
+    'Up again after {time} without data': 'De nouveau en marche après {time} sans données',
+    'Resumed by {who}': 'Repris par {who}',
+    'Paused by {who}': 'Mis en pause par {who}',
+    Down: 'En panne',
+    'No data': 'Sans données',
+    somebody: "quelqu'un",
+    'a secret': 'un secret',
+    'its conditions hold': 'ses conditions sont remplies',
+    '{profile}: its conditions hold': '{profile} : ses conditions sont remplies',
+    '{profile}: sysDescr fits {pattern}': '{profile} : sysDescr correspond à {pattern}',
+    'The device did not answer in time': "L'équipement n'a pas répondu à temps",
+    'The device refused our credentials': "L'équipement a refusé nos identifiants",
+    'The address could not be reached': "L'adresse n'a pas pu être jointe",
+    'The device answered only a part': "L'équipement n'a répondu qu'en partie",
+    'Pollux was not polling': "Pollux n'interrogeait pas",
+    'The answer could not be understood': "La réponse n'a pas pu être comprise",
+    'the host answers ping, SNMP does not: check community, access list, agent':
+      "l'hôte répond au ping, pas à SNMP : vérifiez la communauté, la liste d'accès et l'agent",
+    'the host does not answer ping either': "l'hôte ne répond pas non plus au ping",
+    'Switched off by an administrator': 'Éteint par un administrateur',
+    'entries of the audit log are kept for so long, at least 90d':
+      "les entrées du journal d'audit sont gardées cette durée, au moins 90d",
+    'the days of events are not valid: {=message}':
+      'les jours des événements ne sont pas valables : {=message}',
+    'must be a whole number from {least} to {most}':
+      'doit être un nombre entier de {least} à {most}',
+    'must be of letters, digits, dots, hyphens and underscores, at most {n}':
+      'doit être fait de lettres, chiffres, points, tirets et tirets bas, {n} au plus',
+    '"{id}" was not written here': "« {id} » n'a pas été écrit ici",
+    'must NOT have fewer than {n} properties': 'doit avoir au moins {n} clés',
+    '"" is not a duration': "une durée vide n'en est pas une",
+    '"{network}" is not a network': "« {network} » n'est pas un réseau",
+    'write it as 10.0.0.0/8 or fd00::/8': 'écrivez-le comme 10.0.0.0/8 ou fd00::/8',
+    'the read was stopped': 'la lecture a été arrêtée',
+    'devices of kind {kind} are not polled':
+      'les équipements de type {kind} ne sont pas interrogés',
+    'the id "{id}" is taken by a device that is not from a file':
+      "l'identifiant « {id} » est pris par un équipement qui ne vient pas d'un fichier",
+    'the id "{id}" is also in {file}': "l'identifiant « {id} » est aussi dans {file}",
+    'the devices folder {dir} cannot be read':
+      'le dossier des équipements {dir} ne peut pas être lu',
+    '{dir} holds more than {count} files': '{dir} contient plus de {count} fichiers',
+    'is larger than 1 MB': 'dépasse 1 Mo',
+    'must hold one JSON object': 'doit contenir un objet JSON',
+    'the folder is empty, but {count} devices came from it: they stay as they are':
+      'le dossier est vide, mais {count} équipements en sont venus : ils restent comme ils sont',
+    'delete that device first, or choose another id':
+      "supprimez d'abord cet équipement, ou choisissez un autre identifiant",
+    'ids are unique: change one of them': "les identifiants sont uniques : changez l'un d'eux",
+    'check POLLUX_DEVICES_DIR': 'vérifiez POLLUX_DEVICES_DIR',
+    'one device a file': 'un équipement par fichier',
+    'put the files back; to delete them all, leave one file and remove it last':
+      'remettez les fichiers ; pour tous les supprimer, laissez un fichier et retirez-le en dernier',
+    'the file is not JSON: look for a missing comma, quote or bracket there':
+      "le fichier n'est pas du JSON : cherchez là une virgule, un guillemet ou une parenthèse qui manque",
+    'the sign-in is too old for this': 'la connexion est trop ancienne pour cela',
+    'sign out and in again, then do it within ten minutes':
+      'déconnectez-vous et reconnectez-vous, puis faites-le dans les dix minutes',
+    'kept back: a parent of the device is down': "retenu : un parent de l'équipement est en panne",
+    'kept back: a maintenance window': 'retenu : une fenêtre de maintenance',
+    'somebody took it on: no message, and no escalation from now on':
+      "quelqu'un s'en charge : pas de message, et plus d'escalade",
+    'it comes and goes: told once, until it is calm':
+      "elle va et vient : dite une fois, jusqu'au calme",
+    'nobody had been told of it': "personne n'en avait été averti",
+    'its severity did not rise': "sa gravité n'a pas augmenté",
+    'the route does not tell what is over': 'cet envoi ne dit pas ce qui est terminé',
+    'outside the hours of the route': 'hors des heures de cet envoi',
+    'SMTP server': 'Serveur SMTP',
+    Encryption: 'Chiffrement',
+    'starttls and tls refuse a server without a valid certificate':
+      'starttls et tls refusent un serveur sans certificat valable',
+    User: 'Utilisateur',
+    Password: 'Mot de passe',
+    From: 'De',
+    To: 'À',
+    'Addresses, a line each': 'Adresses, une par ligne',
+    'E-mail': 'Courriel',
+    'By a mail server (SMTP).': 'Par un serveur de courrier (SMTP).',
+    'A message on the broker that Pollux uses: pollux/SITE/notices/TOPIC.':
+      'Un message sur le broker de Pollux : pollux/SITE/notices/TOPIC.',
+    Topic: 'Sujet',
+    'The last level of the topic': 'Le dernier niveau du topic',
+    'A topic on ntfy.sh or a server of your own.':
+      'Un sujet sur ntfy.sh ou sur votre propre serveur.',
+    Server: 'Serveur',
+    'On a public server whoever knows it reads along: choose one that is not guessed':
+      'Sur un serveur public, qui le connaît lit aussi : choisissez-en un qui ne se devine pas',
+    'Access token': "Jeton d'accès",
+    'An incoming webhook of Slack; Mattermost and Rocket.Chat understand it as well.':
+      'Un webhook entrant de Slack ; Mattermost et Rocket.Chat le comprennent aussi.',
+    'Webhook URL': 'URL du webhook',
+    'As Slack shows it once; who has it can write to the channel':
+      "Comme Slack la montre une fois ; qui l'a peut écrire dans le canal",
+    'A workflow of Teams: "Post to a channel when a webhook request is received".':
+      'Un flux de travail de Teams : « Publier dans un canal quand une requête webhook est reçue ».',
+    'Workflow URL': 'URL du flux de travail',
+    'As the workflow shows it; who has it can write to the channel':
+      "Comme le flux la montre ; qui l'a peut écrire dans le canal",
+    'A bot that BotFather made, in a chat that it was added to.':
+      'Un bot créé par BotFather, dans une discussion où il a été ajouté.',
+    'Bot token': 'Jeton du bot',
+    'As BotFather gave it: 123456:ABC…': "Comme BotFather l'a donné : 123456:ABC…",
+    Chat: 'Discussion',
+    'Its number, or @name of a public channel': "Son numéro, ou @nom d'un canal public",
+    'Bot API server': "Serveur de l'API des bots",
+    "Only for a Bot API server of one's own": "Seulement pour un serveur de l'API à soi",
+    'POSTs JSON to an address of yours.': 'Envoie du JSON par POST à votre adresse.',
+    'Redirects are not followed': 'Les redirections ne sont pas suivies',
+    'Signing key': 'Clé de signature',
+    'X-Pollux-Signature is then t=UNIX SECONDS,v1=HMAC-SHA256 of "t.body" in hex':
+      'X-Pollux-Signature est alors t=SECONDES UNIX,v1=HMAC-SHA256 de « t.corps » en hexadécimal',
+    'The counter started again': 'Le compteur est reparti de zéro',
+    'The counter went back, and whether it wrapped is unsure':
+      "Le compteur a reculé, et il n'est pas sûr qu'il ait fait le tour",
+    'The read before this one was still running': "La lecture précédente n'était pas terminée",
+    'Polling was paused': "L'interrogation était en pause",
+    'The device has no such value': "L'équipement n'a pas cette valeur",
+    "The device's clock was wrong": "L'horloge de l'équipement était fausse",
+    'A rate needs two reads': 'Un débit demande deux lectures',
+    'The value was outside its believable range': 'La valeur était hors des limites plausibles',
+    'Read less often on purpose': 'Lu moins souvent volontairement',
+    'The sample was lost before it was stored': "La mesure a été perdue avant d'être enregistrée",
+    'Alarm raised': 'Alarme levée',
+    'Alarm cleared': 'Alarme terminée',
+    'Alarm acknowledged, by {who}': 'Alarme acquittée par {who}',
+    'Alarm changed its severity': "L'alarme a changé de gravité",
+    'Alarm kept back, a parent is down': 'Alarme retenue, un parent est en panne',
+    'Alarm kept back by maintenance': 'Alarme retenue par une maintenance',
+    'Alarm raised, nothing keeps it back any more': 'Alarme levée, plus rien ne la retient',
+    'Alarm raised, it comes and goes': 'Alarme levée, elle va et vient',
+    'Alarm ended, the device was paused': "Alarme finie, l'équipement a été mis en pause",
+    'Alarm ended, its row is gone': 'Alarme finie, sa ligne a disparu',
+    'Alarm ended, its rule is gone': 'Alarme finie, sa règle a disparu',
+    'Alarm ended, its device is gone': 'Alarme finie, son équipement a disparu',
   },
 }
