@@ -14,10 +14,12 @@ const IS: Record<StoredNotice['state'], TraceStep['is']> = {
   ...{ held: 'held', summed: 'yes', dropped: 'no' },
 }
 
+/** @param seesAddresses may the reader know who is told by a channel? */
 export async function toldTrace(
   web: WebContext,
   alarm: string,
   say: Dictionary,
+  seesAddresses: boolean,
 ): Promise<TraceStep[]> {
   const { book } = web.notify
   const [decisions, notices, routes, channels] = await Promise.all([
@@ -42,7 +44,7 @@ export async function toldTrace(
         say.notify.sorts[NOTICE_KINDS.indexOf(kind)] ?? kind,
         say.notify.states[state],
         tries > 1 ? say.notify.tries(tries) : '',
-        plainText(said, 300),
+        plainText(seesAddresses ? said : withoutAddresses(said), 300),
       ]
         .filter(Boolean)
         .join(' · '),
@@ -51,4 +53,9 @@ export async function toldTrace(
     }),
   )
   return [...asked, ...sent]
+}
+
+/** What a mail server answered, also in its own words, names people. */
+export function withoutAddresses(said: string): string {
+  return said.replace(/[^\s,;<>"]*@[^\s,;<>"]*/g, '…')
 }

@@ -2,6 +2,8 @@
 // is lost is one message, and its return another; secrets are never shown, and go nowhere else; nobody
 // else sees any of it. In a real Chromium, also without scripts and on a phone.
 
+import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { startReceiver } from '../alarms/notify-kit.ts'
 import { startChromium, watchMisdeeds } from '../parts/chromium.ts'
@@ -41,6 +43,16 @@ const everything = {
 }
 const messages = () =>
   receiver.heard.map(one => JSON.parse(one.body)).filter(one => one.kind !== 'test')
+
+/** As if what was sent of an alarm had gone by e-mail; gives how many messages that were. */
+function addressed(alarm: string, said: string): number | bigint {
+  const database = new DatabaseSync(path.join(test.dataDir, 'pollux.db'), { timeout: 60_000 })
+  const ids = 'SELECT notice_id FROM notice_item WHERE alarm_id = ?'
+  const change = `UPDATE notice SET said = ? WHERE state = 'sent' AND id IN (${ids})`
+  const { changes } = database.prepare(change).run(said, alarm)
+  database.close()
+  return changes
+}
 
 t.test('only administrators', async t => {
   for (const person of [all.viewer, all.technician, all.engineer]) {
@@ -132,6 +144,14 @@ t.test('a device is lost and comes back: one message each, signed', async t => {
   t.match(body, /answered 200/)
   const why = await get(`/alarms/${lost.items[0].alarm}`, all.viewer)
   t.match(why.body, /Route Everything[\s\S]*To Night shift[\s\S]*told · sent[\s\S]*its end · sent/)
+  const said = 'taken for 1 of 2; ann@example.org refused: 550 <bob.o+x@10.0.0.1>'
+  await until(() => Number(addressed(lost.items[0].alarm, said)) === 2, 'both to be settled')
+  for (const { role } of [all.viewer, all.technician, all.engineer]) {
+    const { body } = await get(`/alarms/${lost.items[0].alarm}`, all[role])
+    t.match(body, /taken for 1 of 2; … refused: 550/, role)
+    t.notMatch(body, /ann|bob|example\.org|10\.0\.0\.1/, `${role} learns nobody's address`)
+  }
+  t.match((await get(`/alarms/${lost.items[0].alarm}`)).body, /ann@example\.org refused/)
   const heartbeat = await post('/notifications/heartbeat', { url: `${receiver.url}/beat/TOKEN` })
   t.equal(heartbeat.status, 303)
   await until(

@@ -4,7 +4,7 @@ import Type from 'typebox'
 import type { Alarm, Transition } from '../../model/alarm.ts'
 import { AppError } from '../../model/errors.ts'
 import { checker } from '../../validate.ts'
-import { actorOf } from '../actor.ts'
+import { actorOf, mayDo } from '../actor.ts'
 import { alarmLine, alarmListData, deviceAlarms } from '../alarm-lists.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { say } from '../languages/say.ts'
@@ -63,7 +63,7 @@ export function alarmPage(web: WebContext): Handler {
       steps: steps.map(stepLine),
       trace: [
         ...alarmTrace(web, alarm, steps, say(request)),
-        ...(await toldTrace(web, alarm.id, say(request))),
+        ...(await toldTrace(web, alarm.id, say(request), mayDo(request.viewer, 'notify.write'))),
       ],
     })
   }
