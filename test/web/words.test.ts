@@ -104,7 +104,17 @@ const PAGES = [
   ...['/devices/silent', '/devices/silent/why', '/containers', '/events', '/events?kind=config'],
   ...['/alarms', '/rules', '/rules/new', '/maintenance', '/notifications', '/profiles'],
   ...['/profiles/if-mib', '/profiles/new', '/settings', '/users', '/tokens', '/audit', '/about'],
-  ...['/account', '/agents', '/discovery', '/map', `/search?q=${DEVICE}`, '/search?q=nothing'],
+  ...[
+    '/account',
+    '/agents',
+    '/discovery',
+    '/map',
+    '/map/parents',
+    '/availability',
+    '/settings/backup',
+    `/search?q=${DEVICE}`,
+    '/search?q=nothing',
+  ],
   ...['/nothing', '/devices/nothing', '/rules/nothing', '/alarms/nothing', '/profiles/nothing'],
 ]
 
