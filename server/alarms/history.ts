@@ -13,6 +13,8 @@ const writeEveryMs = 30_000
 const newsEveryMs = 5000
 /** Changes that wait for the store; beyond, nothing is known of the time since it went away. */
 const waitingMax = 100_000
+/** What was said while the broker was away for less than this comes when it is back. */
+const deafMs = 30_000
 /** Clocks drift less in half a minute: somebody set ours. */
 const clockJumpMs = 5000
 
@@ -129,7 +131,7 @@ export function createStateHistory(options: StateHistoryOptions): StateHistory {
       const at = now()
       const jumped = Math.abs(at - mono() - offset) > clockJumpMs
       offset = at - mono()
-      if (!hearing || jumped) end()
+      if (jumped || (!hearing && at - heardAt >= deafMs)) end()
       if (hearing) {
         watch ??= begin()
         heardAt = at
@@ -138,11 +140,11 @@ export function createStateHistory(options: StateHistoryOptions): StateHistory {
       const everyMs = changes.length > 0 ? newsEveryMs : writeEveryMs
       if (mono() - writtenAt < everyMs || writing !== null) return
       writtenAt = mono()
-      if (watch) seal(watch, at)
+      if (watch && hearing) seal(watch, at)
       void flush()
     },
     async close() {
-      if (watch) seal(watch, now())
+      if (watch) seal(watch, heardAt)
       watch = null
       await writing
       await flush()

@@ -106,6 +106,19 @@ t.test('while nothing can be heard nothing is known, and afterwards all is said 
   ])
 })
 
+t.test('a short absence of the broker is none: what was said meanwhile still comes', async t => {
+  const { history, pass, changes, watches } = keeping(t)
+  await pass(0)
+  history.seen(1, 'up', START)
+  await pass(40_000)
+  await pass(20_000, { hearing: false })
+  t.same(watches(), [[0, 40_000]], 'nothing is told of that time yet')
+  await pass(5000)
+  await history.close()
+  t.same(watches(), [[0, 65_000]])
+  t.equal(changes().length, 1)
+})
+
 t.test('a clock that is set ends the watch, forwards and backwards', async t => {
   const { history, pass, watches } = keeping(t)
   await pass(0)

@@ -61,9 +61,9 @@ t.test('beside a device that does not answer', async t => {
   const by = { name: 'test', address: '' }
   const checks = [{ name: 'front', type: 'http', url }]
   // Nothing answers SNMP at port 9 of loopback.
-  const common = { ...snmp, port: 9, every: '1s', timeout: '1s', retries: 0 }
+  const common = { ...snmp, port: 9, every: '2s', timeout: '1s', retries: 0 }
   await program.devices.create({ ...common, checks }, by, 'api')
-  await program.devices.create({ id: 'host', kind: 'agent', every: '1s', checks }, by, 'api')
+  await program.devices.create({ id: 'host', kind: 'agent', every: '2s', checks }, by, 'api')
   const text = async (path: string) => {
     // No faster than somebody may ask.
     await new Promise(resolve => setTimeout(resolve, 200))
