@@ -34,6 +34,8 @@ const beatPauseMs = 20
 export interface AgentTopics {
   sample(device: string, group: string): string
   rows(device: string, group: string): string
+  /** Left out: the account of this agent may not send events. */
+  events?(device: string): string
 }
 
 export interface AgentOptions {
@@ -86,6 +88,7 @@ export function createAgent(options: AgentOptions): Agent {
         ...{ open: options.extra, clock, publish, log },
         sendSample: (group, body) => send(topics.sample(deviceId, group), body, false),
         sendRows: (group, body) => send(topics.rows(deviceId, group), body, true),
+        sendEvent: sendEventBy(topics.events?.(deviceId)),
       })
     : null
   let timer: NodeJS.Timeout | undefined
@@ -95,6 +98,10 @@ export function createAgent(options: AgentOptions): Agent {
 
   function send(topic: string, body: object, retain: boolean): void {
     clock.sent(sender.send(topic, Buffer.from(JSON.stringify(body)), { retain }))
+  }
+
+  function sendEventBy(topic: string | undefined): ((body: object) => void) | null {
+    return topic === undefined ? null : body => send(topic, body, false)
   }
 
   function publish(item: HeldItem): void {

@@ -4,6 +4,7 @@
 import type { Logger } from 'pino'
 import { splitCollection } from '../server/bus/split.ts'
 import type { FailedCollection, GoodCollection, RowsMessage } from '../server/model/collection.ts'
+import type { EventBody } from '../server/model/event.ts'
 import type { GapReason } from '../server/model/gap.ts'
 import type { AgentClock } from './clock.ts'
 
@@ -13,6 +14,10 @@ const readMsMax = 60_000
 const rowsEveryMs = 3_600_000
 /** Reads that wait for the server's time: each may be 200 kB. After that none is made until it is known. */
 const waitingMax = 100
+/** Events that wait for it, 4 kB each; more are left out and counted. */
+const eventsWaitingMax = 1000
+/** An event older than this is told as so old: the host's clock was set meanwhile, ms. */
+const eventAgeMsMax = 3_600_000
 
 type Body<T> = Omit<T, 'v' | 'src' | 'boot' | 'seq'>
 
@@ -21,6 +26,16 @@ export interface ExtraFound {
   collections: readonly { group: string; body: Body<GoodCollection> | Body<FailedCollection> }[]
   /** Names of rows, where they changed. */
   rows: readonly { group: string; body: Body<RowsMessage> }[]
+  /** What the read showed to have happened. */
+  events?: readonly EventBody[]
+}
+
+/** Between reads. */
+export interface ExtraTold {
+  /** What happened, under the host's time. */
+  events?: readonly EventBody[]
+  /** It is worth a read before the next beat. */
+  readSoon?: boolean
 }
 
 export interface Extra {
@@ -29,8 +44,7 @@ export interface Extra {
   close(): Promise<void>
 }
 
-/** @param readSoon something happened that is worth a read before the next beat */
-export type OpenExtra = (readSoon: () => void) => Extra
+export type OpenExtra = (tell: (told: ExtraTold) => void) => Extra
 
 export interface BesideOptions {
   open: OpenExtra
@@ -39,6 +53,8 @@ export interface BesideOptions {
   publish(item: { moment: number; send: (at: number) => void }): void
   sendSample(group: string, body: object): void
   sendRows(group: string, body: object): void
+  /** null: this agent may not send events. */
+  sendEvent: ((body: object) => void) | null
   log: Logger
 }
 
@@ -50,12 +66,16 @@ export interface Beside {
 }
 
 export function createBeside(options: BesideOptions): Beside {
-  const { clock, publish, sendSample, sendRows, log } = options
+  const { clock, publish, sendSample, sendRows, sendEvent, log } = options
   const told = new Map<string, { body: Body<RowsMessage>; at: number }>()
   const end = new AbortController()
   let reading: Promise<void> | null = null
   let waiting = 0
-  const extra = options.open(beat)
+  const eventsWaiting = { count: 0, leftOut: 0 }
+  const extra = options.open(({ events = [], readSoon = false }) => {
+    tellEvents(events)
+    if (readSoon) beat()
+  })
 
   function beat(): void {
     if (reading || waiting >= waitingMax || end.signal.aborted) return
@@ -70,6 +90,7 @@ export function createBeside(options: BesideOptions): Beside {
     const signal = AbortSignal.any([end.signal, AbortSignal.timeout(readMsMax)])
     const found = await extra.collect(signal)
     if (end.signal.aborted) return
+    tellEvents(found.events ?? [])
     waiting++
     publish({ moment: clock.steady(), send: at => sendFound(found, at) })
   }
@@ -83,6 +104,31 @@ export function createBeside(options: BesideOptions): Beside {
       if (!body.ok) sendSample(group, { ...body, at, reason: besideReason(body.reason) })
       else for (const part of splitCollection({ ...body, at })) sendSample(group, part)
     }
+  }
+
+  /** Each under the agent's time of when it happened. */
+  function tellEvents(events: readonly EventBody[]): void {
+    if (!sendEvent || end.signal.aborted) return
+    for (const event of events) {
+      if (eventsWaiting.count >= eventsWaitingMax) {
+        eventsWaiting.leftOut++
+        continue
+      }
+      eventsWaiting.count++
+      const ageMs = Math.min(eventAgeMsMax, Math.max(0, Date.now() - event.at))
+      const send = (at: number) => {
+        forgetWaiting()
+        sendEvent({ ...event, at })
+      }
+      publish({ moment: clock.steady() - ageMs, send })
+    }
+  }
+
+  function forgetWaiting(): void {
+    const { leftOut } = eventsWaiting
+    if (leftOut > 0) log.warn({ leftOut }, "events were left out until the server's time was known")
+    eventsWaiting.count = 0
+    eventsWaiting.leftOut = 0
   }
 
   function tellRows(group: string, body: Body<RowsMessage>, at: number): void {

@@ -5,7 +5,7 @@ import path from 'node:path'
 import type { Logger } from 'pino'
 import { connectBus } from '../server/bus/client.ts'
 import { createSender, type SpoolingSender } from '../server/bus/sender.ts'
-import { ackTopic, rowsTopic, sampleTopic } from '../server/bus/topics.ts'
+import { ackTopic, eventTopic, rowsTopic, sampleTopic } from '../server/bus/topics.ts'
 import type { EnrolAnswer } from '../server/model/agent.ts'
 import { Ack } from '../server/model/collection.ts'
 import { AppError } from '../server/model/errors.ts'
@@ -99,6 +99,7 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     topics: {
       sample: (id, group) => sampleTopic(site, id, group),
       rows: (id, group) => rowsTopic(site, id, group),
+      ...(identity.events && { events: id => eventTopic(site, id) }),
     },
     deviceId: device,
     everyMs,

@@ -34,6 +34,7 @@ if [ $remove = no ]; then
 user $user
 topic write $mine/samples/+
 topic write $mine/rows/+
+topic write $mine/events
 topic read pollux/$site/acks/$src
 ACL
 fi

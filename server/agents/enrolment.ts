@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Audit } from '../audit.ts'
 import type { Account, Accounts } from '../bus/accounts.ts'
-import { ackTopic } from '../bus/topics.ts'
+import { ackTopic, eventTopic } from '../bus/topics.ts'
 import type { Logger } from '../log.ts'
 import { ENROL_PREFIX, type EnrolAnswer, EnrolRequest } from '../model/agent.ts'
 import type { Device } from '../model/device.ts'
@@ -147,7 +147,8 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       await options.identify(device, { name: asked.name, ...asked.facts }, hasContainers)
       await audit.record(by, 'agent.enrol', `device:${id}`, { after: { username, src } })
       log.info({ device: id, address: from.address }, 'an agent enrolled')
-      return { site, device: id, src, mqtt: { url: from.mqttUrl, username, password } }
+      const mqtt = { url: from.mqttUrl, username, password }
+      return { site, device: id, src, mqtt, events: true }
     } catch (error) {
       await undo(device, { isNew, isIssued }, by)
       throw error
@@ -290,7 +291,7 @@ export function accountOf(site: string, deviceId: string, src: string): Omit<Acc
   return {
     username: usernameOf(deviceId),
     role: 'agent',
-    publish: [`${mine}/samples/+`, `${mine}/rows/+`],
+    publish: [`${mine}/samples/+`, `${mine}/rows/+`, eventTopic(site, deviceId)],
     subscribe: [ackTopic(site, src)],
   }
 }

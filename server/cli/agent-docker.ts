@@ -46,20 +46,20 @@ export async function containersOf(
     if (error) log.warn({ address, error }, 'the Docker engine of this host cannot be read')
     else log.info({ address }, 'the Docker engine of this host is read')
   }
-  return readSoon => {
-    const reader = dockerCollector.open(target, surroundings, told => {
-      if (told.readSoon) readSoon()
+  return tellAgent => {
+    const reader = dockerCollector.open(target, surroundings, ({ events, readSoon }) => {
+      tellAgent({ ...(events && { events }), ...(readSoon && { readSoon }) })
     })
     const extra: Extra = {
       async collect(signal) {
-        const { collections, rows } = await reader.collect(Date.now(), signal)
+        const { collections, rows, events = [] } = await reader.collect(Date.now(), signal)
         const failed = collections.find(({ body }) => !body.ok)
         tell(failed && !failed.body.ok ? failed.body.error : '')
         const plain = collections.map(({ group, body }) => ({
           group,
           body: body instanceof EncodedCollection ? body.read() : body,
         }))
-        return { collections: plain, rows }
+        return { collections: plain, rows, events }
       },
       close: () => reader.close(),
     }

@@ -44,5 +44,7 @@ export const EnrolAnswer = Type.Object({
     username: Type.String({ minLength: 1, maxLength: 128 }),
     password: Type.String({ minLength: 1, maxLength: 256 }),
   }),
+  /** Its account may send events too. That of an agent which enrolled at an earlier server may not. */
+  events: Type.Optional(Type.Boolean()),
 })
 export type EnrolAnswer = Static<typeof EnrolAnswer>

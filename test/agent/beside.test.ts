@@ -3,10 +3,11 @@
 
 import t, { type Test } from 'tap'
 import { type AgentOptions, createAgent } from '../../agent/agent.ts'
-import type { Extra, ExtraFound } from '../../agent/beside.ts'
+import type { Extra, ExtraFound, ExtraTold } from '../../agent/beside.ts'
 import { type AgentClock, ownClock } from '../../agent/clock.ts'
-import { rowsTopic, sampleTopic } from '../../server/bus/topics.ts'
+import { eventTopic, rowsTopic, sampleTopic } from '../../server/bus/topics.ts'
 import { COLLECTION_BYTES_MAX, Collection, RowsMessage } from '../../server/model/collection.ts'
+import { DeviceEvent, type EventBody } from '../../server/model/event.ts'
 import { parser } from '../../server/validate.ts'
 import { silentLog } from '../parts/broker.ts'
 import { until } from '../parts/find.ts'
@@ -14,6 +15,7 @@ import { hostSource } from './hosts.ts'
 
 const collection = parser(Collection, 'E', 'collection')
 const rowsMessage = parser(RowsMessage, 'E', 'rows message')
+const deviceEvent = parser(DeviceEvent, 'E', 'event')
 const GROUP = 'docker_container'
 
 function start(
@@ -22,12 +24,13 @@ function start(
   options: Partial<AgentOptions> = {},
 ) {
   const sent: { topic: string; body: Record<string, unknown>; bytes: number }[] = []
-  const state = { isClosed: false, readSoon: () => {} }
+  const state = { isClosed: false, tell: (_: ExtraTold) => {}, readSoon: () => {} }
   const agent = createAgent({
     ...{ deviceId: 'host-1', everyMs: 50, log: silentLog, source: hostSource() },
     topics: {
       sample: (device, group) => sampleTopic('main', device, group),
       rows: (device, group) => rowsTopic('main', device, group),
+      events: device => eventTopic('main', device),
     },
     sender: {
       send(topic, body) {
@@ -36,8 +39,9 @@ function start(
         return sent.length
       },
     },
-    extra: (readSoon): Extra => {
-      state.readSoon = readSoon
+    extra: (tell): Extra => {
+      state.tell = tell
+      state.readSoon = () => tell({ readSoon: true })
       return {
         collect,
         async close() {
@@ -50,7 +54,8 @@ function start(
   t.teardown(() => agent.close())
   const of = (group: string) => sent.filter(one => one.topic.endsWith(`/samples/${group}`))
   const rows = () => sent.filter(one => one.topic.endsWith(`/rows/${GROUP}`))
-  return { agent, sent, of, rows, state }
+  const events = () => sent.filter(one => one.topic.endsWith('/events'))
+  return { agent, sent, of, rows, events, state }
 }
 
 const good = (rows: string[]): ExtraFound => ({
@@ -166,4 +171,77 @@ t.test('before the time is known it is held, up to a bound', async t => {
     state.readSoon()
     return of(GROUP).length > 100
   }, 'reads go on')
+})
+
+const died = (at: number, name = 'die'): EventBody => ({
+  ...{ at, kind: 'docker', severity: 'warning', name, text: 'web ended with code 3' },
+  ...{ group: GROUP, row: 'web', fields: { exit_code: '3' } },
+})
+
+t.test('what happened is told at once, under the time of the server', async t => {
+  const own = ownClock()
+  // A host whose clock is an hour behind.
+  const clock: AgentClock = { ...own, at: moment => (own.at(moment) ?? 0) + 3_600_000 }
+  let calls = 0
+  const collect = async () => ({
+    ...good(['web']),
+    events: ++calls === 1 ? [died(Date.now(), 'recreated')] : [],
+  })
+  const { agent, events, state } = start(t, collect, { clock, everyMs: 600_000 })
+  agent.start()
+  await until(() => events().length === 1, 'what the read showed')
+  const begin = Date.now()
+  state.tell({ events: [died(begin - 5000)] })
+  state.tell({ events: [died(begin - 90_000_000, 'long-ago'), died(begin + 90_000_000, 'ahead')] })
+  const [recreated, die, longAgo, ahead] = events().map(({ body }) =>
+    deviceEvent({ v: 1, ...body }),
+  )
+  t.match(recreated, { name: 'recreated', row: 'web' })
+  t.match(die, {
+    name: 'die',
+    text: /code 3/,
+    group: GROUP,
+    row: 'web',
+    fields: { exit_code: '3' },
+  })
+  const now = Date.now() + 3_600_000
+  t.ok(die && die.at >= begin + 3_595_000 - 10 && die.at <= now - 5000 + 10)
+  t.ok(longAgo && longAgo.at >= begin - 10, 'at most an hour before')
+  t.ok(ahead && ahead.at <= now + 10, 'and never ahead')
+  await agent.close()
+  state.tell({ events: [died(begin)] })
+  t.equal(events().length, 4, 'nor after its end')
+})
+
+t.test('events before the time is known are held, up to a bound', async t => {
+  let isKnown = false
+  const own = ownClock()
+  const clock: AgentClock = { ...own, at: moment => (isKnown ? own.at(moment) : null) }
+  const { agent, events, state } = start(t, async () => good([]), { clock, everyMs: 600_000 })
+  agent.start()
+  for (let i = 0; i < 3000; i++) state.tell({ events: [died(Date.now())] })
+  t.equal(events().length, 0)
+  isKnown = true
+  agent.release()
+  t.equal(events().length, 1000)
+  state.tell({ events: [died(Date.now())] })
+  t.equal(events().length, 1001, 'those after it are told')
+})
+
+t.test('an account that may send no events sends none', async t => {
+  const { agent, events, of, state } = start(
+    t,
+    async () => ({ ...good(['web']), events: [died(1)] }),
+    {
+      topics: {
+        sample: (device, group) => sampleTopic('main', device, group),
+        rows: (device, group) => rowsTopic('main', device, group),
+      },
+    },
+  )
+  agent.start()
+  await until(() => of(GROUP).length > 0, 'a read')
+  state.tell({ events: [died(Date.now())] })
+  await agent.close()
+  t.equal(events().length, 0)
 })

@@ -77,13 +77,34 @@ t.test('containers of a host with an agent', async t => {
     t.equal(await profiles('dock'), both)
     t.match(await page('/containers'), /\/dock\/[^"]*web/, 'in the list of all')
     t.match(await page('/devices/dock'), /docker_container/, 'on its own page')
-    const own = await page('/devices/dock/docker_container/web')
+    const own = await page('/devices/dock/rows/docker_container/web')
+    t.match(own, /<h1[\s\S]*web/)
     t.notMatch(own, 'docker_container/web/log', 'its log is out of reach')
     await dockerd.run('soon', [], 'while :; do sleep 1; done')
     await until(
       async () => (await cell('dock', 'docker_container.state', 'soon'))?.value === 0,
       'it',
     )
+    const happened = async (...what: RegExp[]) => {
+      const { text } = await api.ask('GET', '/events?device=dock')
+      return what.every(one => one.test(text))
+    }
+    await dockerd.docker('rename', 'soon', 'later')
+    await until(() => happened(/"start"/, /soon is now named later/), 'its start and its new name')
+    await dockerd.run('brief', [], 'exit 3')
+    await until(() => happened(/brief ended with code 3/), 'its end')
+    await dockerd.docker('rm', '-f', 'web')
+    await dockerd.run('web', ['-m', '32m'], 'while :; do sleep 1; done')
+    await until(
+      () => happened(/"recreated"/, /web was made again of the same image/),
+      'its remaking',
+    )
+    await until(
+      async () => (await cell('dock', 'docker_container.memory_limit', 'web'))?.value === 2 ** 25,
+      'its history goes on',
+    )
+    const row = await page('/devices/dock/rows/docker_container/web')
+    t.match(row, /made again/, 'told on its page')
     const ended = await agent.stop()
     t.equal(ended.code, 0, ended.stderr)
   })

@@ -7,7 +7,7 @@ import t from 'tap'
 import { connectBus, type MqttBus } from '../../server/bus/client.ts'
 import type { Credentials } from '../../server/bus/principals.ts'
 import { createSender } from '../../server/bus/sender.ts'
-import { sampleTopic } from '../../server/bus/topics.ts'
+import { eventTopic, sampleTopic } from '../../server/bus/topics.ts'
 import { createIngest } from '../../server/ingest/ingest.ts'
 import { createMemoryLive } from '../../server/live/memory.ts'
 import { device, lookup, silent } from '../ingest/messages.ts'
@@ -235,6 +235,7 @@ t.test('an enrolled agent at the edge', async t => {
   const forbidden = [
     'pollux/main/acks/agent-1',
     sampleTopic(SITE, 'web-2', 'g'),
+    eventTopic(SITE, 'web-2'),
     'pollux/other/devices/web-1/samples/g',
   ]
   for (const topic of forbidden) await agent.publish(topic, 'forged').catch(() => undefined)
@@ -242,11 +243,14 @@ t.test('an enrolled agent at the edge', async t => {
     await agent.publish(sampleTopic(SITE, 'web-1', 'g'), 'own')
     await bus.publish('pollux/main/acks/agent-2', '{}')
     await bus.publish('pollux/main/acks/agent-1', '{}')
-    return got.includes(sampleTopic(SITE, 'web-1', 'g')) && heard.length > 0
-  }, 'its own sample at the core, and its acknowledgement')
+    await agent.publish(eventTopic(SITE, 'web-1'), 'own')
+    const own = [sampleTopic(SITE, 'web-1', 'g'), eventTopic(SITE, 'web-1')]
+    return own.every(topic => got.includes(topic)) && heard.length > 0
+  }, 'its own sample and event at the core, and its acknowledgement')
   const others = (topic: string) =>
     ![
       sampleTopic(SITE, 'web-1', 'g'),
+      eventTopic(SITE, 'web-1'),
       'pollux/main/acks/agent-1',
       'pollux/main/acks/agent-2',
     ].includes(topic)
