@@ -3,24 +3,32 @@
 // writes nothing: what happens goes to `emit`. Past 300 lines: it is the one place where samples, time
 // and what is known of parents and maintenance come together.
 
-import { createHash } from 'node:crypto'
 import type { AcceptedCollection, KnownDevice } from '../model/accepted.ts'
-import type { Alarm, AlarmState, NewTransition, TransitionReason } from '../model/alarm.ts'
+import type { Alarm, AlarmState, TransitionReason } from '../model/alarm.ts'
 import { DEVICE_STATES, type DeviceStatus, type Value } from '../model/collection.ts'
 import type { Severity } from '../model/event.ts'
 import type { GapReason } from '../model/gap.ts'
-import type { ConditionType } from '../model/rule.ts'
-import { isChanged, newMemory, type RowMemory, rateOf, SampleFrame } from './frame.ts'
+import { alarmAfter } from './alarm-after.ts'
+import { verdictOf } from './conditions.ts'
+import { watchDevices } from './devices-watched.ts'
+import type { Engine, EngineOptions } from './engine-contract.ts'
+import { SampleFrame } from './frame.ts'
 import { CALM, flapWindowMs, type Hold, type Machine, next } from './next.ts'
 import type { Pending } from './pending.ts'
-import { type CompiledRule, DEVICE_METRIC } from './rulebook.ts'
+import { DEVICE_METRIC } from './rulebook.ts'
+import { hear, hearFailure, silentRows } from './silence.ts'
 import type { Verdict } from './verdict.ts'
-import { alarmText, limitText, valueText } from './wording.ts'
+import {
+  heldMs,
+  type Instance,
+  isBad,
+  type Known,
+  rowsPerRuleMax,
+  type Watched,
+} from './watched.ts'
 
 /** Open alarms of one rule: beyond, the rule is wrong, not the devices. */
 export const openPerRuleMax = 1000
-/** Rows of one rule and device that are remembered for changes and silence. */
-const rowsPerRuleMax = 10_000
 /** Groups and parts of one device whose newest time is known. */
 const groupsPerDeviceMax = 1024
 /** Whole reads without a row after which it is gone: a lost answer is no removed card. */
@@ -39,120 +47,8 @@ const sweepMs = 60_000
 /** Devices whose rules are compiled anew in one turn. */
 const renewPerTick = 200
 
-/** What the engine must know of a device beside its samples. */
-export interface DeviceRules {
-  name: string
-  parents: readonly string[]
-  rules: readonly CompiledRule[]
-}
-
-export interface EngineOptions {
-  /** The device's rules as they are now; null: it is not known (yet). Must answer from memory. */
-  rules(device: KnownDevice): DeviceRules | null
-  everyMs(id: string): number
-  /** The maintenance window that a device is in, if any. */
-  maintenance(id: string, now: number): boolean
-  /** The newest values from before this start; for rules about changes. */
-  latest?(device: KnownDevice, group: string, metric: string): readonly Latest[]
-  /** The average of the same hour of last week; undefined: not read yet. */
-  lastWeek?(device: KnownDevice, series: SeriesName): number | null | undefined
-  emit(transition: NewTransition): void
-  now?: () => number
-  /** ms that only grow. */
-  mono?: () => number
-}
-
-export interface Latest {
-  row: string | null
-  value: number | string | null
-}
-
-export interface SeriesName {
-  group: string
-  metric: string
-  row: string | null
-}
-
-interface Instance {
-  watched: Watched
-  row: string | null
-  machine: Machine
-  alarm: Alarm | null
-  /** When it was first ready and kept back, by the monotonic clock. */
-  readyAt: number | null
-  value: number | string | null
-  /** Whole reads without its row, one after another. */
-  misses: number
-}
-
-/** One rule of one device. */
-export interface Watched {
-  known: Known
-  one: CompiledRule
-  /** By row; '' for scalars. Those that are not calm. */
-  instances: Map<string, Instance>
-  memory: Map<string, RowMemory> | null
-  /** Rows that were good once, where the rule asks for it. */
-  good: Set<string> | null
-  /** For silence: when something good last came, by the monotonic clock, and the last gap's reason. */
-  heard: Map<string, { mono: number; reason: GapReason | null }> | null
-  /** When rows that are gone were last looked for, by the monotonic clock. */
-  sweptAt: number
-}
-
-interface Known {
-  device: KnownDevice
-  name: string
-  parents: readonly string[]
-  groups: Map<string, Map<string, Watched[]>>
-  all: Watched[]
-  last: Map<string, number>
-}
-
-export interface EngineStats {
-  judged: number
-  late: number
-  rules: number
-  devices: number
-  open: number
-  /** Raises that were left out, as one rule has too many alarms already. */
-  overflowed: number
-}
-
-export interface Engine {
-  /** Every accepted collection. */
-  collection(device: KnownDevice, collection: AcceptedCollection): void
-  /** What models give of a series. */
-  derived(
-    device: KnownDevice,
-    type: ConditionType & ('anomaly' | 'days-to-full'),
-    series: SeriesName & { at: number; value: number },
-  ): void
-  status(device: KnownDevice, status: DeviceStatus): void
-  /** The device is gone, or paused: its alarms end. */
-  forget(id: string, reason: TransitionReason): void
-  /** Rules, configs or profiles changed. */
-  renew(): void
-  /** Takes up what an earlier judge left open; ends what has no rule any more. */
-  load(
-    open: readonly Alarm[],
-    pending: readonly Pending[],
-    deviceOf: (id: string) => KnownDevice | undefined,
-  ): void
-  /** What holds, and not for long enough yet. */
-  pending(): Pending[]
-  /** About every second. `hearing`: samples can reach us. */
-  tick(hearing: boolean): void
-  /** Forgets all. */
-  clear(): void
-  watched(id: string): readonly Watched[]
-  statusOf(id: string): DeviceStatus | null
-  stats(): EngineStats
-}
-
 export function createEngine(options: EngineOptions): Engine {
   const { emit, now = Date.now, mono = () => performance.now() } = options
-  const devices = new Map<string, Known>()
   const statuses = new Map<string, DeviceStatus>()
   /** Instances that time alone can change. */
   const waiting = new Set<Instance>()
@@ -163,86 +59,11 @@ export function createEngine(options: EngineOptions): Engine {
   let clockOffset = now() - mono()
   let isDeaf = false
 
-  const knownOf = (device: KnownDevice): Known | null => {
-    const known = devices.get(device.id)
-    if (known?.device.uid === device.uid) {
-      known.device = device
-      return known
-    }
-    if (known) end(known, 'device-gone')
-    const rules = options.rules(device)
-    if (!rules) return null
-    const made: Known = {
-      ...{ device, name: rules.name, parents: rules.parents },
-      ...{ groups: new Map(), all: [], last: new Map() },
-    }
-    place(made, rules)
-    devices.set(device.id, made)
-    return made
-  }
-  /** Gives a device its rules; what goes on keeps its state, what has no rule any more ends. */
-  const place = (known: Known, rules: DeviceRules) => {
-    const before = new Map(known.all.map(one => [keyOf(one.one), one]))
-    known.name = rules.name
-    known.parents = rules.parents
-    known.groups = new Map()
-    known.all = rules.rules.map(one => {
-      const old = before.get(keyOf(one))
-      before.delete(keyOf(one))
-      return old && old.one.rule.condition === one.rule.condition
-        ? Object.assign(old, { one })
-        : watch(known, one)
-    })
-    for (const gone of before.values()) endWatched(gone, 'rule-gone')
-    for (const watched of known.all) {
-      const { group, metric } = watched.one.metric
-      const metrics = known.groups.get(group) ?? new Map<string, Watched[]>()
-      known.groups.set(group, metrics)
-      metrics.set(metric, [...(metrics.get(metric) ?? []), watched])
-    }
-  }
-  const watch = (known: Known, one: CompiledRule): Watched => {
-    const { condition, changed } = one.rule
-    const remembers = condition === 'rate' || condition === 'text'
-    const watched: Watched = {
-      ...{ known, one, instances: new Map() },
-      memory: remembers ? new Map() : null,
-      good: changed ? new Set() : null,
-      heard: condition === 'missing' ? new Map() : null,
-      sweptAt: Number.NEGATIVE_INFINITY,
-    }
-    const { group, metric, table } = one.metric
-    if (watched.heard && !table) watched.heard.set('', { mono: mono(), reason: null })
-    if (watched.good || condition === 'text') {
-      for (const latest of options.latest?.(known.device, group, metric) ?? []) {
-        seed(watched, latest)
-      }
-    }
-    return watched
-  }
-  const seed = (watched: Watched, { row, value }: Latest) => {
-    if (value === null) return
-    const key = row ?? ''
-    if (watched.memory && typeof value === 'string') {
-      watched.memory.set(key, { ...newMemory(), text: value })
-    }
-    frame.value = value
-    frame.metrics = new Map()
-    frame.states = watched.one.metric.states
-    if (watched.good && goodAlone(watched.one, value)) watched.good.add(key)
-  }
-  const endWatched = (watched: Watched, reason: TransitionReason) => {
-    for (const instance of watched.instances.values()) close(instance, reason)
-    watched.instances.clear()
-  }
-  const end = (known: Known, reason: TransitionReason) => {
-    for (const watched of known.all) endWatched(watched, reason)
-    devices.delete(known.device.id)
-  }
   const close = (instance: Instance, reason: TransitionReason) => {
     waiting.delete(instance)
     if (instance.alarm) tell(instance, reason, now(), 'clear', instance.alarm.severity)
   }
+  const { devices, knownOf, place, endWatched, end, ...book } = watchDevices(options, mono, close)
 
   const holdOf = (instance: Instance, at: number): Hold | null => {
     const { known, one } = instance.watched
@@ -360,60 +181,6 @@ export function createEngine(options: EngineOptions): Engine {
     if (machine !== instance.machine || reason) follow(instance, machine, reason, at)
   }
 
-  /** What a rule says of the value in `frame`, whose other fields are set. */
-  const verdictOf = (
-    watched: Watched,
-    row: string | null,
-    at: number,
-    value: number | string,
-  ): Verdict => {
-    const { one, memory } = watched
-    const { condition } = one.rule
-    frame.states = one.metric.states
-    frame.value = value
-    switch (condition) {
-      case 'threshold':
-      case 'state':
-        return one.verdict(frame)
-      case 'rate': {
-        const known = memoryOf(memory, row)
-        if (typeof value !== 'number' || !known) return null
-        const rate = rateOf(known, at, value, one.overMs)
-        if (rate === null) return null
-        frame.value = rate
-        return one.verdict(frame)
-      }
-      case 'text': {
-        const known = memoryOf(memory, row)
-        if (!known) return null
-        const changed = isChanged(known, at, String(value), one.forMs)
-        return changed ? (one.rule.severity ?? 'info') : 'good'
-      }
-      case 'week': {
-        const { group, metric } = one.metric
-        const before = options.lastWeek?.(watched.known.device, { group, metric, row })
-        if (typeof value !== 'number' || typeof before !== 'number' || before === 0) return null
-        frame.value = (100 * (value - before)) / Math.abs(before)
-        return one.verdict(frame)
-      }
-      default:
-        return null
-    }
-  }
-
-  const silence = (watched: Watched, row: string | null, reason: GapReason | null) => {
-    if (!watched.heard) return
-    const key = row ?? ''
-    const known = watched.heard.get(key)
-    if (!known && watched.heard.size >= rowsPerRuleMax) return
-    if (reason === null) watched.heard.set(key, { mono: mono(), reason: null })
-    else if (known) known.reason = reason
-  }
-
-  const failed = (watched: Watched, reason: GapReason) => {
-    for (const key of watched.heard?.keys() ?? []) silence(watched, key, reason)
-  }
-
   /** Rows of one metric under its rules; the loop that every sample goes through. */
   const samples = (list: readonly Watched[], metric: string, collection: AcceptedCollection) => {
     const values = collection.metrics.get(metric)
@@ -453,7 +220,7 @@ export function createEngine(options: EngineOptions): Engine {
       const row = rows?.[i] ?? null
       if (fits && !fits(row ?? '')) continue
       frame.place = i
-      const verdict = verdictOf(watched, row, at, value)
+      const verdict = verdictOf(frame, watched, row, at, value, options.lastWeek)
       if (verdict === 'good' && watched.instances.size === 0 && !watched.good) continue
       judge(watched, row, at, verdict, frame.value)
     }
@@ -468,7 +235,7 @@ export function createEngine(options: EngineOptions): Engine {
     for (const [i, value] of values.entries()) {
       const row = rows?.[i] ?? null
       if (fits && !fits(row ?? '')) continue
-      silence(watched, row, value === null ? (gaps.get(metric)?.[i] ?? 'partial') : null)
+      hear(watched, row, value === null ? (gaps.get(metric)?.[i] ?? 'partial') : null, mono())
       if (value === null) continue
       // Silence is measured by our clock, which may be ahead of the device's.
       const before = watched.instances.get(row ?? '')?.machine.at ?? 0
@@ -479,7 +246,8 @@ export function createEngine(options: EngineOptions): Engine {
   const statusVerdict = (status: DeviceStatus, watched: Watched): Verdict => {
     if (status.state === 'unknown' || status.state === 'paused') return null
     frame.metrics = new Map()
-    return verdictOf(watched, null, now(), DEVICE_STATES.indexOf(status.state))
+    const value = DEVICE_STATES.indexOf(status.state)
+    return verdictOf(frame, watched, null, now(), value, options.lastWeek)
   }
 
   const tickOne = (instance: Instance, at: number) => {
@@ -500,13 +268,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   const sweepSilence = (watched: Watched, at: number) => {
-    const { one, heard, known } = watched
-    if (!heard || !known.device.enabled) return
-    const forMs = Math.max(one.forMs, 2 * known.device.everyMs)
-    for (const [key, { mono: since, reason }] of heard) {
-      const isAbout = !one.rule.reasons || (reason !== null && one.rule.reasons.includes(reason))
-      if (isAbout && mono() - since >= forMs) isSilent(watched, key, at, reason)
-    }
+    for (const { key, reason } of silentRows(watched, mono())) isSilent(watched, key, at, reason)
   }
   const isSilent = (watched: Watched, key: string, at: number, reason: GapReason | null) => {
     const { rule, metric } = watched.one
@@ -615,7 +377,7 @@ export function createEngine(options: EngineOptions): Engine {
     if (!known) return
     if (stale.delete(device.id)) replace(known)
     if (heard.failed !== null) {
-      for (const one of known.all) if (one.heard) failed(one, heard.failed)
+      for (const one of known.all) hearFailure(one, heard.failed, mono())
       return
     }
     const groups = known.groups.get(heard.group)
@@ -684,7 +446,7 @@ export function createEngine(options: EngineOptions): Engine {
       }
     },
     clear() {
-      devices.clear()
+      book.clear()
       waiting.clear()
       openByRule.clear()
       stale.clear()
@@ -698,66 +460,4 @@ export function createEngine(options: EngineOptions): Engine {
       return { ...counts, rules, devices: devices.size, open }
     },
   }
-}
-
-const keyOf = ({ rule, metric }: CompiledRule): string =>
-  `${rule.id} ${metric.group}.${metric.metric} ${rule.row ?? ''}`
-
-/** How long the machine waits: silence and changed texts measure their time themselves. */
-const heldMs = ({ rule, forMs }: CompiledRule): number =>
-  rule.condition === 'missing' || rule.condition === 'text' ? 0 : forMs
-
-const isBad = (verdict: Verdict): verdict is Severity =>
-  verdict !== null && verdict !== 'good' && verdict !== 'between'
-
-function memoryOf(memory: Map<string, RowMemory> | null, row: string | null): RowMemory | null {
-  const known = memory?.get(row ?? '')
-  if (known || !memory || memory.size >= rowsPerRuleMax) return known ?? null
-  const made = newMemory()
-  memory.set(row ?? '', made)
-  return made
-}
-
-/** Good by the value alone, whatever the rest of the row was. */
-function goodAlone({ metric }: CompiledRule, value: number | string): boolean {
-  const state = metric.states.find(one => one.value === value)
-  return state ? state.severity === null : metric.states.length === 0
-}
-
-function alarmAfter(instance: Instance, at: number, to: AlarmState): Alarm {
-  const { watched, row, machine, alarm: before } = instance
-  const { one, known } = watched
-  const { rule, metric } = one
-  const { severity, flapping } = machine
-  const { device } = known
-  const value = valueText(one, instance.value)
-  const said = {
-    ...{ device: known.name, row, value, severity },
-    reason: watched.heard?.get(row ?? '')?.reason ?? null,
-    other: () => '',
-  }
-  // The sentence says what is wrong, also once it is clear again.
-  const isBad = to !== 'clear'
-  return {
-    id: before?.id ?? idOf(rule.id, device.uid, metric.group, metric.metric, row, at),
-    ...{ rule: rule.id, ruleVersion: rule.version, ruleName: rule.name },
-    ...{ device: device.id, deviceUid: device.uid, deviceName: known.name },
-    ...{ group: metric.group, metric: metric.metric, row, state: to },
-    severity: isBad || !before ? severity : before.severity,
-    text: isBad || !before ? alarmText(one, said) : before.text,
-    value: rule.condition === 'missing' ? (said.reason ?? '') : value,
-    limit: limitText(one, severity),
-    since: before?.since ?? machine.since,
-    raisedAt: before?.raisedAt ?? at,
-    clearedAt: to === 'clear' ? at : null,
-    ack: before?.ack ?? null,
-    flapping: isBad && flapping,
-    steps: before?.steps ?? 0,
-    ...(rule.runbook !== undefined && { runbook: rule.runbook }),
-  }
-}
-
-/** The same for every judge that sees the same samples. */
-function idOf(...parts: (string | number | null)[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)
 }

@@ -14,7 +14,8 @@ import { JUDGE } from '../store/alarms.ts'
 import type { Lease, SeenLease, Store } from '../store/contract.ts'
 import { checker, parseJson } from '../validate.ts'
 import type { Announcer } from './announce.ts'
-import { createEngine, type Engine, type EngineOptions, type EngineStats } from './engine.ts'
+import { createEngine } from './engine.ts'
+import type { Engine, EngineOptions, EngineStats } from './engine-contract.ts'
 import { pendingOf, pendingText } from './pending.ts'
 
 /** Transitions that wait for the database; beyond, all is read anew once it is back. */

@@ -2,7 +2,7 @@
 // row of rows, in turn and bounded. Until it is read nothing is compared.
 
 import type { SampleStore } from '../store/contract.ts'
-import type { SeriesName } from './engine.ts'
+import type { SeriesName } from './engine-contract.ts'
 
 const weekMs = 7 * 86_400_000
 const hourMs = 3_600_000

@@ -3,7 +3,7 @@
 
 import { createAnnouncer } from '../alarms/announce.ts'
 import { createDesk, type Desk } from '../alarms/desk.ts'
-import type { DeviceRules } from '../alarms/engine.ts'
+import type { DeviceRules } from '../alarms/engine-contract.ts'
 import { type AlarmJudge, createAlarmJudge } from '../alarms/judge.ts'
 import { createLastWeek } from '../alarms/lastweek.ts'
 import { type Book, bookOf } from '../alarms/rulebook.ts'

@@ -1,6 +1,7 @@
 // An engine for tests: clocks that the test sets, rules of one metric, and what it told as short lines.
 
-import { createEngine, type Engine, type EngineOptions } from '../../server/alarms/engine.ts'
+import { createEngine } from '../../server/alarms/engine.ts'
+import type { Engine, EngineOptions } from '../../server/alarms/engine-contract.ts'
 import { bookOf, type CompiledRule } from '../../server/alarms/rulebook.ts'
 import type { AcceptedCollection, KnownDevice } from '../../server/model/accepted.ts'
 import type { NewTransition } from '../../server/model/alarm.ts'
