@@ -42,6 +42,6 @@ export function statusView(status: DeviceStatus | null, words: Dictionary = en):
     symbol: status.state,
     word: words.status[status.state],
     since: status.since,
-    why: [why, said].filter(Boolean).join(': '),
+    why: [why, said].filter(Boolean).join(words.messages[': ']),
   }
 }

@@ -2597,5 +2597,10 @@ export const fr: Dictionary = {
     'Alarm ended, its row is gone': 'Alarme finie, sa ligne a disparu',
     'Alarm ended, its rule is gone': 'Alarme finie, sa règle a disparu',
     'Alarm ended, its device is gone': 'Alarme finie, son équipement a disparu',
+    nothing: 'rien',
+    working: 'en marche',
+    stopped: 'arrêté',
+    '{late} late, {duplicate} duplicate, {forged} forged, {weak} weak, {malformed} malformed, {stale} stale':
+      '{late} tardifs, {duplicate} doubles, {forged} contrefaits, {weak} trop faibles, {malformed} mal formés, {stale} périmés',
   },
 }

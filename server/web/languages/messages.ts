@@ -675,6 +675,10 @@ export const MESSAGES = [
   'Alarm ended, its row is gone',
   'Alarm ended, its rule is gone',
   'Alarm ended, its device is gone',
+  'nothing',
+  'working',
+  'stopped',
+  '{late} late, {duplicate} duplicate, {forged} forged, {weak} weak, {malformed} malformed, {stale} stale',
 ] as const
 
 export type Message = (typeof MESSAGES)[number]
