@@ -56,7 +56,7 @@ export function encodeBlock(columns: Columns, t0: number): Uint8Array {
   out.varint(slots.length)
   slots.forEach((column, slot) => {
     numbers.at = 0
-    if (column) writeColumn(numbers, column, times.length, patterns.of[slot] ?? 0)
+    if (column) patterns.writeColumn(numbers, column, times.length, slot)
     out.varint(numbers.at)
     out.raw(numbers.written())
   })
@@ -95,6 +95,9 @@ function writeTimes(times: Float64Array, t0: number): void {
 class Patterns {
   readonly of: number[] = []
   readonly #different: Uint8Array[] = []
+  /** Of each: whether every cell is a number, and whether one is a text. */
+  readonly #allNumbers: boolean[] = []
+  readonly #someText: boolean[] = []
 
   constructor(slots: readonly (Column | undefined)[], count: number) {
     const known = new Map<string, number>()
@@ -125,7 +128,23 @@ class Patterns {
         into.byte(kind)
         into.varint(length)
       })
+      this.#allNumbers.push(kinds.every(kind => kind === NUMBER))
+      this.#someText.push(kinds.includes(TEXT))
     }
+  }
+
+  /** Writes a column's pattern and cells; to be called after `write`. */
+  writeColumn(into: ByteWriter, column: Column, times: number, slot: number): void {
+    const pattern = this.of[slot] ?? 0
+    into.varint(pattern)
+    // The usual column is all numbers, and is written from where it lies.
+    if (this.#allNumbers[pattern]) {
+      if (times > 0) writeNumbers(into, column.values, times)
+      return
+    }
+    const count = pick(column, times, NUMBER)
+    if (count > 0) writeNumbers(into, present, count)
+    if (this.#someText[pattern]) writeTexts(into, pick(column, times, TEXT))
   }
 }
 
@@ -142,12 +161,9 @@ function forRuns(
   }
 }
 
-function writeColumn(into: ByteWriter, column: Column, times: number, pattern: number): void {
-  into.varint(pattern)
-  const count = pick(column, times, NUMBER)
-  if (count > 0) writeNumbers(into, present, count)
-  const said = pick(column, times, TEXT)
-  forRuns(present, said, (index, length) => {
+/** The texts that were picked, as runs. */
+function writeTexts(into: ByteWriter, count: number): void {
+  forRuns(present, count, (index, length) => {
     into.varint(index)
     into.varint(length)
   })

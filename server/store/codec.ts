@@ -240,7 +240,9 @@ export function decodePoll(bytes: Uint8Array, into: Poll, wanted: number = slots
 
 /** How many slots the bytes of a poll say that it has; damaged ones give any number up to `slotsMax`. */
 export function slotsOf(bytes: Uint8Array): number {
-  const [low = 0, high = 0] = bytes.subarray(1, 3)
+  // Without a view of the two bytes: it is asked for every poll of a block.
+  const low = bytes[1] ?? 0
+  const high = bytes[2] ?? 0
   return Math.min(slotsMax, low < 128 ? low : (low & 127) + high * 128)
 }
 
@@ -253,8 +255,8 @@ function open(bytes: Uint8Array): Cursor {
 }
 
 function uint32(bytes: Uint8Array, at: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]
-  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0
+  const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8)
+  return (low | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)) >>> 0
 }
 
 function repeatCell(into: Poll, slot: number, times: number, count: number): number {

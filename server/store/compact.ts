@@ -87,22 +87,13 @@ export function compactOldest(
       .where('uid', '=', deviceUid)
       .where('compacted_until', '<', found.t1)
       .execute()
-    const next = await oldestTime(tx, streamId)
-    if (next === null) return { ...nothing, ...done }
-    // The window of a poll that is younger cannot be over; when it is, the next look says.
-    const isYoung = next + closeGraceMs > now
-    return { ...nothing, ...done, nextAt: isYoung ? next + closeGraceMs : 0 }
+    const left = await oldestTimes(tx, streamId)
+    if (left.length === 0) return { ...nothing, ...done }
+    // Asked here, so that a window that is not over needs no transaction of its own to be found so.
+    const next = await chooseWindow(tx, table, streamId, left)
+    const closedAt = next.t1 + closeGraceMs
+    return { ...nothing, ...done, nextAt: closedAt > now ? closedAt : 0 }
   })
-}
-
-/** Unix ms of the stream's oldest poll; null: there is none. */
-async function oldestTime(tx: Tx, streamId: number): Promise<number | null> {
-  const row = await tx
-    .selectFrom('poll')
-    .select(({ fn }) => fn.min('ts').as('ts'))
-    .where('stream_id', '=', streamId)
-    .executeTakeFirst()
-  return row?.ts ?? null
 }
 
 async function oldestTimes(tx: Tx, streamId: number): Promise<number[]> {

@@ -168,7 +168,10 @@ class Words {
 
   /** Makes each TEXT cell of a poll say which note it is: -1 the first, -2 the second. */
   note(ts: number, place: number, poll: Poll): void {
-    for (let slot = 0; slot < poll.size; slot++) {
+    // Most polls have no text, and one look by native code says so.
+    const first = poll.kinds.indexOf(TEXT)
+    if (first === -1) return
+    for (let slot = first; slot < poll.size; slot++) {
       if (poll.kinds[slot] !== TEXT) continue
       this.#noted.push({ slot, place, said: ts - (poll.values[slot] ?? 0) })
       poll.values[slot] = -this.#noted.length

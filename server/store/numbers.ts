@@ -86,6 +86,7 @@ export function writeNumbers(out: ByteWriter, values: Float64Array, count: numbe
 function lookAt(values: Float64Array, count: number): Look {
   let changes = 0
   let decimals = 0
+  let factor = 1
   let largest = 0
   let before = 0
   for (let i = 0; i < count; i++) {
@@ -94,10 +95,14 @@ function lookAt(values: Float64Array, count: number): Look {
     if (!Number.isSafeInteger(given)) {
       // What the column's decimals give exactly needs no longer look.
       const size = Math.abs(given)
-      const whole = decimals <= exponentMax ? Math.round(size * power(decimals)) : Number.NaN
-      if (!(whole < 1e9 && whole / power(decimals) === size)) {
+      const whole = Math.round(size * factor)
+      if (!(whole < 1e9 && whole / factor === size)) {
         value = tidy(given)
-        if (!Number.isSafeInteger(value)) decimals = Math.max(decimals, decimalsOf(value, 1))
+        if (!Number.isSafeInteger(value)) {
+          decimals = Math.max(decimals, decimalsOf(value, 1))
+          // Beyond the last power it is NaN, which nothing equals.
+          factor = power(decimals)
+        }
       }
     } else value += 0
     kept[i] = value
@@ -122,11 +127,13 @@ function asScaled({ decimals, largest }: Look, count: number): boolean {
  */
 function asDigits(count: number): number | null {
   let lowest = EXPONENT_MOST
+  let exponent = 0
   for (let i = 0; i < count; i++) {
     const size = Math.abs(kept[i] ?? 0)
     if (size === 0) continue
-    if (!splitDigits(size, i)) return null
-    lowest = Math.min(lowest, exponents[i] ?? 0)
+    if (!splitDigits(size, i, exponent)) return null
+    exponent = exponents[i] ?? 0
+    if (exponent < lowest) lowest = exponent
   }
   for (let i = 0; i < count; i++) {
     const value = kept[i] ?? 0
@@ -137,14 +144,24 @@ function asDigits(count: number): number | null {
   return lowest
 }
 
-/** Notes the digits and the power of ten of a number above 0; false: that is not all of it. */
-function splitDigits(size: number, at: number): boolean {
+/**
+ * Notes the digits and the power of ten of a number above 0; false: that is not all of it.
+ * @param likely the power of ten of the number before: most often it is that of this one too
+ */
+function splitDigits(size: number, at: number, likely: number): boolean {
+  if (isSplit(size, at, likely)) return true
   let exponent = Math.floor(Math.log10(size)) - 4
-  let mantissa = mantissaOf(size, exponent)
   // The logarithm may be one off next to a power of ten.
-  if (mantissa < DIGITS_MIN) mantissa = mantissaOf(size, --exponent)
-  else if (mantissa >= DIGITS_MIN * 10) mantissa = mantissaOf(size, ++exponent)
+  const mantissa = mantissaOf(size, exponent)
+  if (mantissa < DIGITS_MIN) exponent--
+  else if (mantissa >= DIGITS_MIN * 10) exponent++
   if (exponent < EXPONENT_LEAST || exponent > EXPONENT_MOST) return false
+  return isSplit(size, at, exponent)
+}
+
+/** Whether a number is five digits times this power of ten, which are then noted. */
+function isSplit(size: number, at: number, exponent: number): boolean {
+  const mantissa = mantissaOf(size, exponent)
   if (mantissa < DIGITS_MIN || mantissa >= DIGITS_MIN * 10) return false
   digits[at] = mantissa - DIGITS_MIN
   exponents[at] = exponent

@@ -10,6 +10,10 @@ import { type Cell, type PackedCells, packCells, unpackCells } from './packed-ce
 const statementsMax = 300
 /** How long a statement waits for another process's lock, ms. */
 const busyTimeoutMs = 5000
+/** Pages of 4 KB that the log holds before they go to the file: one that is written again meanwhile goes once. */
+const logPages = 8000
+/** Pages of the file that the writer keeps in memory, KB. */
+const cacheKb = 32_000
 
 export interface SqliteRequest {
   id: number
@@ -45,7 +49,8 @@ function openDatabase(): DatabaseSync {
   opened.exec(
     isReader
       ? 'PRAGMA query_only=ON'
-      : 'PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON',
+      : `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;
+         PRAGMA wal_autocheckpoint=${logPages}; PRAGMA cache_size=-${cacheKb}`,
   )
   return opened
 }

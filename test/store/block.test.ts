@@ -194,6 +194,11 @@ t.test('the usual columns are small', async t => {
   const rates = series(240, () => Number((4e8 * (1 + random() / 10)).toPrecision(5)))
   t.ok(size(rates) < 2, 'a rate of five digits that moves by a tenth')
   t.ok(size(series(240, () => Math.round(400 + random() * 40) / 10)) < 1.1, 'a percentage')
+  // Next to a power of ten five digits fit one exponent only: the number before says another.
+  const edge = [99_999, 100_010, 9_999_900, 999_990, 9_999_900, 100_010, 99_998]
+  const crossing = series(240, index => edge[index % edge.length] ?? 0)
+  t.ok(size(crossing) < 2.5, 'a rate that crosses powers of ten')
+  t.same(back(crossing), crossing)
 })
 
 t.test(`damaged bytes are refused, whatever they are (seed ${SEED})`, async t => {
