@@ -137,9 +137,10 @@ export class Tally {
   /** The state that was, up to this time; never past the end of the watch in which it was seen. */
   #close(time: number): void {
     const watch = this.#watches[firstAfter(this.#watches, this.#since)]
-    const seenFrom = Math.max(this.#since, watch?.from ?? Number.POSITIVE_INFINITY)
-    const from = Math.max(seenFrom, this.#period.from)
-    const until = Math.min(time, watch?.until ?? 0, this.#period.until)
+    // Said after the end of its watch, it is not carried into the next one.
+    if (watch === undefined || watch.from > this.#since) return
+    const from = Math.max(this.#since, this.#period.from)
+    const until = Math.min(time, watch.until, this.#period.until)
     const span = until - from
     if (span <= 0) return
     const uptime = this.#uptime

@@ -4,7 +4,7 @@
 import { DEVICE_STATES, type DeviceState } from '../model/collection.ts'
 import { DeviceConfig } from '../model/device.ts'
 import { checker, parseJson } from '../validate.ts'
-import type { Database, Db } from './database.ts'
+import type { Database, Db, Tables } from './database.ts'
 
 const DAY_MS = 86_400_000
 /** Judge says each state anew after this; readers look back a little further. */
@@ -66,10 +66,7 @@ export function stateStore(database: Database): StateStore {
     write: (changes, { id, from, until }) =>
       database.transaction(async tx => {
         for (const change of changes) if (change.until !== null) await takeBack(tx, change)
-        const rows = changes.map(({ at, deviceUid, state }) => ({
-          ...{ at, device_uid: deviceUid, state },
-        }))
-        await database.put(tx, 'device_state', ['at', 'device_uid'], rows)
+        await database.put(tx, 'device_state', ['at', 'device_uid'], rowsAfter(changes))
         await database.put(tx, 'watch', ['id'], [{ id, from_at: from, until_at: until }])
       }),
     async watches(from, to) {
@@ -86,6 +83,21 @@ export function stateStore(database: Database): StateStore {
     gone: (from, to) => goneDevices(reader, from, to),
     trim: now => trim(db, now - keptDays * DAY_MS),
   }
+}
+
+/** What is left of changes that replace others of the same batch. */
+function rowsAfter(changes: readonly StateChange[]): Tables['device_state'][] {
+  const byDevice = new Map<number, Map<number, DeviceState>>()
+  for (const { deviceUid, at, state, until } of changes) {
+    const states = byDevice.get(deviceUid) ?? new Map<number, DeviceState>()
+    byDevice.set(deviceUid, states)
+    if (until !== null)
+      for (const other of states.keys()) if (other >= at && other <= until) states.delete(other)
+    states.set(at, state)
+  }
+  return [...byDevice].flatMap(([uid, states]) =>
+    [...states].map(([at, state]) => ({ at, device_uid: uid, state })),
+  )
 }
 
 async function takeBack(tx: Db, { deviceUid, at, until }: StateChange): Promise<void> {

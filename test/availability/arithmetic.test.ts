@@ -83,6 +83,11 @@ t.test('Pollux was off: nothing is known, and nothing counts against the device'
     ...{ up: 190 + 410, down: 20, unknown: 100, outages: 1, longest: 20 },
   })
   t.match(
+    uptime(month, [[250, 'down']], { watches }),
+    { down: 0, unknown: 720, outages: 0 },
+    'what was said as a watch ended does not begin the next one',
+  )
+  t.match(
     uptime(month, [[-10, 'down']], { watches: [span(-100, 50)] }),
     { down: 50, unknown: 670 },
     'a state does not go on behind the end of its watch',

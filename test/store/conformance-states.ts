@@ -39,7 +39,10 @@ export function stateCases(t: Test, newPlace: NewPlace): void {
       [uid, 0, 'up'],
       [uid, 200, 'down'],
     ])
-    t.equal((await found(NOW + stateRenewMs, NOW + 9 * DAY)).length, 3, 'it looks back for so long')
+    await states.write([change(uid, 400, 'up'), change(uid, 300, 'up', 400)], WATCH)
+    t.same((await found(NOW, NOW + 1000, uid)).at(-1), [uid, 300, 'up'], 'also of the same batch')
+    await states.write([change(uid, 300, 'down', 300)], WATCH)
+    t.equal((await found(NOW + stateRenewMs, NOW + 9 * DAY)).length, 4, 'it looks back for so long')
     t.same(await found(NOW + stateRenewMs + 2 * DAY, NOW + 9 * DAY), [], 'and no longer')
     t.same(await states.watches(NOW - 5, NOW + 5), [{ from: NOW, until: NOW + 1000 }])
     t.same(await states.watches(NOW - 9, NOW), [])
