@@ -22,6 +22,8 @@ export const NOT_IN_FORM: Readonly<Record<string, string>> = {
 }
 /** Kinds that nobody adds here: an agent's device is made when the agent enrols. */
 const NOT_ADDED: ReadonlySet<string> = new Set(['agent'])
+/** Kinds that are nothing without a list, and which. */
+const MAIN_LIST: Readonly<Record<string, string>> = { check: 'checks' }
 /** Set when a device is added, and never again. */
 const FIXED: ReadonlySet<string> = new Set(['id', 'kind'])
 const WIDE: ReadonlySet<string> = new Set(['profiles', 'topics'])
@@ -193,7 +195,8 @@ function groupDrawn(id: string, fields: readonly SchemaField[], drawn: Drawn): G
 
 function rowsDrawn(field: SchemaField, drawn: Drawn): Rows {
   const sent = rowNumbers(drawn.values, field)
-  const isMain = drawn.kind === null || KIND_KEYS[field.name]?.length === 1
+  // Where the list is what the device is for, there is a first row to fill in.
+  const isMain = MAIN_LIST[drawn.values.kind ?? ''] === field.name
   const count = Math.max(sent.length > 0 ? (sent.at(-1) ?? 0) + 1 : 0, isMain ? 1 : 0)
   const row = (i: number) =>
     field.fields.map(inner => {
