@@ -93,7 +93,7 @@ export function createAlarmJudge(options: JudgeOptions): AlarmJudge {
   let seen: { lease: SeenLease; mono: number } | null = null
   let lookedAt = Number.NEGATIVE_INFINITY
   let batch = batchMax
-  let kept = { text: '', mono: Number.NEGATIVE_INFINITY }
+  const kept = { text: '', mono: Number.NEGATIVE_INFINITY }
   let running: Promise<void> | null = null
   let timer: NodeJS.Timeout | undefined
   let stop: (() => Promise<void>) | null = null
@@ -199,16 +199,17 @@ export function createAlarmJudge(options: JudgeOptions): AlarmJudge {
     return null
   }
   const keepPending = async () => {
+    kept.mono = mono()
     const text = pendingText(engine.pending())
     if (text !== kept.text) await store.settings.put(PENDING, text)
-    kept = { text, mono: mono() }
+    kept.text = text
   }
   const turn = async () => {
     try {
       if (mono() - lookedAt >= beatMs) await look()
       await write()
-      if (lease && mono() - kept.mono >= keepEveryMs) await keepPending()
       await announcer.flush()
+      if (lease && mono() - kept.mono >= keepEveryMs) await keepPending()
     } catch (error) {
       log.debug({ error: messageOf(error), queued: queue.length }, 'alarms wait for the database')
     }

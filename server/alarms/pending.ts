@@ -4,8 +4,8 @@
 import Type, { type Static } from 'typebox'
 import { checker, parseJson } from '../validate.ts'
 
-/** Kept at most; beyond, the rest begins anew. */
-const pendingMax = 20_000
+/** Characters that are kept, about 12,000 series; beyond, the rest begins anew. */
+const textCharsMax = 3_000_000
 
 const Pending = Type.Object({
   device: Type.String(),
@@ -25,7 +25,15 @@ export type Pending = Static<typeof Pending>
 const checkPending = checker(Type.Array(Pending), { firstOnly: true })
 
 export function pendingText(pending: readonly Pending[]): string {
-  return JSON.stringify(pending.slice(0, pendingMax))
+  const parts: string[] = []
+  let chars = 2
+  for (const one of pending) {
+    const part = JSON.stringify(one)
+    chars += part.length + 1
+    if (chars > textCharsMax) break
+    parts.push(part)
+  }
+  return `[${parts.join(',')}]`
 }
 
 /** Nothing where there is none, or another version wrote it. */

@@ -11,6 +11,7 @@ import type { Db } from './database.ts'
 const pageMax = 1000
 /** Open alarms that are read at once. */
 const openMax = 50_000
+
 export function readsOf(
   db: Db,
 ): Pick<AlarmStore, 'open' | 'get' | 'list' | 'counts' | 'after' | 'newest' | 'transitions'> {
