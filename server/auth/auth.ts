@@ -51,19 +51,23 @@ export function createAuth(options: AuthOptions): Auth {
     await audit.record({ name: user.name, address }, 'session.start', `user:${user.name}`, change)
     return opened
   }
-  const refuse = async (name: string, address: string): Promise<SignIn> => {
-    throttle.failed(name, address, now())
-    const retryAfterMs = throttle.waitMs(name, address, now())
-    await refusals.record(name.slice(0, 100), address, retryAfterMs)
-    return { ok: false, retryAfterMs, ticket: null }
-  }
-  /** As long as the throttle says; after a start of ours the sessions tell from where somebody comes. */
+  /** As long as the throttle says; after a start of ours the store tells from where somebody came. */
   const waitOf = async (name: string, address: string, found: KnownUser | null) => {
     if (throttle.waitMs(name, address, now()) === 0) return 0
     // Asked for an unknown name too, so that time tells nothing.
-    for (const session of await users.sessionsOf(found?.id ?? 0))
-      throttle.cameFrom(name, session.address)
+    for (const known of await users.addressesOf(found?.id ?? 0))
+      throttle.cameFrom(name, known.address)
     return throttle.waitMs(name, address, now())
+  }
+  const refuse = async (
+    name: string,
+    address: string,
+    found: KnownUser | null,
+  ): Promise<SignIn> => {
+    throttle.failed(name, address, now())
+    const retryAfterMs = await waitOf(name, address, found)
+    await refusals.record(name.slice(0, 100), address, retryAfterMs)
+    return { ok: false, retryAfterMs, ticket: null }
   }
   const isRight = async (password: string, found: KnownUser | null): Promise<boolean> => {
     const hash = found?.origin === null && found.passwordHash !== '' ? found.passwordHash : null
@@ -102,7 +106,7 @@ export function createAuth(options: AuthOptions): Auth {
       const retryAfterMs = await waitOf(name, address, found)
       if (retryAfterMs > 0) return { ok: false, retryAfterMs, ticket: null }
       if (!(await isRight(password, found)) || !found || found.disabled)
-        return refuse(name, address)
+        return refuse(name, address, found)
       if (isOutdated(found.passwordHash)) {
         found.passwordHash = await hashPassword(password)
         await users.setPassword(found.id, found.passwordHash)
@@ -119,7 +123,7 @@ export function createAuth(options: AuthOptions): Auth {
       const retryAfterMs = await waitOf(found.name, address, found)
       if (retryAfterMs > 0) return { ok: false, retryAfterMs, ticket }
       const by = await secondStep.passes(found, code)
-      if (by === null) return { ...(await refuse(found.name, address)), ticket }
+      if (by === null) return { ...(await refuse(found.name, address, found)), ticket }
       throttle.succeeded(found.name, address)
       return { ok: true, ...(await open(userOf(found), place, by)) }
     },

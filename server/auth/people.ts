@@ -11,6 +11,8 @@ import { addToken } from './tokens.ts'
 
 export interface People {
   list(): Promise<User[]>
+  /** From where each user signed in last, by id. */
+  lastAddresses(): ReturnType<UserStore['lastAddresses']>
   /** @throws AppError E_USER_UNKNOWN */
   get(id: number): Promise<User>
   /** @throws AppError E_USER_EXISTS, E_USER_NAME */
@@ -58,6 +60,7 @@ export function createPeople({ users, audit, now = Date.now }: PeopleOptions): P
 
   return {
     list: () => users.list(),
+    lastAddresses: () => users.lastAddresses(),
     get,
     async create({ name, role }, by) {
       const made = await addUser(users, { name, role, password: null, at: now() })

@@ -46,7 +46,7 @@ export function createSessions(users: UserStore, ages: SessionAges, now: () => n
         address,
         browser: browser.slice(0, BROWSER_LENGTH_MAX),
       })
-      await users.signedIn(user.id, now())
+      await users.signedIn(user.id, now(), address)
       return { token, session: { user, csrf } }
     },
     async find(token) {

@@ -12,6 +12,8 @@ const addressFailuresMax = 100
 const WINDOW_MS = 15 * 60_000
 /** From this failure on, each next one doubles the wait, from one second. */
 const delayFrom = 5
+/** The same, from an address that the account never signed in from. */
+const delayStrangerFrom = 2
 /** From this failure on, from wherever, an account is slow for addresses that it does not know. */
 const delayAnywhereFrom = 20
 const DELAY_MS_MAX = 64_000
@@ -106,7 +108,8 @@ export function createThrottle(): Throttle {
     if (name === null) return found.count >= addressFailuresMax ? untilEnd(found, now) : 0
     if (address === null) return growing(found, delayAnywhereFrom, DELAY_ANYWHERE_MS_MAX, now)
     if (found.count >= accountFailuresMax) return untilEnd(found, now)
-    return growing(found, delayFrom, DELAY_MS_MAX, now)
+    const from = homes.has(keyOf({ name, address })) ? delayFrom : delayStrangerFrom
+    return growing(found, from, DELAY_MS_MAX, now)
   }
 
   return {

@@ -374,6 +374,13 @@ export interface StoredSession {
   touchedAt: number
 }
 
+export interface SignInAddress {
+  address: string
+  /** Unix ms; the same: only once. */
+  firstAt: number
+  lastAt: number
+}
+
 export interface UserStore {
   list(): Promise<User[]>
   count(): Promise<number>
@@ -404,7 +411,11 @@ export interface UserStore {
    * session any more.
    */
   change(id: number, to: { role: Role; disabled: boolean }): Promise<boolean>
-  signedIn(id: number, at: number): Promise<void>
+  signedIn(id: number, at: number, address: string): Promise<void>
+  /** From where this person signed in before, the last first; the newest twenty. */
+  addressesOf(id: number): Promise<SignInAddress[]>
+  /** From where each account signed in last, by its id. */
+  lastAddresses(): Promise<Map<number, SignInAddress>>
   /** Sessions and tokens are kept as SHA-256 of what the person holds. */
   createSession(session: {
     hash: string

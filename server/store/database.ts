@@ -219,6 +219,12 @@ export interface Tables extends Record<BlockTable, BlockRow>, NoticeTables {
     origin: string | null
     origin_key: string | null
   }
+  account_address: {
+    account_id: number
+    address: string
+    first_at: number
+    last_at: number
+  }
   recovery_code: {
     account_id: number
     hash: string

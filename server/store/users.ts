@@ -7,6 +7,9 @@ import type { KnownUser, UserStore } from './contract.ts'
 import type { Db, Tables } from './database.ts'
 import { isDuplicateKey } from './failures.ts'
 
+/** Addresses remembered of one account. */
+const addressesMax = 20
+
 type AccountRow = Selectable<Tables['account']>
 
 /** One name however it is typed: composed or not, in capitals or not. */
@@ -28,6 +31,8 @@ function accounts(
   | 'byId'
   | 'byOrigin'
   | 'setPassword'
+  | 'addressesOf'
+  | 'lastAddresses'
   | 'setLanguage'
   | 'change'
   | 'signedIn'
@@ -122,10 +127,69 @@ function accounts(
       if (disabled) await db.deleteFrom('session').where('account_id', '=', id).execute()
       return true
     },
-    async signedIn(id, at) {
-      await db.updateTable('account').set({ last_sign_in_at: at }).where('id', '=', id).execute()
+    signedIn: (id, at, address) =>
+      db.transaction().execute(async trx => {
+        await trx.updateTable('account').set({ last_sign_in_at: at }).where('id', '=', id).execute()
+        await noteAddress(trx, id, at, address)
+      }),
+    async addressesOf(id) {
+      const rows = await db
+        .selectFrom('account_address')
+        .selectAll()
+        .where('account_id', '=', id)
+        .orderBy('last_at', 'desc')
+        .limit(addressesMax)
+        .execute()
+      return rows.map(addressOf)
+    },
+    async lastAddresses() {
+      const rows = await db
+        .selectFrom('account_address')
+        .selectAll()
+        .orderBy('last_at', 'asc')
+        .execute()
+      return new Map(rows.map(row => [row.account_id, addressOf(row)]))
     },
   }
+}
+
+const addressOf = (row: Selectable<Tables['account_address']>) => ({
+  address: row.address,
+  firstAt: row.first_at,
+  lastAt: row.last_at,
+})
+
+/** Within the transaction that has the account's row, so one after the other for each account. */
+async function noteAddress(db: Db, id: number, at: number, address: string): Promise<void> {
+  const own = () => db.selectFrom('account_address').where('account_id', '=', id)
+  const known = await own().select('address').where('address', '=', address).executeTakeFirst()
+  if (known) {
+    await db
+      .updateTable('account_address')
+      .set({ last_at: at })
+      .where('account_id', '=', id)
+      .where('address', '=', address)
+      .execute()
+    return
+  }
+  const row = { account_id: id, address, first_at: at, last_at: at }
+  await db.insertInto('account_address').values(row).execute()
+  const old = await own()
+    .select('address')
+    .orderBy('last_at', 'desc')
+    .limit(addressesMax)
+    .offset(addressesMax)
+    .execute()
+  if (old.length === 0) return
+  await db
+    .deleteFrom('account_address')
+    .where('account_id', '=', id)
+    .where(
+      'address',
+      'in',
+      old.map(one => one.address),
+    )
+    .execute()
 }
 
 function secondSteps(

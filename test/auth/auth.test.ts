@@ -145,3 +145,41 @@ t.test('after a start, guesses from everywhere do not shut out who has a session
   for (let i = 0; i < 10; i++) throttle.failed('ann', home.address, clock.now)
   t.notOk((await started.signIn('ann', password, home)).ok, 'guesses from there count as before')
 })
+
+t.test('from where somebody signed in is remembered, the newest twenty', async t => {
+  const { store, auth, password, clock } = await setUp(t)
+  const from = async (address: string, secret = password) => {
+    clock.now += 1000
+    return auth.signIn('ann', secret, { address, browser: '' })
+  }
+  t.match(await from('10.0.0.1'), { ok: true })
+  const ann = await store.users.byName('ann')
+  if (!ann) return t.fail('no ann')
+  const last = async () => (await store.users.lastAddresses()).get(ann.id)
+  const first = await last()
+  t.same(first, { address: '10.0.0.1', firstAt: clock.now, lastAt: clock.now }, 'the first time')
+  t.match(await from('10.0.0.1'), { ok: true })
+  t.match(await last(), { firstAt: first?.firstAt, lastAt: clock.now })
+  t.match(await from('10.0.0.9', 'a wrong password'), { ok: false })
+  t.equal((await last())?.address, '10.0.0.1', 'who is refused was not there')
+  for (let i = 1; i <= 25; i++) await store.users.signedIn(ann.id, clock.now + i, `10.1.0.${i}`)
+  const kept = (await store.users.addressesOf(ann.id)).map(({ address }) => address)
+  t.same([kept.length, kept[0], kept.at(-1)], [20, '10.1.0.25', '10.1.0.6'])
+  await store.users.endSessions(ann.id)
+  const restarted = createAuth({
+    users: store.users,
+    audit: createAudit(store.audit),
+    throttle: createThrottle(),
+    secrets: createSecrets(randomBytes(32)),
+    now: () => clock.now,
+  })
+  const enter = (address: string, secret: string) =>
+    restarted.signIn('ann', secret, { address, browser: '' })
+  for (const address of ['10.1.0.25', '10.7.7.7'])
+    for (let i = 0; i < 2; i++) {
+      const retryAfterMs = i === 1 && address === '10.7.7.7' ? 1000 : 0
+      t.match(await enter(address, 'a wrong password'), { ok: false, retryAfterMs })
+    }
+  t.match(await enter('10.1.0.25', password), { ok: true }, 'a known address, after a restart too')
+  t.match(await enter('10.7.7.7', password), { ok: false, retryAfterMs: 1000 }, 'a new one waits')
+})

@@ -4,6 +4,7 @@ import { createThrottle } from '../../server/auth/throttle.ts'
 
 t.test('the fifth failure begins to cost, the tenth ends the window', async t => {
   const throttle = createThrottle()
+  throttle.cameFrom('ann', '10.0.0.1')
   for (let i = 0; i < 4; i++) throttle.failed('ann', '10.0.0.1', 1000)
   t.equal(throttle.waitMs('ann', '10.0.0.1', 1000), 0)
   throttle.failed('ann', '10.0.0.1', 1000)
@@ -52,6 +53,23 @@ t.test('an address of version 6 counts with its whole /64', async t => {
 
 t.test('however a name is written, it is one account', async t => {
   const throttle = createThrottle()
+  throttle.cameFrom(' aNn', 'a')
   for (const name of ['Ann', ' ann', 'ANN ', 'ann', 'aNN']) throttle.failed(name, 'a', 0)
   t.equal(throttle.waitMs('ann', 'a', 0), 1000)
+})
+
+t.test('where an account never signed in from, the second failure costs already', async t => {
+  const throttle = createThrottle()
+  const waits = (now: number) =>
+    ['10.0.0.1', '10.0.0.2'].map(address => throttle.waitMs('ann', address, now))
+  throttle.cameFrom('ann', '10.0.0.1')
+  for (const address of ['10.0.0.1', '10.0.0.2']) throttle.failed('ann', address, 0)
+  t.same(waits(0), [0, 0], 'a slip is free')
+  for (const address of ['10.0.0.1', '10.0.0.2']) throttle.failed('ann', address, 0)
+  t.same(waits(0), [0, 1000])
+  throttle.failed('ann', '10.0.0.2', 1000)
+  t.same(waits(1000), [0, 2000])
+  throttle.succeeded('ann', '10.0.0.2')
+  for (let i = 0; i < 4; i++) throttle.failed('ann', '10.0.0.2', 3000)
+  t.same(waits(3000), [0, 0], 'from now on it is known')
 })

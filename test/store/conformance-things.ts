@@ -193,7 +193,17 @@ export function peopleCases(t: Test, newPlace: NewPlace): void {
     t.match(await users.byName('ÄNNE'), { id: ann.id, name: 'Änne', passwordHash: 'h1' })
     t.equal(await users.byName("x' or '1'='1"), null)
     await users.setPassword(ann.id, 'h3')
-    await users.signedIn(ann.id, 77)
+    await users.signedIn(ann.id, 77, '10.0.0.7')
+    await users.signedIn(ann.id, 78, '10.0.0.8')
+    await users.signedIn(ann.id, 79, '10.0.0.7')
+    t.same(await users.addressesOf(ann.id), [
+      { address: '10.0.0.7', firstAt: 77, lastAt: 79 },
+      { address: '10.0.0.8', firstAt: 78, lastAt: 78 },
+    ])
+    t.match((await users.lastAddresses()).get(ann.id), { address: '10.0.0.7', lastAt: 79 })
+    for (let i = 0; i < 22; i++) await users.signedIn(ann.id, 80 + i, `10.0.1.${i}`)
+    t.equal((await users.addressesOf(ann.id)).length, 20)
+    await users.signedIn(ann.id, 77, '10.0.1.21')
     t.match(await users.byName('Änne'), { passwordHash: 'h3', lastSignInAt: 77 })
     t.same(
       (await users.list()).map(user => user.name),

@@ -317,6 +317,7 @@ export const en = {
     role: 'Role',
     maySignIn: 'May sign in',
     lastSignIn: 'Last signed in',
+    newAddress: 'for the first time',
     since: 'Since',
     you: 'you',
     yes: 'yes',

@@ -319,6 +319,7 @@ export const fr: Dictionary = {
     role: 'Rôle',
     maySignIn: 'Peut se connecter',
     lastSignIn: 'Dernière connexion',
+    newAddress: 'pour la première fois',
     since: 'Depuis',
     you: 'vous',
     yes: 'oui',

@@ -44,6 +44,7 @@ async function show(
   return page(request, reply, 'users', {
     title: say(request).users.title,
     users: await web.people.list(),
+    addresses: await web.people.lastAddresses(),
     slowed: web.auth.slowed().slice(0, slowedShownMax),
     roles: ROLES,
     table: ROLE_TABLE,
