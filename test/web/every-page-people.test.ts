@@ -10,6 +10,17 @@ t.setTimeout(600_000)
 const test = await startTestProgram(t)
 const { url } = test
 const { admin } = await people(test)
+await test.program.devices.create(
+  {
+    ...{ id: 'shop', kind: 'check', address: '127.0.0.1', every: '1h', enabled: false },
+    checks: [
+      { name: 'ping', type: 'ping' },
+      { name: 'front', type: 'http', url: 'http://127.0.0.1:9/', status: 200 },
+    ],
+  },
+  { name: 'test', address: '' },
+  'api',
+)
 const browser = await startChromium(t)
 
 t.test('for an administrator', async t => {
@@ -21,6 +32,8 @@ t.test('for an administrator', async t => {
     '/discovery',
     '/about',
     '/settings',
+    '/settings/backup',
+    '/devices/shop/edit',
     '/users',
     '/users/1',
     '/tokens',
