@@ -95,12 +95,12 @@ function limitedStream(): { stream: Transform; limits: { clear(): void } } {
   })
   const stop = (why: string) =>
     stream.destroy(new AppError('E_BACKUP_STALLED', why, { hint: 'begin again' }))
-  const total = setTimeout(() => stop('the backup took too long'), durationMsMax)
+  const total = setTimeout(() => stop('the backup took too long'), durationMsMax).unref()
   let before = -1
   const stall = setInterval(() => {
     if (stream.readableLength > 0 && through === before) stop('nobody reads the backup')
     before = through
-  }, stallMsMax)
+  }, stallMsMax).unref()
   return {
     stream,
     limits: {
