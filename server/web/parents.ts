@@ -29,8 +29,20 @@ export interface ProposedParents {
   more: boolean
 }
 
+/** What the links propose for one device, from the likeliest root; null: nothing, or what it has. */
+export async function proposalFor(web: WebContext, id: string): Promise<ParentsLine | null> {
+  const { lines } = await proposalsOf(web, '')
+  return lines.find(line => line.id === id && !line.isSame && !line.isFromFile) ?? null
+}
+
 /** @param asked the id of the root; empty or unknown: the likeliest one */
 export async function proposedParents(web: WebContext, asked: string): Promise<ProposedParents> {
+  const all = await proposalsOf(web, asked)
+  const more = all.lines.length > PROPOSALS_MAX
+  return { ...all, lines: all.lines.slice(0, PROPOSALS_MAX), more }
+}
+
+async function proposalsOf(web: WebContext, asked: string): Promise<Omit<ProposedParents, 'more'>> {
   const network = await networkOf(web)
   const named = namesOf(network)
   const linked = [...network.places.values()].flatMap(({ id, uid }) => {
@@ -60,8 +72,7 @@ export async function proposedParents(web: WebContext, asked: string): Promise<P
       .sort((a, b) => compareTexts(a.name, b.name))
       .slice(0, PROPOSALS_MAX),
     root: named.get(root)?.id ?? '',
-    lines: lines.slice(0, PROPOSALS_MAX),
-    more: lines.length > PROPOSALS_MAX,
+    lines,
   }
 }
 

@@ -145,6 +145,8 @@ t.test('parents are proposed, and accepted by one button', async t => {
       },
       body: new URLSearchParams({ _csrf: who.csrf, ...fields }),
     })
+  const edit = await get(test, '/devices/acc-sw-12/edit', admin.cookie)
+  t.match(edit.body, /The links propose: core-sw-01\./)
   const form = { device: 'acc-sw-12', parents: 'core-sw-01', version, root: 'core-sw-01' }
   t.equal((await accept(form, technician)).status, 403)
   t.equal((await accept({ ...form, _csrf: 'x' })).status, 403)
@@ -155,6 +157,8 @@ t.test('parents are proposed, and accepted by one button', async t => {
   const list = await test.program.devices.list()
   const device = list.find(({ config }) => config.id === 'acc-sw-12')
   t.same(device?.config.parents, ['core-sw-01'])
+  const { body: after } = await get(test, '/devices/acc-sw-12/edit', admin.cookie)
+  t.notMatch(after, /The links propose/, 'what it has is not proposed')
   t.equal((await accept({ ...form, parents: 'core-sw-02' })).status, 409, 'changed since')
   const back = { device: 'core-sw-01', parents: 'acc-sw-12' }
   const core = list.find(({ config }) => config.id === 'core-sw-01')?.version

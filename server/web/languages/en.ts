@@ -1438,6 +1438,7 @@ export const en = {
     accepted: 'The parents were saved.',
     same: 'as proposed',
     noProposals: 'No link between two devices is known yet, so nothing can be proposed.',
+    proposedHere: (parents: string) => `The links propose: ${parents}.`,
     fromFile: 'from a file',
   },
 

@@ -1452,6 +1452,7 @@ export const fr: Dictionary = {
     same: 'comme proposé',
     noProposals:
       "Aucun lien entre deux équipements n'est encore connu : rien ne peut être proposé.",
+    proposedHere: parents => `Les liens proposent : ${parents}.`,
     fromFile: "d'un fichier",
   },
 

@@ -9,6 +9,7 @@ import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { problemOf } from '../errors.ts'
 import { say } from '../languages/say.ts'
+import { proposalFor } from '../parents.ts'
 import { fragment, goTo, isHtmx, page } from '../render.ts'
 import { plainText } from '../words.ts'
 import {
@@ -227,7 +228,7 @@ async function refused(
   return showForm(web, request, reply, { values, stored, errors, problem })
 }
 
-function showForm(
+async function showForm(
   web: WebContext,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -251,6 +252,7 @@ function showForm(
     errors,
     problem,
     test,
+    proposal: stored && (await proposalFor(web, stored.config.id)),
     fromFile: stored?.source === 'file',
     known: [...web.catalogue().profiles.values()].map(({ id, title }) => ({ id, title })),
   })
