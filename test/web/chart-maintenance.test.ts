@@ -92,12 +92,14 @@ t.test('on a chart, its table and a page, in words', async t => {
     const found = await chartOf(url, cookie, `${path}?range=15m`).catch(() => null)
     return found !== null && found.series.length > 0
   }, 'states of its ports')
-  const of = async (id: string) =>
-    (
-      await fetch(`${url}/devices/${id}/charts/interface/status?range=15m`, { headers: { cookie } })
-    ).json()
-  t.match(await of('acc-sw-11'), { maintenance: [[Number, Number, EVIL]], maintenanceLeft: 0 })
-  t.match(await of('acc-sw-12'), { maintenance: [] })
+  const shadedOn = (id: string) =>
+    until(async () => {
+      const place = `${url}/devices/${id}/charts/interface/status?range=15m`
+      const answer = await fetch(place, { headers: { cookie } })
+      return answer.ok && JSON.parse(await answer.text()).maintenance
+    }, `the chart of ${id}`)
+  t.match(await shadedOn('acc-sw-11'), [[Number, Number, EVIL]])
+  t.same(await shadedOn('acc-sw-12'), [], 'only where the window says so')
   const headers = { cookie: `${cookie}; lang=fr` }
   const table = await (await fetch(`${url}${path}/table?range=15m`, { headers })).text()
   t.match(table, /id="chart-maintenance"/)
@@ -129,11 +131,11 @@ t.test('on a chart, its table and a page, in words', async t => {
         return found
       })()`),
     )
-  t.ok((await bar()) > 100, 'a bar above the shaded part')
+  await until(async () => (await bar()) > 100, 'a bar above the shaded part')
   await page.emulateMedia({ media: 'print' })
   await until(async () => (await bar()) > 100, 'the same on paper')
   await page.emulateMedia({ media: 'screen' })
-  await figure.locator('.chart-as-table').click()
+  await figure.locator('.chart-as-table').click({ force: true })
   t.match(await figure.locator('.chart-table-scroll').textContent(), EVIL)
   t.equal(await page.locator('main img').count(), 0, 'a name is text')
 
