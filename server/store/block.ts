@@ -1,5 +1,6 @@
 // A block: the columns of one stream over a window as bytes, for the tables of blocks and roll-ups.
-// Pure; it knows no database. Columns can be read one by one.
+// Pure; it knows no database. Columns can be read one by one. Past 300 lines: the writer and the reader
+// of one format must say the same, and are seen together.
 //
 //   format (1) · flags (1: body in zstd) · length of the plain body (4) · CRC32 of these and the body
 //   as stored (4) · body, little endian

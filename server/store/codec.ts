@@ -1,5 +1,6 @@
 // One poll of a stream as bytes and back: for each slot a number, a gap reason, a text reference, or
-// nothing. Pure; it knows no database. A first byte leaves room for other layouts.
+// nothing. Pure; it knows no database. A first byte leaves room for other layouts. Past 300 lines: the
+// writer and the reader of one format must say the same, and are seen together.
 //
 //   version (1) · slots (varint) · items … · CRC32 of all before (4 bytes, little endian)
 //   0x00 absent · 0x01-0x1f gap of that number · 0x20 f64, little endian · 0x21 text: zigzag varint,

@@ -1,5 +1,6 @@
 // Columns of whole numbers as bits: what is left after the best of three predictions, in Rice codes
-// (R. F. Rice, 1979) whose parameter is chosen for every 64 numbers. Pure.
+// (R. F. Rice, 1979) whose parameter is chosen for every 64 numbers. Pure. Past 300 lines: the writer and
+// the reader of one format must say the same, and are seen together.
 //
 //   order (byte) · base (signed varint) · order 2: slope (signed varint) · bits, first bit highest
 //   for every 64 residues: parameter k (6 bits); each residue, zigzagged: its part above k bits in
