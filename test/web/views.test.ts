@@ -36,7 +36,7 @@ for (const file of files) {
     t.notMatch(text, /<script(?![^>]*\ssrc=)/i, 'no inline script')
     t.notMatch(text, /<style|\sstyle=/i, 'no inline style')
     t.notMatch(
-      text.replaceAll(/<%[^]*?%>/g, ''),
+      text.replaceAll(/<%[\s\S]*?%>/g, ''),
       /\son[a-z]+\s*=|hx-on|javascript:|hx-vals=["']js:|hx-trigger="[^"]*\[/i,
       'no code in attributes',
     )
