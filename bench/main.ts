@@ -15,6 +15,8 @@ const PROGRAMS: Record<string, string> = {
   live: 'live.ts',
   pages: 'pages.ts',
   alarms: 'alarms.ts',
+  m4: 'm4.ts',
+  disks: 'disks.ts',
 }
 
 const USAGE = `npm run bench -- WHAT [options]
@@ -26,6 +28,8 @@ const USAGE = `npm run bench -- WHAT [options]
   docker    CPU of an engine and of its reader: one-shot against streams: [containers ...]
   pages     lists, search and overview of a large fleet: [devices] [requests]
   live      newest values in Redis: CPU of both sides, bytes a series: [streams] [rounds]
+  m4        the seasonal forecast on M4 Hourly: error, range, time: --data DIR [--json] [--split]
+  disks     time to full of made-up disks: missed and false: [--json] [--seed N]
   alarms    samples judged by alarm rules a CPU second: [devices] [rounds] [percent beyond a limit]
 `
 
