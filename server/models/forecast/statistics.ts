@@ -20,3 +20,18 @@ export function robustSpread(values: ArrayLike<number>): number {
   const middle = medianOf(values)
   return 1.4826 * medianOf(Array.from(values, value => Math.abs(value - middle)))
 }
+
+export interface Weighted {
+  value: number
+  weight: number
+}
+
+/** @param sorted by value, ascending, not empty */
+export function weightedQuantile(sorted: readonly Weighted[], share: number): number {
+  let wanted = share * sorted.reduce((sum, { weight }) => sum + weight, 0)
+  for (const { value, weight } of sorted) {
+    wanted -= weight
+    if (wanted <= 0) return value
+  }
+  return sorted.at(-1)?.value ?? Number.NaN
+}
