@@ -1,6 +1,7 @@
 // The tables of blocks and roll-ups, and what is due in them: single rows, a stream's rows over a time,
 // and what to do with one that cannot be read.
 
+import type { CompiledQuery } from 'kysely'
 import type { Logger } from '../log.ts'
 import { messageOf } from '../model/errors.ts'
 import { blockFormat, decodeBlock, type SlotsWanted } from './block.ts'
@@ -77,13 +78,13 @@ const longest = (table: BlockTable): number =>
   table.startsWith('r1h') ? ROLL_UPS.r1h.period : windowMax
 
 /** Beginnings and ends of a stream's blocks that overlap a time. */
-export function readBounds(
+export const boundsOf = (
   db: Db,
   table: BlockTable,
   streamId: number,
   { from, to }: { from: number; to: number },
-): Promise<{ t0: number; t1: number }[]> {
-  return db
+) =>
+  db
     .selectFrom(table)
     .select(['t0', 't1'])
     .where('stream_id', '=', streamId)
@@ -91,8 +92,14 @@ export function readBounds(
     .where('t0', '<=', to)
     .where('t1', '>', from)
     .orderBy('t0')
-    .execute()
-}
+
+/** A stream's block that begins then. */
+export const blocksAt = (db: Db, table: BlockTable, streamId: number, t0: number) =>
+  db
+    .selectFrom(table)
+    .select(['t0', 't1', 'n', 'fmt', 'data'])
+    .where('stream_id', '=', streamId)
+    .where('t0', '=', t0)
 
 /** A stream's newest blocks that begin before a time, newest first. */
 export function newestBlocks(
@@ -119,17 +126,17 @@ export interface NewBlock {
   isLossy: boolean
 }
 
-export async function putBlock(
+/** Writes a block, over one that begins then. */
+export function blockPut(
   database: Database,
-  tx: Db,
   table: BlockTable,
   streamId: number,
   { t0, t1 }: { t0: number; t1: number },
   { data, count, isLossy }: NewBlock,
-): Promise<void> {
+): CompiledQuery {
   const fmt = isLossy ? lossyFormat : blockFormat
   const row = { stream_id: streamId, t0, t1, n: count, fmt, data }
-  await database.put(tx, table, ['stream_id', 't0'], [row])
+  return database.putting(table, ['stream_id', 't0'], row)
 }
 
 /** Keeps a copy of the bytes that cannot be read; the row itself is to be written over. */
@@ -146,7 +153,20 @@ export async function setAside(
     .execute()
 }
 
-/** Notes that a roll-up does not say what the samples say; one that is noted already stays as it is. */
+/** Whether a roll-up is noted as one that does not say what the samples say. */
+export const dueAt = (tx: Db, streamId: number, tier: RollUpTier, t0: number) =>
+  tx
+    .selectFrom('rollup_due')
+    .select('t0')
+    .where('stream_id', '=', streamId)
+    .where('tier', '=', tier)
+    .where('t0', '=', t0)
+
+/** Notes a roll-up as one that does not say what the samples say; none is noted twice. */
+export const newDue = (tx: Db, streamId: number, tier: RollUpTier, t0: number, readyAt: number) =>
+  tx.insertInto('rollup_due').values({ stream_id: streamId, tier, t0, ready_at: readyAt })
+
+/** Notes a roll-up as due; one that is noted already stays as it is. */
 export async function markDue(
   tx: Db,
   streamId: number,
@@ -154,18 +174,8 @@ export async function markDue(
   t0: number,
   readyAt: number,
 ): Promise<void> {
-  const known = await tx
-    .selectFrom('rollup_due')
-    .select('t0')
-    .where('stream_id', '=', streamId)
-    .where('tier', '=', tier)
-    .where('t0', '=', t0)
-    .executeTakeFirst()
-  if (known) return
-  await tx
-    .insertInto('rollup_due')
-    .values({ stream_id: streamId, tier, t0, ready_at: readyAt })
-    .execute()
+  const known = await dueAt(tx, streamId, tier, t0).executeTakeFirst()
+  if (!known) await newDue(tx, streamId, tier, t0, readyAt).execute()
 }
 
 /** The beginnings of a stream's due roll-ups that overlap a time. */

@@ -358,6 +358,12 @@ export interface Database {
     key: readonly (keyof Tables[T] & string)[],
     rows: readonly Tables[T][],
   ): Promise<void>
+  /** The statement by which `put` writes one row. */
+  putting<T extends PutTable>(
+    table: T,
+    key: readonly (keyof Tables[T] & string)[],
+    row: Tables[T],
+  ): CompiledQuery
 }
 
 export function connectDatabase(where: StoreAddress): Database {
@@ -389,6 +395,14 @@ export function connectDatabase(where: StoreAddress): Database {
       await db.destroy()
     },
     put: (on, table, key, rows) => putRows(on, mysql, table, key, rows),
+    putting(table, key, row) {
+      const columns = Object.keys(row) as (keyof typeof row & string)[]
+      const text = putText(mysql, table, key, columns, 1)
+      return CompiledQuery.raw(
+        text,
+        columns.map(column => row[column]),
+      )
+    },
   }
 }
 

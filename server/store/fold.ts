@@ -3,10 +3,10 @@
 
 import { decodeBlock, encodeBlock } from './block.ts'
 import {
+  blockPut,
   lossyFormat,
   markDue,
   type NewBlock,
-  putBlock,
   readBlocks,
   readDue,
   type StoredBlock,
@@ -79,7 +79,7 @@ export function fold(compactor: Compactor, due: Due, now: number): Promise<boole
     const { streamId, tier, t0 } = due
     const t1 = t0 + ROLL_UPS[tier].period
     const table = tableOf(tier, step.kept)
-    if (made) await putBlock(database, tx, table, streamId, { t0, t1 }, made)
+    if (made) await tx.executeQuery(blockPut(database, table, streamId, { t0, t1 }, made))
     if (made && tier === 'r15m') {
       await putPlainRows(database, tx, streamId, made.plain)
       await noteSeen(tx, streamId, made.seen, t0 + dayMs)
@@ -152,7 +152,7 @@ async function noteDamaged(
   const lost = lostColumns(row, slotsPerStreamMax)
   const data = encodeBlock(lost, row.t0)
   const count = lost.times.length
-  await putBlock(database, tx, table, streamId, row, { data, count, isLossy: true })
+  await tx.executeQuery(blockPut(database, table, streamId, row, { data, count, isLossy: true }))
 }
 
 /** Where samples were lost, or went before others came late, what the roll-up said before is better than what is left of them. */

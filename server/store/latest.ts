@@ -2,7 +2,7 @@
 // end of its newest block.
 
 import type { Logger } from '../log.ts'
-import { type Damage, newestBlocks, readBounds } from './blocks.ts'
+import { boundsOf, type Damage, newestBlocks } from './blocks.ts'
 import { finishPoint, pointOf, type RawPoint } from './buckets.ts'
 import { ABSENT, emptyPoll, TEXT } from './codec.ts'
 import { type Columns, textAt } from './columns.ts'
@@ -106,7 +106,7 @@ async function lookIntoBlocks(
   const table = tableOf('raw', kept)
   const oldest = Math.min(...series.map(({ points: [point] }) => point?.at ?? 0))
   const newer = { from: oldest, to: Number.MAX_SAFE_INTEGER }
-  if (oldest > 0 && (await readBounds(db, table, streamId, newer)).length === 0) return
+  if (oldest > 0 && (await boundsOf(db, table, streamId, newer).execute()).length === 0) return
   let before = Number.MAX_SAFE_INTEGER
   for (let looked = 0; looked < blocksBack; looked++) {
     const [row] = await newestBlocks(db, table, streamId, before, 1)

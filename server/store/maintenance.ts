@@ -7,7 +7,13 @@ import { AppError, messageOf } from '../model/errors.ts'
 import type { RetentionPolicy } from '../model/retention.ts'
 import { BlockThread } from './block-thread.ts'
 import type { Damage } from './blocks.ts'
-import { type Compactor, closeGraceMs, compactOldest } from './compact.ts'
+import {
+  type Compacted,
+  type Compactor,
+  closeGraceMs,
+  compactOldest,
+  streamsTogetherMax,
+} from './compact.ts'
 import type { Maintenance, MaintenanceStats, StuckRollUps } from './contract.ts'
 import type { Database } from './database.ts'
 import { type Due, fold, nextDue } from './fold.ts'
@@ -131,7 +137,7 @@ export class Maintainer implements Maintenance {
     const stream = due || trim ? undefined : this.#streams.shift()
     if (due) await this.#fold(due, now)
     else if (trim) await this.#trim(trim, now)
-    else if (stream) await this.#compact(stream, now)
+    else if (stream) await this.#compact(this.#takeCompanions(stream), now)
     else if (now >= this.#roundAt) await this.#look(now)
     else if (move) await this.#move(move, now)
     else if (this.#latest.isDue(now)) await this.#latest.step(now)
@@ -223,39 +229,67 @@ export class Maintainer implements Maintenance {
     return this.#edges.get(kept) ?? { raw: 0, r15m: 0, r1h: 0 }
   }
 
-  async #compact(stream: StreamState, now: number): Promise<void> {
-    const { streamId, oldestAt } = stream
-    const rest = (until: number) => {
-      if (oldestAt !== null && this.#rests.size < restsMax) {
-        this.#rests.set(streamId, { oldestAt, until })
-      }
-    }
+  /** The next streams of the same device go along: they share a transaction. */
+  #takeCompanions(stream: StreamState): StreamState[] {
+    const isOther = ({ deviceUid }: StreamState) => deviceUid !== stream.deviceUid
+    const others = this.#streams.slice(0, streamsTogetherMax - 1).findIndex(isOther)
+    const count = others === -1 ? streamsTogetherMax - 1 : others
+    return [stream, ...this.#streams.splice(0, count)]
+  }
+
+  /** @param streams of one device */
+  async #compact(streams: readonly StreamState[], now: number): Promise<void> {
+    const wanted = streams.flatMap(stream => {
+      const edge = this.#compactFrom(stream, now)
+      return edge === null ? [] : [{ ...stream, edge }]
+    })
+    const [first] = wanted
+    if (!first) return
     try {
-      const kept = retentionClass(stream.retention)
-      const wanted = this.#policy()(stream.deviceUid, stream.group) ?? kept
-      const keptEdge = this.#edgesOf(kept).raw
-      const edge = Math.min(keptEdge, this.#edgesOf(wanted).raw)
-      // Too old for the class it is in, and not for the one it goes to: its block is made there.
-      if (oldestAt !== null && oldestAt >= edge && oldestAt < keptEdge) {
-        rest(now + moveWaitMs)
+      const { deviceUid } = first
+      const done = await compactOldest(this.#compactor, deviceUid, wanted, now)
+      for (const [index, stream] of wanted.entries()) this.#compacted(stream, done[index])
+    } catch (error) {
+      const isPassing = error instanceof AppError && error.passing
+      // The one at fault must not stop its companions.
+      if (wanted.length > 1 && !isPassing) {
+        for (const stream of wanted) await this.#compact([stream], now)
         return
       }
-      const { samples, tooOld, dropped, nextAt } = await compactOldest(
-        this.#compactor,
-        stream,
-        edge,
-        now,
-      )
-      if (samples > 0) this.#counts.blocks++
-      this.#counts.samples += samples
-      this.#counts.tooOld += tooOld
-      this.#counts.dropped += dropped
-      if (dropped > 0) this.#log.error({ streamId, dropped }, 'more polls than a block can hold')
-      if (nextAt === 0) this.#streams.unshift(stream)
-      else if (nextAt !== null) rest(nextAt)
-    } catch (error) {
-      this.#failed(error, { streamId }, 'a stream was not compacted')
-      rest(now + retryMs)
+      this.#failed(error, { streamId: first.streamId }, 'a stream was not compacted')
+      this.#rest(first, now + retryMs)
+    }
+  }
+
+  /** Unix ms before which no samples of it are kept; null: it waits. */
+  #compactFrom(stream: StreamState, now: number): number | null {
+    const { deviceUid, group, oldestAt } = stream
+    const kept = retentionClass(stream.retention)
+    const wanted = this.#policy()(deviceUid, group) ?? kept
+    const keptEdge = this.#edgesOf(kept).raw
+    const edge = Math.min(keptEdge, this.#edgesOf(wanted).raw)
+    // Too old for the class it is in, and not for the one it goes to: its block is made there.
+    if (oldestAt === null || oldestAt < edge || oldestAt >= keptEdge) return edge
+    this.#rest(stream, now + moveWaitMs)
+    return null
+  }
+
+  #compacted(stream: StreamState, done: Compacted | undefined): void {
+    if (!done) return
+    const { samples, tooOld, dropped, nextAt } = done
+    if (samples > 0) this.#counts.blocks++
+    this.#counts.samples += samples
+    this.#counts.tooOld += tooOld
+    this.#counts.dropped += dropped
+    const { streamId } = stream
+    if (dropped > 0) this.#log.error({ streamId, dropped }, 'more polls than a block can hold')
+    if (nextAt === 0) this.#streams.unshift(stream)
+    else if (nextAt !== null) this.#rest(stream, nextAt)
+  }
+
+  #rest({ streamId, oldestAt }: StreamState, until: number): void {
+    if (oldestAt !== null && this.#rests.size < restsMax) {
+      this.#rests.set(streamId, { oldestAt, until })
     }
   }
 

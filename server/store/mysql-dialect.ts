@@ -20,6 +20,7 @@ import {
 } from 'mysql2'
 import type { AppError } from '../model/errors.ts'
 import { storeFailure } from './failures.ts'
+import { isTogether } from './together.ts'
 
 const connectionsMax = 8
 /** Callers that wait for a connection; beyond, they fail at once. */
@@ -151,8 +152,15 @@ class MysqlPoolConnection implements DatabaseConnection {
     this.#connection = connection
   }
 
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    if (!isTogether(query)) return this.#run<R>(query)
+    const results: QueryResult<unknown>[] = []
+    for (const one of query.statements) results.push(await this.#run(one))
+    return { rows: results as R[] }
+  }
+
   /** The timer is ours: mysql2's own keeps running when the connection is lost. */
-  executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+  #run<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         // An answer that came after all would be taken for the next statement's.

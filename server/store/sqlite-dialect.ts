@@ -7,14 +7,17 @@ import {
   type DatabaseConnection,
   type Dialect,
   type Driver,
+  type LimitNode,
   type QueryResult,
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  ValueNode,
 } from 'kysely'
 import { storeFailure } from './failures.ts'
 import { type Cell, packCells, unpackRows } from './packed-cells.ts'
-import type { SqliteFile, SqliteReply, SqliteRequest } from './sqlite-worker.ts'
+import type { SqliteFile, SqliteReply, SqliteRequest, SqliteResult } from './sqlite-worker.ts'
+import { isTogether } from './together.ts'
 
 /**
  * @param file its path, or `:memory:`
@@ -23,9 +26,18 @@ import type { SqliteFile, SqliteReply, SqliteRequest } from './sqlite-worker.ts'
 export function sqliteDialect(file: SqliteFile, connected: () => void): Dialect {
   return {
     createDriver: () => new SqliteWorkerDriver(file, connected),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createQueryCompiler: () => new LiteralLimits(),
     createAdapter: () => new SqliteAdapter(),
     createIntrospector: db => new SqliteIntrospector(db),
+  }
+}
+
+/** SQLite plans a statement anew for each number that is bound to a LIMIT: limits are a part of the text. */
+class LiteralLimits extends SqliteQueryCompiler {
+  protected override visitLimit(node: LimitNode): void {
+    const { limit } = node
+    if (ValueNode.is(limit) && typeof limit.value === 'number') this.append(`limit ${limit.value}`)
+    else super.visitLimit(node)
   }
 }
 
@@ -81,31 +93,36 @@ class SqliteWorkerConnection implements DatabaseConnection {
     this.#connected = connected
   }
 
-  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    const reply = await this.#ask(sql, parameters)
-    if ('failure' in reply) {
-      throw storeFailure(Object.assign(new Error(reply.failure.message), reply.failure))
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    if (!isTogether(query)) {
+      const [result] = await this.#ask([query])
+      return resultOf<R>(result)
     }
-    return {
-      rows: ('rows' in reply ? unpackRows(reply.names, reply.rows) : []) as R[],
-      numAffectedRows: BigInt(reply.changes),
-      insertId: BigInt(reply.insertId),
-    }
+    const results = await this.#ask(query.statements)
+    return { rows: results.map(resultOf) as R[] }
   }
 
   streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new Error('the store reads in pages and does not stream')
   }
 
-  #ask(sql: string, parameters: readonly unknown[]): Promise<SqliteReply> {
-    return new Promise((resolve, reject) => {
-      const packed = packCells([parameters as readonly Cell[]])
+  async #ask(queries: readonly CompiledQuery[]): Promise<SqliteResult[]> {
+    const statements = queries.map(({ sql, parameters }) => ({
+      sql,
+      parameters: packCells([parameters as readonly Cell[]]),
+    }))
+    const reply = await new Promise<SqliteReply>((resolve, reject) => {
       const id = ++this.#lastId
       this.#waiting.set(id, { resolve, reject })
       this.#worker ??= this.#start()
-      const request: SqliteRequest = { id, sql, parameters: packed }
-      this.#worker.postMessage(request, [packed.bytes.buffer])
+      const request: SqliteRequest = { id, statements }
+      this.#worker.postMessage(
+        request,
+        statements.map(({ parameters }) => parameters.bytes.buffer),
+      )
     })
+    if ('results' in reply) return reply.results
+    throw storeFailure(Object.assign(new Error(reply.failure.message), reply.failure))
   }
 
   #start(): Worker {
@@ -139,5 +156,13 @@ class SqliteWorkerConnection implements DatabaseConnection {
     const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
     worker.postMessage('close')
     await ended
+  }
+}
+
+function resultOf<R>(result: SqliteResult | undefined): QueryResult<R> {
+  return {
+    rows: (result && 'rows' in result ? unpackRows(result.names, result.rows) : []) as R[],
+    numAffectedRows: BigInt(result?.changes ?? 0),
+    insertId: BigInt(result?.insertId ?? 0),
   }
 }

@@ -15,10 +15,15 @@ const logPages = 8000
 /** Pages of the file that the writer keeps in memory, KB. */
 const cacheKb = 32_000
 
-export interface SqliteRequest {
-  id: number
+export interface SqliteStatement {
   sql: string
   parameters: PackedCells
+}
+
+/** Statements in their order; none is run after one that fails. */
+export interface SqliteRequest {
+  id: number
+  statements: SqliteStatement[]
 }
 
 /** What the thread is started with. */
@@ -28,9 +33,12 @@ export interface SqliteFile {
   isReader: boolean
 }
 
+export type SqliteResult =
+  | { names: string[]; rows: PackedCells; changes: 0; insertId: 0 }
+  | { changes: number; insertId: number }
+
 export type SqliteReply =
-  | { id: number; names: string[]; rows: PackedCells; changes: 0; insertId: 0 }
-  | { id: number; changes: number; insertId: number }
+  | { id: number; results: SqliteResult[] }
   | { id: number; failure: DriverFailure }
 
 interface Prepared {
@@ -68,15 +76,15 @@ function prepare(sql: string): Prepared {
   return prepared
 }
 
-function run({ id, sql, parameters }: SqliteRequest): SqliteReply {
+function run({ sql, parameters }: SqliteStatement): SqliteResult {
   const { statement, names } = prepare(sql)
   const given = unpackCells(parameters)
   if (names) {
     const rows = packCells(arrays(statement.all(...given)))
-    return { id, names, rows, changes: 0, insertId: 0 }
+    return { names, rows, changes: 0, insertId: 0 }
   }
   const { changes, lastInsertRowid } = statement.run(...given)
-  return { id, changes: Number(changes), insertId: Number(lastInsertRowid) }
+  return { changes: Number(changes), insertId: Number(lastInsertRowid) }
 }
 
 /** The types say objects, also of a statement that gives arrays. */
@@ -98,9 +106,9 @@ parentPort?.on('message', (request: SqliteRequest | 'close') => {
     return
   }
   try {
-    const reply = run(request)
-    const moved = 'rows' in reply ? [reply.rows.bytes.buffer] : []
-    parentPort?.postMessage(reply, moved)
+    const results = request.statements.map(run)
+    const moved = results.flatMap(one => ('rows' in one ? [one.rows.bytes.buffer] : []))
+    parentPort?.postMessage({ id: request.id, results } satisfies SqliteReply, moved)
   } catch (error) {
     parentPort?.postMessage({ id: request.id, failure: failureOf(error) } satisfies SqliteReply)
   }

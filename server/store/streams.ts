@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import type { Database, Db, Tx } from './database.ts'
 import type { Edges } from './segments.ts'
 import { type RetentionClass, retentionClass, TIERS } from './tiers.ts'
+import { together } from './together.ts'
 
 export interface StreamKey {
   streamId: number
@@ -51,19 +52,18 @@ export async function lockDevice(
   tx: Tx,
   { streamId, deviceUid }: StreamKey,
 ): Promise<string | null> {
-  await tx
-    .selectFrom('device')
-    .select('uid')
-    .where('uid', '=', deviceUid)
-    .modifyEnd(database.exclusive)
-    .execute()
-  const row = await tx
-    .selectFrom('stream')
-    .select('retention')
-    .where('id', '=', streamId)
-    .executeTakeFirst()
-  return row?.retention ?? null
+  const { classes } = await together(tx, {
+    lock: [lockingDevice(database, tx, deviceUid)],
+    classes: [classesIn(tx, [streamId])],
+  })
+  return classes[0]?.rows[0]?.retention ?? null
 }
+
+export const lockingDevice = (database: Database, tx: Tx, deviceUid: number) =>
+  tx.selectFrom('device').select('uid').where('uid', '=', deviceUid).modifyEnd(database.exclusive)
+
+export const classesIn = (db: Db, streamIds: readonly number[]) =>
+  db.selectFrom('stream').select(['id', 'retention']).where('id', 'in', streamIds)
 
 /** Streams in one SELECT. */
 const idsPerSelectMax = 1000
@@ -75,11 +75,7 @@ export async function classesOf(
 ): Promise<Map<number, RetentionClass>> {
   const classes = new Map<number, RetentionClass>()
   for (let from = 0; from < streamIds.length; from += idsPerSelectMax) {
-    const rows = await db
-      .selectFrom('stream')
-      .select(['id', 'retention'])
-      .where('id', 'in', streamIds.slice(from, from + idsPerSelectMax))
-      .execute()
+    const rows = await classesIn(db, streamIds.slice(from, from + idsPerSelectMax)).execute()
     for (const { id, retention } of rows) classes.set(id, retentionClass(retention))
   }
   return classes
