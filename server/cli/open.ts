@@ -2,16 +2,18 @@
 
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
+import { withSecretFiles } from '../compose/secret-files.ts'
 import { type Config, readConfig } from '../config.ts'
 import { createLog, type Logger } from '../log.ts'
 import { createSecrets, loadMasterKey, type Secrets } from '../secrets.ts'
 import type { Store } from '../store/contract.ts'
 import { openStore } from '../store/open.ts'
 
-/** Settings from `.env` and the environment; the environment wins. */
+/** Settings from `.env` and the environment, which wins, and the files that they name. */
 export function settings(): { config: Config; env: NodeJS.ProcessEnv } {
   if (existsSync('.env')) process.loadEnvFile('.env')
-  return { config: readConfig(process.env), env: process.env }
+  const env = withSecretFiles(process.env)
+  return { config: readConfig(env), env }
 }
 
 export interface Opened {

@@ -19,6 +19,7 @@ import { inspectDatabase } from '../store/inspect.ts'
 import { openStore } from '../store/open.ts'
 import { bad, type Check, good, localChecks } from './checks.ts'
 import { reachable } from './ground.ts'
+import { withSecretFiles } from './secret-files.ts'
 
 const waitMs = 5000
 /** Docker engines that are asked. */
@@ -29,7 +30,7 @@ const log = createLog('silent')
 export async function examine(env: NodeJS.ProcessEnv): Promise<Check[]> {
   let config: Config
   try {
-    config = readConfig(env)
+    config = readConfig(withSecretFiles(env))
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     return error.errors.length === 0
