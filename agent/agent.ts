@@ -4,7 +4,7 @@
 import type { Logger } from 'pino'
 import type { Sender } from '../server/bus/contract.ts'
 import { messageOf } from '../server/model/errors.ts'
-import { createBeside, type OpenExtra } from './beside.ts'
+import { type Beside, createBeside, type OpenExtra } from './beside.ts'
 import { type AgentClock, ownClock } from './clock.ts'
 import type { GroupId } from './fields.ts'
 import { createHeld, type HeldItem } from './held.ts'
@@ -43,6 +43,8 @@ export interface AgentOptions {
   topics: AgentTopics
   deviceId: string
   everyMs: number
+  /** It measures nothing until `follow` says otherwise. */
+  isPaused?: boolean
   log: Logger
   /** Left out: the host's own, by its platform. */
   source?: HostSource
@@ -64,6 +66,8 @@ export interface AgentCounters {
 export interface Agent {
   /** Measures at once, then every `everyMs`. Calling it again changes nothing. */
   start(): void
+  /** From now on at another pace, or not at all; it says so in its next `host` collection. */
+  follow(asked: { everyMs: number; enabled: boolean }): void
   /** Sends what was held while the server's time was not known. */
   release(): void
   /** Measurements that wait for the server's time. */
@@ -74,27 +78,36 @@ export interface Agent {
 }
 
 export function createAgent(options: AgentOptions): Agent {
-  const { sender, topics, deviceId, everyMs, log, clock = ownClock() } = options
+  const { sender, topics, deviceId, log, clock = ownClock() } = options
   const source = options.source ?? (process.platform === 'linux' ? linuxSource() : portableSource())
-  const measurements = createMeasurements(source, clock.aheadSeconds)
-  const pace = createPace(everyMs)
+  const measurements = createMeasurements(source, clock.aheadSeconds, undefined, () =>
+    isPaused ? 0 : everyMs / 1000,
+  )
+  let { everyMs, isPaused = false } = options
+  let pace = createPace(everyMs)
   const counters: AgentCounters = { measured: 0, failed: 0, overrun: 0, dropped: 0 }
   const held = createHeld()
   /** Groups whose last measurement went over its limit and has not ended yet. */
   const hanging = new Set<GroupId>()
   const toldRows = new Map<GroupId, { text: string; at: number }>()
-  const beside = options.extra
-    ? createBeside({
-        ...{ open: options.extra, clock, publish, log },
-        sendSample: (group, body) => send(topics.sample(deviceId, group), body, false),
-        sendRows: (group, body) => send(topics.rows(deviceId, group), body, true),
-        sendEvent: sendEventBy(topics.events?.(deviceId)),
-      })
-    : null
+  let beside = isPaused ? null : openBeside()
+  let besideClosed = Promise.resolve()
   let timer: NodeJS.Timeout | undefined
   let beat: Promise<void> = Promise.resolve()
+  /** Counts changes of the pace: a beat of the one before sets no next. */
+  let turn = 0
   let state: 'new' | 'running' | 'closed' = 'new'
   let isEnded = false
+
+  function openBeside(): Beside | null {
+    if (!options.extra) return null
+    return createBeside({
+      ...{ open: options.extra, clock, publish, log },
+      sendSample: (group, body) => send(topics.sample(deviceId, group), body, false),
+      sendRows: (group, body) => send(topics.rows(deviceId, group), body, true),
+      sendEvent: sendEventBy(topics.events?.(deviceId)),
+    })
+  }
 
   function send(topic: string, body: object, retain: boolean): void {
     clock.sent(sender.send(topic, Buffer.from(JSON.stringify(body)), { retain }))
@@ -183,16 +196,48 @@ export function createAgent(options: AgentOptions): Agent {
   }
 
   /** The next beat is set when this one has ended, on the grid of the first: no drift, no overlap. */
-  function schedule(dueMs: number): void {
-    if (state !== 'running') return
+  function schedule(dueMs: number, mine: number): void {
+    if (state !== 'running' || mine !== turn) return
     timer = setTimeout(
       () => {
         beat = measureAll(performance.now())
           .catch(couldNotSend)
-          .then(() => schedule(nextBeat(dueMs)))
+          .then(() => schedule(nextBeat(dueMs), mine))
       },
       Math.max(beatPauseMs, dueMs - performance.now()),
     )
+  }
+
+  /** Begins at the pace that is asked for now, once the beat under way has ended. */
+  function begin(): void {
+    clearTimeout(timer)
+    const mine = ++turn
+    beat = beat.then(async () => {
+      if (state !== 'running' || mine !== turn) return
+      if (!isPaused) schedule(performance.now(), mine)
+      // The last word: that it pauses.
+      else await measure('host').catch(couldNotSend)
+    })
+  }
+
+  function follow(asked: { everyMs: number; enabled: boolean }): void {
+    if (state === 'closed') return
+    const isSame = asked.everyMs === everyMs && asked.enabled === !isPaused
+    if (isSame) return
+    if (asked.everyMs !== everyMs) pace = createPace(asked.everyMs)
+    everyMs = asked.everyMs
+    isPaused = !asked.enabled
+    if (isPaused) closeBeside()
+    else beside ??= openBeside()
+    log.info({ every: everyMs / 1000, paused: isPaused }, 'measuring as Pollux asks')
+    if (state === 'running') begin()
+  }
+
+  function closeBeside(): void {
+    if (!beside) return
+    const closed = beside.close().catch(couldNotSend)
+    besideClosed = besideClosed.then(() => closed)
+    beside = null
   }
 
   function nextBeat(dueMs: number): number {
@@ -207,16 +252,18 @@ export function createAgent(options: AgentOptions): Agent {
       return held.size
     },
     release,
+    follow,
     start() {
       if (state !== 'new') return
       state = 'running'
-      schedule(performance.now())
+      if (!isPaused) schedule(performance.now(), turn)
     },
     async close() {
       if (state === 'closed') return void (await beat)
       state = 'closed'
       clearTimeout(timer)
-      await Promise.all([beat, beside?.close()])
+      closeBeside()
+      await Promise.all([beat, besideClosed])
       isEnded = true
       source.close?.()
       counters.dropped += held.size

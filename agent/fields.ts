@@ -25,6 +25,7 @@ export const AGENT_GROUPS = {
       processes: { path: 'system.processes', unit: '{process}' },
       users: { path: 'system.users', unit: '{user}' },
       clock: { path: 'system.clock', unit: 's' },
+      interval: { path: 'system.interval', unit: 's' },
     },
   },
   host_cpu: {

@@ -26,11 +26,13 @@ export type Measurements = {
 /**
  * @param ahead how far the host's clock is ahead of the server's, s
  * @param now monotonic ms, for rates
+ * @param interval between two measurements, s; 0: it pauses
  */
 export function createMeasurements(
   source: HostSource,
   ahead: () => number | null = () => null,
   now: () => number = () => performance.now(),
+  interval: () => number | null = () => null,
 ): Measurements {
   const rates = createRates(now)
   const cpuShares = createCpuShares()
@@ -47,6 +49,7 @@ export function createMeasurements(
         processes: known(processes),
         users: known(users),
         clock: known(ahead()),
+        interval: known(interval()),
       }
     },
     async host_cpu() {

@@ -5,16 +5,23 @@ import path from 'node:path'
 import type { Logger } from 'pino'
 import { connectBus } from '../server/bus/client.ts'
 import { createSender, type SpoolingSender } from '../server/bus/sender.ts'
-import { ackTopic, eventTopic, rowsTopic, sampleTopic } from '../server/bus/topics.ts'
+import {
+  ackTopic,
+  agentSettingsTopic,
+  eventTopic,
+  rowsTopic,
+  sampleTopic,
+} from '../server/bus/topics.ts'
 import type { EnrolAnswer } from '../server/model/agent.ts'
 import { Ack } from '../server/model/collection.ts'
-import { AppError } from '../server/model/errors.ts'
+import { AppError, messageOf } from '../server/model/errors.ts'
 import { checker, parseJson } from '../server/validate.ts'
 import { type Agent, createAgent } from './agent.ts'
 import type { OpenExtra } from './beside.ts'
 import { createServerClock, type ServerClock, type ServerClockOptions } from './clock.ts'
 import { readKnownTime, writeKnownTime } from './clock-file.ts'
 import { rowsBody } from './messages.ts'
+import { createSettings, keptPace } from './settings.ts'
 import type { HostSource } from './source.ts'
 
 /** The server's time is asked for this often while it is not known, ms. */
@@ -32,6 +39,7 @@ const checkAck = checker(Ack, { firstOnly: true })
 export interface RunOptions {
   identity: EnrolAnswer
   dir: string
+  /** Until Pollux asks for another interval. */
   everyMs: number
   log: Logger
   source?: HostSource
@@ -55,8 +63,9 @@ export interface RunningAgent {
 
 /** @throws AppError E_SPOOL, E_BUS_URL */
 export async function runAgent(options: RunOptions): Promise<RunningAgent> {
-  const { identity, dir, everyMs, log } = options
+  const { identity, dir, log } = options
   const { site, device, src, mqtt } = identity
+  const kept = identity.settings ? await keptPace(dir, src) : null
   const bus = connectBus({
     ...mqtt,
     // Mosquitto takes no other from an agent's account: so nobody else takes its connection over.
@@ -102,7 +111,8 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
       ...(identity.events && { events: id => eventTopic(site, id) }),
     },
     deviceId: device,
-    everyMs,
+    everyMs: kept?.everyMs ?? options.everyMs,
+    isPaused: kept?.enabled === false,
     log,
     clock,
     ...(options.source && { source: options.source }),
@@ -113,6 +123,18 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     const checked = checkAck(parseJson(payload))
     if (checked.ok && checked.value.boot === sender.boot) clock.acked(checked.value)
   })
+  /** A broker that does not let us hear them (an edge of an earlier Pollux) ends nothing. */
+  const hear = (topic: string, take: (payload: Buffer) => void) =>
+    bus
+      .subscribe(topic, ({ payload }) => take(payload))
+      .catch(error => {
+        log.warn({ err: messageOf(error) }, 'settings cannot be heard: see docs/agent.md')
+        return async () => undefined
+      })
+  const settings = createSettings({ dir, src, follow: agent.follow, log })
+  const stopSettings = identity.settings
+    ? await hear(agentSettingsTopic(site, src), settings.take)
+    : async () => undefined
   /** Any message is acknowledged with the server's time; this one has no rows and no time of ours. */
   const askTime = () => {
     if (!bus.connected || clock.at(clock.steady()) !== null) return
@@ -138,6 +160,8 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     clearInterval(asking)
     clearInterval(keeping)
     stopState()
+    await stopSettings()
+    await settings.close()
     await agent.close()
     await stopAcks()
     await sender.close()

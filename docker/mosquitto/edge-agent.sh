@@ -36,6 +36,7 @@ topic write $mine/samples/+
 topic write $mine/rows/+
 topic write $mine/events
 topic read pollux/$site/acks/$src
+topic read pollux/$site/settings/$src
 ACL
 fi
 # Owner and mode of both stay.

@@ -12,7 +12,7 @@ mosquitto_ctrl dynsec init "$1" pollux "$password" > /dev/null
 acl() { printf '{"acltype":"%s","topic":"%s","allow":true}' "$1" "$2"; }
 # The plugin's own first role may change the plugin and read everything; now it may send too.
 server="$(acl publishClientSend 'pollux/#')"
-poller="$(acl publishClientSend 'pollux/+/devices/#'),$(acl publishClientSend 'pollux/+/receipts/#'),$(acl publishClientSend 'pollux/+/nodes/#'),$(acl subscribePattern 'pollux/+/acks/#'),$(acl subscribePattern 'pollux/+/commands/#')"
+poller="$(acl publishClientSend 'pollux/+/devices/#'),$(acl publishClientSend 'pollux/+/receipts/#'),$(acl publishClientSend 'pollux/+/nodes/#'),$(acl subscribePattern 'pollux/+/acks/#'),$(acl subscribePattern 'pollux/+/commands/#'),$(acl subscribePattern 'pollux/+/settings/#')"
 guest="$(acl subscribePattern 'pollux/+/devices/#')"
 roles="{\"rolename\":\"poller\",\"acls\":[$poller]},{\"rolename\":\"guest\",\"acls\":[$guest]}"
 tr -d '\n\t' < "$1" | sed \

@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Audit } from '../audit.ts'
 import type { Account, Accounts } from '../bus/accounts.ts'
-import { ackTopic, eventTopic } from '../bus/topics.ts'
+import { ackTopic, agentSettingsTopic, eventTopic } from '../bus/topics.ts'
 import type { Logger } from '../log.ts'
 import { ENROL_PREFIX, type EnrolAnswer, EnrolRequest } from '../model/agent.ts'
 import type { Device } from '../model/device.ts'
@@ -148,7 +148,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       await audit.record(by, 'agent.enrol', `device:${id}`, { after: { username, src } })
       log.info({ device: id, address: from.address }, 'an agent enrolled')
       const mqtt = { url: from.mqttUrl, username, password }
-      return { site, device: id, src, mqtt, events: true }
+      return { site, device: id, src, mqtt, events: true, settings: true }
     } catch (error) {
       await undo(device, { isNew, isIssued }, by)
       throw error
@@ -292,7 +292,7 @@ export function accountOf(site: string, deviceId: string, src: string): Omit<Acc
     username: usernameOf(deviceId),
     role: 'agent',
     publish: [`${mine}/samples/+`, `${mine}/rows/+`, eventTopic(site, deviceId)],
-    subscribe: [ackTopic(site, src)],
+    subscribe: [ackTopic(site, src), agentSettingsTopic(site, src)],
   }
 }
 

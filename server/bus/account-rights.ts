@@ -52,7 +52,7 @@ function grants(
   if (role === 'guest') return { publish: [], subscribe: [`${ours}/devices/#`] }
   return {
     publish: [`${ours}/devices/#`, `${ours}/receipts/#`, `${ours}/nodes/#`],
-    subscribe: [`${ours}/acks/#`, `${ours}/commands/#`],
+    subscribe: [`${ours}/acks/#`, `${ours}/commands/#`, `${ours}/settings/#`],
   }
 }
 

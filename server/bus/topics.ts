@@ -80,6 +80,11 @@ export function ackTopic(site: string, src: string): string {
   return build(site, 'acks', src)
 }
 
+/** What the config of an agent's device asks of the agent; retained. */
+export function agentSettingsTopic(site: string, src: string): string {
+  return build(site, 'settings', src)
+}
+
 /** Commands to a poll node; `all` reaches every one. */
 export function commandTopic(site: string, node: string): string {
   return build(site, 'commands', node)

@@ -2,7 +2,8 @@
 // they reach it.
 
 import { createBrokerAccounts } from '../agents/accounts.ts'
-import { createEnrolment } from '../agents/enrolment.ts'
+import { createEnrolment, type Enrolment } from '../agents/enrolment.ts'
+import { type SettingsTeller, tellSettings } from '../agents/settings.ts'
 import type { Audit } from '../audit.ts'
 import type { Accounts } from '../bus/accounts.ts'
 import type { Bus } from '../bus/contract.ts'
@@ -46,21 +47,39 @@ export function startAgents(parts: AgentParts): WebAgents {
       await tellReceipts(parts, device.id)
     },
   })
+  const settings = tellSettings({
+    ...{ bus: parts.bus, site: config.site, log },
+    agents: () => store.enrolment.agents(),
+    device: id => directory.get(id),
+  })
   let last = Promise.resolve()
   const unfollow = directory.onRefresh(() => {
+    settings.changed()
     last = last
       .then(() => enrolment.revokeGone(one => directory.get(one.deviceId)?.uid === one.deviceUid))
       .catch(error => log.error({ err: error }, 'agents of deleted devices were not revoked'))
   })
-  life.started('agents', () => {
+  life.started('agents', async () => {
     unfollow()
-    return last
+    await settings.close()
+    await last
   })
   const { site } = config
   return {
-    enrolment,
+    enrolment: followedBy(enrolment, settings),
     accounts: createBrokerAccounts({ accounts, enrolment: store.enrolment, audit, site }),
     mqttUrl: (host, isHere) => mqttUrl(config, parts.brokerPort, host, isHere),
+  }
+}
+
+/** Who is revoked has no settings left on the broker. */
+function followedBy(enrolment: Enrolment, settings: SettingsTeller): Enrolment {
+  return {
+    ...enrolment,
+    async revoke(deviceId, by) {
+      await enrolment.revoke(deviceId, by)
+      settings.changed()
+    },
   }
 }
 

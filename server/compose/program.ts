@@ -21,6 +21,7 @@ import { createWeb } from '../web/app.ts'
 import type { WebContext } from '../web/context.ts'
 import { createRetention } from '../web/retention.ts'
 import { hearContainers } from './agent-containers.ts'
+import { hearSettings } from './agent-settings.ts'
 import { startAgents } from './agents.ts'
 import { backupDownloads } from './backups.ts'
 import type { Base } from './base.ts'
@@ -102,7 +103,8 @@ async function startParts(base: Base): Promise<Program> {
   const events = await startOurEvents({ ...base, connect, directory, plan })
   const alarms = await startAlarms({ ...base, bus, store, live, directory, audit, plan, events })
   const heard = { store, directory, catalogues, log }
-  const teller = hearContainers(withAlarms(events.teller, alarms), heard)
+  const receipts = { bus, site: config.site, directory, log }
+  const teller = hearSettings(hearContainers(withAlarms(events.teller, alarms), heard), receipts)
   const told = tellingNeighbours(store, directory, events.tell)
   const ingest = await startIngest({ ...base, bus, connect, store: told, live, directory, teller })
   const trimming = [

@@ -7,6 +7,7 @@ import {
   DEVICE_DEFAULTS,
   DeviceConfig,
   type DeviceKind,
+  EVERY_MS_MAX,
   EVERY_MS_MIN,
   SNMP_PORT,
 } from '../model/device.ts'
@@ -16,7 +17,6 @@ import { overrideErrors } from '../profiles/alarmoverride.ts'
 import { checker } from '../validate.ts'
 
 /** Longest interval: beyond a day a chart is a list. */
-const EVERY_MS_MAX = 24 * 3_600_000
 const TIMEOUT_MS_MAX = 60_000
 
 const check = checker(DeviceConfig)

@@ -46,5 +46,19 @@ export const EnrolAnswer = Type.Object({
   }),
   /** Its account may send events too. That of an agent which enrolled at an earlier server may not. */
   events: Type.Optional(Type.Boolean()),
+  /** Its account may hear its settings. */
+  settings: Type.Optional(Type.Boolean()),
 })
 export type EnrolAnswer = Static<typeof EnrolAnswer>
+
+/**
+ * What its device's config asks of an agent; retained on `settings/<src>`, from EVERY_MS_MIN to
+ * EVERY_MS_MAX. It answers by what it sends: the metric `host.interval`, 0 when it pauses.
+ */
+export const AgentSettings = Type.Object({
+  v: Type.Literal(1),
+  every: Type.String({ pattern: DURATION_PATTERN }),
+  /** False: measure nothing until told otherwise. */
+  enabled: Type.Boolean(),
+})
+export type AgentSettings = Static<typeof AgentSettings>

@@ -149,6 +149,8 @@ export const SNMP_PORT = 161
 
 /** Shortest interval that a device may be polled at, in ms. */
 export const EVERY_MS_MIN = 1000
+/** Longest, in ms. */
+export const EVERY_MS_MAX = 24 * 3_600_000
 
 /** A device as the store knows it. `uid` is never reused, so a new device never inherits history. */
 export interface Device {

@@ -6,6 +6,7 @@ import type { Receipt } from '../model/collection.ts'
 import { FACTS } from '../model/profile.ts'
 import type { DevicePolling } from '../poll/contract.ts'
 import type { PageGroup, PageSection } from '../profiles/face.ts'
+import { agentNote } from './agent-note.ts'
 import { type Cell, cellOf } from './cells.ts'
 import { type Figure, groupFigures, metricsOf } from './charts.ts'
 import type { WebContext } from './context.ts'
@@ -82,6 +83,8 @@ export interface DevicePage extends Record<string, unknown> {
   /** Empty where there is nothing new to tell. */
   steps: Step[]
   about: About
+  /** Where an agent does not do yet what is asked of it; else empty. */
+  agentNote: string
   /** A sentence in the place of the charts; empty where there are some. */
   waiting: string
   /** Changes when other charts or tables are to be shown. */
@@ -117,6 +120,7 @@ export async function devicePageData(
     sections,
     steps: isNews ? steps : [],
     about: aboutOf(web, view, steps),
+    agentNote: agentNote(view, words),
     waiting: sections.length > 0 ? '' : waitingText(view, header, web.devices.receipts(id), words),
     shape: shapeOf(sections, identity?.at ?? 0),
     window,

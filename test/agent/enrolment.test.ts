@@ -181,7 +181,7 @@ t.test('an agent that is revoked while it enrols anew does not end the new one',
   }
   const { src } = await enrolment.enrol(await token('web-1'), REQUEST, FROM)
   await ended
-  t.equal(known.get('agent-web-1')?.subscribe.join(), `pollux/main/acks/${src}`)
+  t.ok(known.get('agent-web-1')?.subscribe.includes(`pollux/main/acks/${src}`))
   t.match(await store.enrolment.agents(), [{ src, revokedAt: null }])
 })
 

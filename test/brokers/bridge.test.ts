@@ -7,7 +7,7 @@ import t from 'tap'
 import { connectBus, type MqttBus } from '../../server/bus/client.ts'
 import type { Credentials } from '../../server/bus/principals.ts'
 import { createSender } from '../../server/bus/sender.ts'
-import { eventTopic, sampleTopic } from '../../server/bus/topics.ts'
+import { agentSettingsTopic, eventTopic, sampleTopic } from '../../server/bus/topics.ts'
 import { createIngest } from '../../server/ingest/ingest.ts'
 import { createMemoryLive } from '../../server/live/memory.ts'
 import { device, lookup, silent } from '../ingest/messages.ts'
@@ -256,6 +256,19 @@ t.test('an enrolled agent at the edge', async t => {
     ].includes(topic)
   t.same(got.filter(others), [])
   t.same([...new Set(heard)], ['pollux/main/acks/agent-1'])
+
+  // Settings are retained: the edge keeps them for an agent that comes later.
+  const settings = ['agent-1', 'agent-2'].map(src => agentSettingsTopic(SITE, src))
+  const asked: string[] = []
+  for (const topic of settings) await bus.publish(topic, 'settings', { retain: true })
+  for (const topic of settings)
+    await agent.subscribe(topic, one => void asked.push(one.topic)).catch(() => undefined)
+  await until(() => asked.length > 0, 'its settings')
+  await agent.publish(settings[0] ?? '', 'forged').catch(() => undefined)
+  await agent.publish(sampleTopic(SITE, 'web-1', 'last'), 'own')
+  await until(() => got.includes(sampleTopic(SITE, 'web-1', 'last')), 'what it sent last')
+  t.same([...new Set(asked)], settings.slice(0, 1))
+  t.equal(got.filter(topic => topic === settings[0]).length, 1, 'it sets itself nothing')
 
   await made('--remove', folder, 'web-1')
   await made('--remove', folder, 'web-2')

@@ -193,6 +193,12 @@ export const en = {
     byThread: (thread: number) => `by thread ${thread}`,
     firstPollIn: (seconds: number) => `first poll in ${seconds} s`,
     profilesFound: (count: number) => counted(count, 'profile', 'profiles'),
+    agentPauses: (asked: string) =>
+      `The agent still pauses. It measures every ${asked} as soon as it hears of it.`,
+    agentMeasures: (is: string) =>
+      `The agent still measures every ${is}. It pauses as soon as it hears of it.`,
+    agentOtherwise: (is: string, asked: string) =>
+      `The agent still measures every ${is}. It takes over ${asked} as soon as it hears of it.`,
     waitingPaused: 'Polling is paused; nothing has been read so far.',
     waitingDown: (why: string) => `Nothing has been read so far. ${why}.`,
     waitingFirst: (seconds: number) => `First samples expected in about ${seconds} s.`,

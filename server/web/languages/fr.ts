@@ -192,6 +192,12 @@ export const fr: Dictionary = {
     byThread: thread => `par le fil ${thread}`,
     firstPollIn: seconds => `premier relevé dans ${seconds} s`,
     profilesFound: count => counted(count, 'profil', 'profils'),
+    agentPauses: asked =>
+      `L’agent est encore en pause. Il mesurera toutes les ${asked} dès qu’il en sera informé.`,
+    agentMeasures: is =>
+      `L’agent mesure encore toutes les ${is}. Il se mettra en pause dès qu’il en sera informé.`,
+    agentOtherwise: (is, asked) =>
+      `L’agent mesure encore toutes les ${is}. Il passera à ${asked} dès qu’il en sera informé.`,
     waitingPaused: 'Les relevés sont suspendus ; rien n’a encore été lu.',
     waitingDown: why => `Rien n’a encore été lu. ${why}.`,
     waitingFirst: seconds => `Premiers relevés attendus dans environ ${seconds} s.`,

@@ -5,6 +5,7 @@ import Type from 'typebox'
 import { AppError } from '../../model/errors.ts'
 import { checker } from '../../validate.ts'
 import { mayDo } from '../actor.ts'
+import { agentNote } from '../agent-note.ts'
 import { deviceAlarms } from '../alarm-lists.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { loadDevice } from '../device-data.ts'
@@ -69,7 +70,12 @@ export function receiptsFragment(web: WebContext): Handler {
     const id = idOf(request.params)
     const view = await loadDevice(web, id)
     const receipts = web.devices.receipts(id)
-    const { steps, isNews } = stepsOf(view, receipts, Date.now(), wordsOf(readerOf(request)))
-    return fragment(request, reply, 'device/_receipts', { id, steps: isNews ? steps : [] })
+    const words = wordsOf(readerOf(request))
+    const { steps, isNews } = stepsOf(view, receipts, Date.now(), words)
+    return fragment(request, reply, 'device/_receipts', {
+      id,
+      steps: isNews ? steps : [],
+      agentNote: agentNote(view, words),
+    })
   }
 }
