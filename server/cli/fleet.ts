@@ -1,9 +1,12 @@
 // `pollux fleet`: containers of one JSON file on one engine, made, looked at and taken down.
 
 import { readFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
 import { Command } from 'commander'
 import { addressPolicy } from '../addresses.ts'
 import { type Deployer, openDeployer } from '../docker/deploy.ts'
+import type { SshTexts } from '../docker/ssh.ts'
 import { environmentsOf, namesSecrets } from '../fleet/environment.ts'
 import { down, type Outcome, status, up } from '../fleet/fleet.ts'
 import { type Fleet, parseFleet } from '../fleet/spec.ts'
@@ -18,6 +21,8 @@ interface Options {
   tlsCa?: string
   tlsCert?: string
   tlsKey?: string
+  sshKey?: string
+  sshKnownHosts?: string
   timeout: string
   json?: boolean
   volumes?: boolean
@@ -41,10 +46,16 @@ function add(parent: Command, name: string, description: string, action: Action)
     .command(name)
     .description(description)
     .argument('<file>', 'as docker/fleet.json')
-    .option('--engine <address>', 'unix:///path or tcp://host:port', 'unix:///var/run/docker.sock')
+    .option(
+      '--engine <address>',
+      'unix:///path, tcp://host:port or ssh://user@host',
+      'unix:///var/run/docker.sock',
+    )
     .option('--tls-ca <file>', 'PEM file of the authority; with it, tcp means TLS')
     .option('--tls-cert <file>', 'PEM file of our certificate')
     .option('--tls-key <file>', 'PEM file of its key')
+    .option('--ssh-key <file>', 'private key without a passphrase, for ssh')
+    .option('--ssh-known-hosts <file>', 'keys of hosts, for ssh (default: ~/.ssh/known_hosts)')
     .option('--timeout <duration>', 'for one call of the engine', '60s')
     .option('--json', 'answer as JSON, at the end')
     .action(action)
@@ -53,26 +64,39 @@ function add(parent: Command, name: string, description: string, action: Action)
 async function upFrom(file: string, options: Options): Promise<void> {
   const fleet = await readFleet(file)
   const units = unitsOf(fleet, await openEnvironments(fleet))
-  const deployer = await connect(options)
-  report(await up(deployer, fleet.name, units, progressOf(options)), fleet, deployer, options)
+  await connected(options, async deployer =>
+    report(await up(deployer, fleet.name, units, progressOf(options)), fleet, deployer, options),
+  )
 }
 
 async function downFrom(file: string, options: Options): Promise<void> {
   const fleet = await readFleet(file)
-  const deployer = await connect(options)
-  const outcomes = await down(deployer, fleet.name, options.volumes === true, progressOf(options))
-  report(outcomes, fleet, deployer, options)
+  await connected(options, async deployer => {
+    const outcomes = await down(deployer, fleet.name, options.volumes === true, progressOf(options))
+    report(outcomes, fleet, deployer, options)
+  })
 }
 
 async function statusOf(file: string, options: Options): Promise<void> {
   const fleet = await readFleet(file)
-  const deployer = await connect(options)
-  const lines = await status(deployer, fleet.name, unitsOf(fleet, new Map()))
+  await connected(options, async deployer => {
+    const lines = await status(deployer, fleet.name, unitsOf(fleet, new Map()))
+    showStatus(lines, fleet, deployer, options)
+  })
+}
+
+function showStatus(
+  lines: Awaited<ReturnType<typeof status>>,
+  fleet: Fleet,
+  deployer: Deployer,
+  options: Options,
+): void {
   const good = lines.filter(line => line.isGood).length
   if (good < lines.length) process.exitCode = 1
   if (options.json) {
     const containers = lines.map(({ isGood, ...line }) => ({ ...line, good: isGood }))
-    return printJson({ fleet: fleet.name, engine: deployer.name, good, containers })
+    printJson({ fleet: fleet.name, engine: deployer.name, good, containers })
+    return
   }
   printTable(
     ['CONTAINER', 'STATE', 'STATUS', 'IMAGE'],
@@ -111,18 +135,39 @@ async function openEnvironments(fleet: Fleet): Promise<Environments> {
 }
 
 /** The same networks are allowed as for polling. */
-async function connect(options: Options): Promise<Deployer> {
+async function connected(
+  options: Options,
+  work: (deployer: Deployer) => Promise<void>,
+): Promise<void> {
   const texts = { ca: options.tlsCa, cert: options.tlsCert, key: options.tlsKey }
   const tls: Record<string, string> = {}
   for (const [name, file] of Object.entries(texts)) {
     if (file !== undefined) tls[name] = await readText(file)
   }
-  return openDeployer({
+  const ssh = options.engine.startsWith('ssh://') && (await sshTexts(options))
+  const deployer = await openDeployer({
     address: options.engine,
     ...(Object.keys(tls).length > 0 && { tls }),
+    ...(ssh && { ssh }),
     addresses: addressPolicy(settings().config.allowNetworks),
     timeoutMs: parseDuration(options.timeout),
   })
+  try {
+    await work(deployer)
+  } finally {
+    deployer.close()
+  }
+}
+
+async function sshTexts({ sshKey, sshKnownHosts }: Options): Promise<SshTexts> {
+  if (sshKey === undefined) {
+    throw new AppError('E_DOCKER_SSH', 'an engine over ssh needs a key', {
+      hint: 'give --ssh-key FILE, a private key without a passphrase',
+    })
+  }
+  const known = sshKnownHosts ?? path.join(os.homedir(), '.ssh', 'known_hosts')
+  const [key, knownHosts] = await Promise.all([readText(sshKey), readText(known)])
+  return { key, knownHosts }
 }
 
 async function readText(file: string): Promise<string> {

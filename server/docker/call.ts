@@ -6,9 +6,10 @@ import http from 'node:http'
 import https from 'node:https'
 import { text } from 'node:stream/consumers'
 import { AppError } from '../model/errors.ts'
-import { type EngineOptions, endpointOf } from './engine.ts'
+import type { EngineOptions } from './engine.ts'
 import { connectionError, statusError, timeoutError } from './errors.ts'
 import { answerBytesMax, connection } from './transport.ts'
+import { wayTo } from './way.ts'
 
 /** Bytes of an error's body that are read. */
 const errorBytesMax = 64 * 1024
@@ -23,20 +24,24 @@ export interface Asked {
 }
 
 export interface Caller {
-  /** The socket's path, or host and port. */
+  /** The socket's path, host and port, or who signs in where by ssh. */
   readonly name: string
   /** The JSON of an answer; null for one without a body. Errors as those of Engine. */
   send(asked: Asked): Promise<unknown>
   /** An answer of success, unread. Whoever asked ends it by its signal or by `destroy`. */
   stream(asked: Asked): Promise<http.IncomingMessage>
+  /** Cuts what is under way; may be called twice. Without it a connection of ssh stays. */
+  close(): void
 }
 
 /** @throws AppError as openEngine */
 export async function openCaller(options: EngineOptions): Promise<Caller> {
-  const endpoint = await endpointOf(options)
+  const { endpoint, tunnel } = await wayTo(options)
   const tls = 'socketPath' in endpoint ? null : endpoint.tls
   const name = 'socketPath' in endpoint ? endpoint.socketPath : `${endpoint.host}:${endpoint.port}`
-  const base: https.RequestOptions = { ...connection(endpoint), ...tls, agent: false }
+  const base: https.RequestOptions = tunnel
+    ? { headers: { Host: 'docker' }, agent: tunnel.agent }
+    : { ...connection(endpoint), ...tls, agent: false }
 
   async function open(
     { method, path, body, signal }: Asked,
@@ -99,6 +104,7 @@ export async function openCaller(options: EngineOptions): Promise<Caller> {
         }
       }),
     stream: asked => within(asked, limit => open(asked, limit)),
+    close: () => tunnel?.close(),
   }
 }
 

@@ -77,6 +77,7 @@ export interface Deployer {
    */
   ensure(kind: 'networks' | 'volumes', name: string, labels: Labels): Promise<boolean>
   removeNamed(kind: 'networks' | 'volumes', name: string): Promise<void>
+  close(): void
 }
 
 type Labels = Readonly<Record<string, string>>
@@ -138,6 +139,7 @@ export async function openDeployer(options: EngineOptions): Promise<Deployer> {
       return answer === null ? null : idAnswer(answer).Id
     },
     pull: image => pull(calls, image),
+    close: () => calls.close(),
     async create(container) {
       const path = `/containers/create?name=${encodeURIComponent(container.name)}`
       return idAnswer(

@@ -6,7 +6,6 @@ import type { TSchema } from 'typebox'
 import type { AddressPolicy } from '../addresses.ts'
 import { AppError } from '../model/errors.ts'
 import { parser } from '../validate.ts'
-import { parseEngineAddress } from './address.ts'
 import { type ContainerEvent, eventsOf } from './events.ts'
 import {
   containersMax,
@@ -19,7 +18,7 @@ import {
   StatsAnswer,
   VersionAnswer,
 } from './schema.ts'
-import { openTunnel, type SshTexts, type Tunnel } from './ssh.ts'
+import type { SshTexts, Tunnel } from './ssh.ts'
 import { KEPT_LABELS } from './stats.ts'
 import {
   createTransport,
@@ -27,6 +26,7 @@ import {
   type TlsTexts,
   type TransportCounters,
 } from './transport.ts'
+import { wayTo } from './way.ts'
 
 /**
  * Time that an engine may take for one reading of statistics beside the time limit of a call: it
@@ -102,11 +102,10 @@ const statsAnswer = decode(StatsAnswer, "the engine's statistics of a container"
 
 /**
  * Resolves and checks the address; does not connect yet.
- * @throws AppError E_DOCKER_ADDRESS, E_ADDRESS_REFUSED, E_ADDRESS_UNKNOWN (passing)
+ * @throws AppError as wayTo
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const tunnel = await tunnelOf(options)
-  const endpoint = tunnel ? { socketPath: tunnel.name } : await endpointOf(options)
+  const { endpoint, tunnel } = await wayTo(options)
   const calls = connect(endpoint, options.timeoutMs, tunnel)
   const statsCalls = connect(endpoint, options.timeoutMs + statsWaitMs, tunnel)
   const diskCalls = connect(endpoint, diskWaitMs, tunnel)
@@ -200,36 +199,6 @@ function kept({
 export function knowsOneShot(apiVersion: string): boolean {
   const [major = 0, minor = 0] = apiVersion.split('.').map(Number)
   return major > 1 || (major === 1 && minor >= 41)
-}
-
-/** Null: the address is none of ssh. */
-async function tunnelOf(options: EngineOptions): Promise<Tunnel | null> {
-  const parsed = parseEngineAddress(options.address, options.tls !== undefined, options.port)
-  if (parsed.kind !== 'ssh') return null
-  if (options.ssh === undefined) {
-    throw new AppError('E_DOCKER_SSH', `there is no key for ${options.address}`, {
-      hint: 'give the device its "ssh": { "key", "knownHosts" }',
-    })
-  }
-  const address = await options.addresses.resolve(parsed.host)
-  return openTunnel({ ...parsed, address }, options.ssh, options.timeoutMs)
-}
-
-/** Of an address that needs no tunnel. @throws AppError as openEngine */
-export async function endpointOf(options: Omit<EngineOptions, 'timeoutMs'>): Promise<Endpoint> {
-  const parsed = parseEngineAddress(options.address, options.tls !== undefined, options.port)
-  if (parsed.kind === 'unix') return { socketPath: parsed.socketPath }
-  if (parsed.kind === 'ssh') {
-    throw new AppError('E_DOCKER_ADDRESS', 'over ssh an engine is only monitored', {
-      hint: 'use a unix:// or tcp:// address here',
-    })
-  }
-  return {
-    address: await options.addresses.resolve(parsed.host),
-    host: parsed.host,
-    port: parsed.port,
-    tls: parsed.tls ? (options.tls ?? {}) : null,
-  }
 }
 
 /** What dockerode's own types leave out: the `modem` it takes, and that these calls take a signal. */

@@ -6,7 +6,7 @@ import { stripVTControlCharacters } from 'node:util'
 import Type from 'typebox'
 import { AppError } from '../model/errors.ts'
 import { parser } from '../validate.ts'
-import { openCaller } from './call.ts'
+import { type Caller, openCaller } from './call.ts'
 import type { EngineOptions } from './engine.ts'
 
 /** Characters of one line; the rest of a longer one is left out. */
@@ -52,12 +52,35 @@ export async function openLog(
 ): Promise<AsyncGenerator<LogLine[]>> {
   const calls = await openCaller(options)
   const { signal } = asked
+  // Lines that nobody begins to read end by the signal.
+  signal.addEventListener('abort', () => calls.close(), { once: true })
+  try {
+    return closing(await begin(calls, asked), calls)
+  } catch (error) {
+    calls.close()
+    throw error
+  }
+}
+
+async function begin(calls: Caller, asked: LogAsked): Promise<AsyncGenerator<LogLine[]>> {
+  const { signal } = asked
   const path = `/containers/${encodeURIComponent(asked.container)}`
   const found = await calls.send({ method: 'GET', path: `${path}/json`, signal })
   const isTty = inspectAnswer(found).Config.Tty === true
   const query = `stdout=1&stderr=1&timestamps=1&tail=${asked.tail}&follow=${asked.follow ? 1 : 0}`
   const answer = await calls.stream({ method: 'GET', path: `${path}/logs?${query}`, signal })
   return linesOf(answer, isTty, signal)
+}
+
+async function* closing(
+  lines: AsyncGenerator<LogLine[]>,
+  calls: Caller,
+): AsyncGenerator<LogLine[]> {
+  try {
+    yield* lines
+  } finally {
+    calls.close()
+  }
 }
 
 /** @param isTty the container has a terminal: bytes as they are, without frames */

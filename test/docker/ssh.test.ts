@@ -3,11 +3,13 @@
 
 import { createServer } from 'node:http'
 import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { addressPolicy } from '../../server/addresses.ts'
 import { openEngine } from '../../server/docker/engine.ts'
 import { dockerGapReason } from '../../server/docker/errors.ts'
 import { algorithmsOf, judgeHost, keysOf } from '../../server/docker/known-hosts.ts'
+import { type LogLine, logBytesMax, openLog } from '../../server/docker/logs.ts'
 import { AppError } from '../../server/model/errors.ts'
 import { tempDir, until } from '../parts/find.ts'
 import { sshKey, startSshd } from '../parts/sshd.ts'
@@ -135,6 +137,99 @@ t.test('over a real sshd', async t => {
   await sshd.stop()
   const gone = await ping(at + socketPath, good)
   t.match(gone, { code: 'E_DOCKER_UNREACHABLE' }, 'a machine that is gone')
+})
+
+/** A container's log that goes on, and how many readers it has; a fault on request. */
+async function logEngine(t: Test) {
+  const socketPath = path.join(await tempDir(t), 'd.sock')
+  const at = { readers: 0, lines: 0, fault: '' }
+  const server = createServer((asked, answer) => {
+    if (asked.url?.endsWith('/json')) return answer.end('{"Config":{"Tty":true}}')
+    at.readers++
+    answer.on('close', () => at.readers--)
+    answer.write('first\n'.repeat(200))
+    if (at.fault === 'cut') return void setImmediate(() => answer.destroy())
+    // As fast as the reader takes it.
+    const more = () => {
+      while (!answer.destroyed) {
+        at.lines += 1000
+        if (!answer.write(`${'x'.repeat(99)}\n`.repeat(1000))) break
+      }
+    }
+    answer.on('drain', more)
+    if (at.fault === 'flood') more()
+    else answer.write('next\n')
+  })
+  await new Promise<void>(resolve => server.listen(socketPath, resolve))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { socketPath, at }
+}
+
+t.test('the log of a container over ssh', async t => {
+  const [sshd, engine] = await Promise.all([startSshd(t), logEngine(t)])
+  const ssh = { key: sshd.key, knownHosts: `[127.0.0.1]:${sshd.port} ${sshd.hostKey}` }
+  const address = `ssh://root@127.0.0.1:${sshd.port}${engine.socketPath}`
+  const options = { address, ssh, addresses, timeoutMs: 10_000 }
+  const open = (signal: AbortSignal) =>
+    openLog(options, { container: 'web', tail: 200, follow: true, signal })
+  const readUntil = async (
+    lines: AsyncIterable<LogLine[]>,
+    isEnough: (line: LogLine) => boolean,
+  ) => {
+    for await (const some of lines) if (some.some(isEnough)) return true
+    return false
+  }
+  const noReaders = () => until(() => engine.at.readers === 0, 'the engine to be left')
+
+  t.test('lines come while it runs, and leaving it ends the call and the connection', async t => {
+    const end = new AbortController()
+    t.ok(await readUntil(await open(end.signal), line => line.text === 'next'))
+    await noReaders()
+    await until(async () => (await sshd.sessions()).length === 0, 'the connection to end')
+  })
+
+  t.test('lines that nobody reads end by the signal', async t => {
+    const end = new AbortController()
+    await open(end.signal)
+    t.equal(engine.at.readers, 1)
+    end.abort()
+    await noReaders()
+    await until(async () => (await sshd.sessions()).length === 0, 'the connection to end')
+  })
+
+  t.test('a flood is bounded, and waits for its reader', async t => {
+    engine.at.fault = 'flood'
+    const end = new AbortController()
+    const lines = await open(end.signal)
+    await until(async () => {
+      const before = engine.at.lines
+      await setTimeout(200)
+      return engine.at.lines === before
+    }, 'the engine to wait')
+    t.ok(engine.at.lines * 100 < 4 * logBytesMax, `${engine.at.lines} lines on the way`)
+    await t.rejects(
+      readUntil(lines, () => false),
+      { code: 'E_DOCKER_TOO_BIG' },
+    )
+    await noReaders()
+  })
+
+  t.test('a call that is cut, and a connection that is cut', async t => {
+    engine.at.fault = 'cut'
+    await t.rejects(readUntil(await open(new AbortController().signal), () => false))
+    engine.at.fault = ''
+    const lines = await open(new AbortController().signal)
+    const reading = readUntil(lines, () => false)
+    await until(() => engine.at.readers === 1, 'the reader')
+    await sshd.cut()
+    await t.rejects(reading)
+    await noReaders()
+    await sshd.stop()
+    await t.rejects(open(new AbortController().signal), { code: 'E_DOCKER_UNREACHABLE' })
+  })
 })
 
 t.test('addresses that may not be polled are not connected to', async t => {

@@ -16,7 +16,12 @@ export interface Sshd {
   key: string
   /** `ssh-ed25519 AAAA…` of the host. */
   hostKey: string
+  /** Takes no more connections; those that are stay. */
   stop(): Promise<void>
+  /** Processes that serve connections. */
+  sessions(): Promise<number[]>
+  /** Ends the connections at once. */
+  cut(): Promise<void>
 }
 
 /** Makes a key pair. */
@@ -59,5 +64,17 @@ export async function startSshd(t: Teardown, more: readonly string[] = []): Prom
     })
   const part = await startPart(sshd, ['-D', '-e', '-f', path.join(dir, 'config')], answers)
   t.teardown(() => part.stop())
-  return { port, key: client.key, hostKey: host.pub, stop: () => part.stop() }
+  const sessions = () => childrenOf(part.child.pid ?? 0)
+  const cut = async () => {
+    for (const pid of await sessions()) process.kill(pid, 'SIGKILL')
+  }
+  t.teardown(cut)
+  return { port, key: client.key, hostKey: host.pub, stop: () => part.stop(), sessions, cut }
+}
+
+/** All below this process, the deepest first. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const file = `/proc/${pid}/task/${pid}/children`
+  const own = (await readFile(file, 'utf8').catch(() => '')).split(' ').filter(Boolean).map(Number)
+  return [...(await Promise.all(own.map(childrenOf))).flat(), ...own]
 }
