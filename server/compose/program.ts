@@ -32,6 +32,7 @@ import { announcer, checkOf, identityKeeper, startDeviceFiles } from './devices.
 import { startDiscovery } from './discovery.ts'
 import { auditWithEvents, heardEvents, startOurEvents, trimOld } from './events.ts'
 import { firstAdmin, firstDevice } from './first-start.ts'
+import { observeForecasts, startForecasts } from './forecasts.ts'
 import { openGround, reachable } from './ground.ts'
 import { startAlarms, withAlarms } from './judge.ts'
 import { createLifecycle } from './lifecycle.ts'
@@ -169,6 +170,8 @@ async function startParts(base: Base): Promise<Program> {
   const registry = createRegistry()
   observe(registry, { ingest, poller: polling.poller, senders, bus })
   observeMaintenance(registry, store.maintenance)
+  const forecaster = startForecasts(base, { store, directory, alarms })
+  observeForecasts(registry, forecaster)
   observeReceivers(registry, receivers)
   const status = {
     ingest,

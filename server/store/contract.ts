@@ -26,6 +26,7 @@ import type { Language, Role, Scope, User } from '../model/user.ts'
 import type { AccountStore } from './accounts.ts'
 import type { EnrolmentStore } from './enrolment.ts'
 import type { FoundRow } from './find-rows.ts'
+import type { ForecastStore } from './forecasts.ts'
 import type { NeighbourStore } from './neighbours.ts'
 import type { NoticeStore } from './notice-contract.ts'
 import type { ProfileStore } from './profiles.ts'
@@ -43,6 +44,7 @@ export interface Store {
   readonly alarms: AlarmStore
   readonly rules: RuleStore
   readonly states: StateStore
+  readonly forecasts: ForecastStore
   readonly notices: NoticeStore
   readonly users: UserStore
   readonly views: ViewStore

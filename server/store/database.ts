@@ -163,6 +163,30 @@ export interface Tables extends Record<BlockTable, BlockRow>, NoticeTables {
   }
   device_state: { at: number; device_uid: number; state: string }
   watch: { id: string; from_at: number; until_at: number }
+  forecast: {
+    device_uid: number
+    place: number
+    kind: string
+    group_name: string
+    metric: string
+    title: string
+    row_key: string | null
+    row_name: string | null
+    state: string
+    why: string | null
+    value: number | null
+    limit_value: number
+    slope: number | null
+    soonest_at: number | null
+    reach_at: number | null
+    latest_at: number | null
+    model: string | null
+    mase: number | null
+    naive: number | null
+    coverage: number | null
+    hours: number | null
+    made_at: number
+  }
   neighbour_read: { device_uid: number; group_name: string; at: number }
   neighbour: {
     device_uid: number

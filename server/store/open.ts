@@ -15,6 +15,7 @@ import { RawEdges } from './edges.ts'
 import { enrolmentStore } from './enrolment.ts'
 import { eventStore } from './events.ts'
 import { findRows } from './find-rows.ts'
+import { forecastStore } from './forecasts.ts'
 import { readLatest } from './latest.ts'
 import { LayoutCache } from './layout.ts'
 import { leaseStore } from './leases.ts'
@@ -81,6 +82,7 @@ function buildStore(database: Database, log: Logger): Store {
     alarms: alarmStore(database),
     rules: ruleStore(database),
     states: stateStore(database),
+    forecasts: forecastStore(database),
     notices: noticeStore(database),
     users: userStore(db),
     views: viewStore(database),

@@ -17,6 +17,9 @@ const plainTimesMax = stepMax / slotsPerStreamMax
 /** What else is kept of a stream: a few hundred rows. */
 const otherTables = ['rollup_due', 'latest_value', 'block_damaged'] as const
 
+/** And of a device. */
+const OF_DEVICES = ['neighbour', 'neighbour_read', 'row_info', 'device_state', 'forecast'] as const
+
 /** @param stopped asked between steps; a purge that stops is resumed by `resumePurges` */
 export async function purgeDevice(db: Db, uid: number, stopped: () => boolean): Promise<void> {
   const streams = await db.selectFrom('stream').select('id').where('device_uid', '=', uid).execute()
@@ -25,7 +28,7 @@ export async function purgeDevice(db: Db, uid: number, stopped: () => boolean): 
   }
   while (await deleteEvents(db, uid)) if (stopped()) return
   while (await deleteAddresses(db, uid)) if (stopped()) return
-  for (const table of ['neighbour', 'neighbour_read', 'row_info', 'device_state'] as const) {
+  for (const table of OF_DEVICES) {
     await db.deleteFrom(table).where('device_uid', '=', uid).execute()
   }
   await db.deleteFrom('device').where('uid', '=', uid).execute()

@@ -1,6 +1,7 @@
 // When a series reaches a limit: a disk that fills, a battery that empties, by the trend of trend.ts. A
 // range, not a point, and "cannot tell" where that is the truth.
 
+import type { ForecastWhy } from '../../model/forecast.ts'
 import { HOURS_A_DAY } from './seasonal.ts'
 import { trendOf } from './trend.ts'
 
@@ -15,9 +16,7 @@ export type LimitForecast =
   | { is: 'reaches'; low: number; middle: number; high: number; slope: number }
   /** It does not move towards the limit, or not within a year. */
   | { is: 'stays'; slope: number }
-  | { is: 'unknown'; why: UnknownWhy }
-
-export type UnknownWhy = 'short' | 'gaps' | 'unsteady'
+  | { is: 'unknown'; why: ForecastWhy }
 
 /**
  * @param history one value an hour, oldest first, NaN where nothing was measured

@@ -1,30 +1,21 @@
 // How good a forecast is on the series itself: it is made again for each of the last days, from what was
 // known then, and compared with what came and with the naive rules "as yesterday" and "as a week ago".
 
+import type { ForecastModel, ReportCard } from '../../model/forecast.ts'
 import { forecastSeasonal, HOURS_A_DAY, HOURS_A_WEEK, type HourlyForecast } from './seasonal.ts'
 import { forecastTrend } from './trend.ts'
 
-export type Model = 'seasonal' | 'trend'
-
-export interface ReportCard {
-  /** Mean error over that of "as yesterday" on the history before (MASE); below 1 is better. */
-  mase: number
-  /** The same of the better naive rule, on the same hours. */
-  naive: number
-  /** Share of the true values that the 80 % range held. */
-  coverage: number
-  /** True values that were compared. */
-  hours: number
-}
-
 export interface Judged {
-  model: Model
+  model: ForecastModel
   card: ReportCard
   /** It is worse than naive here: nothing that it says is shown. */
   isMuted: boolean
 }
 
-const MODELS: Record<Model, (history: Float64Array, hours: number) => HourlyForecast | null> = {
+const MODELS: Record<
+  ForecastModel,
+  (history: Float64Array, hours: number) => HourlyForecast | null
+> = {
   seasonal: forecastSeasonal,
   trend: forecastTrend,
 }
@@ -36,7 +27,7 @@ const COMPARED_MIN = 24
 /** Worse by less than this is chance. */
 const WORSE = 1.1
 
-export const forecastBy = (model: Model, history: Float64Array, hours: number) =>
+export const forecastBy = (model: ForecastModel, history: Float64Array, hours: number) =>
   MODELS[model](history, hours)
 
 /** The better of our models, with its report; null: too short to try. */
@@ -53,7 +44,7 @@ export function judgeModels(history: Float64Array): Judged | null {
 export const isWorse = ({ mase, naive }: ReportCard): boolean => mase > WORSE * naive
 
 /** @returns null: too short, or nothing to compare with */
-export function cardOf(model: Model, history: Float64Array): ReportCard | null {
+export function cardOf(model: ForecastModel, history: Float64Array): ReportCard | null {
   const sums = { error: 0, day: 0, week: 0, weeks: 0, held: 0, hours: 0 }
   for (let back = 1; back <= TRIAL_DAYS; back++) {
     const at = history.length - back * HOURS_A_DAY
