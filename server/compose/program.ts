@@ -47,7 +47,8 @@ import { connected, startIngest, startLive } from './samples.ts'
 import { startSensors } from './sensors.ts'
 import { ofSensors } from './set-aside.ts'
 import { signInBy } from './sign-in.ts'
-import { healthOf, ingestAnswer, observe, statusSections } from './telemetry.ts'
+import { healthOf, ingestAnswer, statusSections } from './status.ts'
+import { observe } from './telemetry.ts'
 
 export interface Program {
   /** Where the pages are. */

@@ -18,7 +18,7 @@ import type { Store } from '../store/contract.ts'
 import type { Base, Connect } from './base.ts'
 import type { Catalogues } from './catalogues.ts'
 import { followSenders } from './receive-senders.ts'
-import type { StatusSection } from './telemetry.ts'
+import type { StatusSection } from './status.ts'
 
 /** A notification may have its device read at once, but not more often than this, ms. */
 const pollAgainMs = 15_000

@@ -1,6 +1,6 @@
 // What the settings page says of roll-ups that fail again and again; nothing where none does.
 import t from 'tap'
-import { stuckRows } from '../../server/compose/telemetry.ts'
+import { stuckRows } from '../../server/compose/status.ts'
 
 t.test('how many, since when and why', t => {
   const since = Date.UTC(2026, 4, 3, 7, 8)
