@@ -1,12 +1,12 @@
 #!/bin/sh
 # Makes the file of the core's users and roles, with the user of Pollux; prints its password once.
 # More users are made while the broker runs: see README.md.
-# usage: make-core.sh FILE
+# usage: [POLLUX_MQTT_PASSWORD=…] make-core.sh FILE
 set -eu
 [ $# -eq 1 ] || { echo "usage: $0 FILE" >&2; exit 2; }
 [ ! -e "$1" ] || { echo "$1 is there already: users would be lost" >&2; exit 1; }
 umask 077
-password=$(openssl rand -hex 32)
+password=${POLLUX_MQTT_PASSWORD:-$(openssl rand -hex 32)}
 mosquitto_ctrl dynsec init "$1" pollux "$password" > /dev/null
 
 acl() { printf '{"acltype":"%s","topic":"%s","allow":true}' "$1" "$2"; }
