@@ -7,6 +7,7 @@ import { availabilityCall } from './api/availability.ts'
 import { deviceCalls } from './api/devices.ts'
 import { discoveryCalls } from './api/discovery.ts'
 import { eventCalls } from './api/events.ts'
+import { forecastCall } from './api/forecasts.ts'
 import { healthCall } from './api/health.ts'
 import { ingestCall } from './api/ingest.ts'
 import { notifyCalls } from './api/notify.ts'
@@ -55,6 +56,7 @@ import { exportCsv, exportJson, importList, importPage } from './pages/devices-i
 import { changeView, chooseColumns, saveView, viewsPage } from './pages/devices-views.ts'
 import { addFound, cancelScan, discoveryPage, startScan } from './pages/discovery.ts'
 import { changeEventDays, commentDevice, eventsPage } from './pages/events.ts'
+import { forecastsPage } from './pages/forecasts.ts'
 import { healthText, metricsText, readyText } from './pages/health.ts'
 import { login, loginCode, loginPage, logout, openIdCallback, openIdLogin } from './pages/login.ts'
 import { createWindow, maintenancePage, removeWindow } from './pages/maintenance.ts'
@@ -154,6 +156,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     ...notifyCalls(web),
     ...alarmCalls(web),
     availabilityCall(web),
+    forecastCall(web),
     ...profileCalls(web),
     ...peopleCalls(web),
     ...recordCalls(web),
@@ -248,6 +251,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     action('/rules/:id/delete', 'rules.write', deleteRule(web)),
     page('/availability', 'devices.read', availabilityPage(web)),
     text('/availability.csv', 'devices.read', availabilityCsv(web)),
+    page('/forecasts', 'devices.read', forecastsPage(web)),
     page('/maintenance', 'devices.read', maintenancePage(web)),
     action('/maintenance', 'maintenance.write', createWindow(web)),
     action('/maintenance/:id/delete', 'maintenance.write', removeWindow(web)),

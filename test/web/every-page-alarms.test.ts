@@ -62,6 +62,7 @@ t.test('for an administrator', async t => {
     rule,
     '/maintenance',
     '/availability',
+    '/forecasts',
     '/availability?by=tag',
     '/events',
     '/events?q=nothing-like-this',

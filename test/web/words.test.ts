@@ -111,6 +111,7 @@ const PAGES = [
     '/map',
     '/map/parents',
     '/availability',
+    '/forecasts',
     '/settings/backup',
     `/search?q=${DEVICE}`,
     '/search?q=nothing',

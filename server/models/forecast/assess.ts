@@ -44,9 +44,8 @@ export function assess({ values, at, limit, direction }: SeriesToAssess): Assess
   if (said.is === 'reached') return { ...NOTHING, state: 'reached', value, reachAt: at }
   const card = cardOf('trend', values)
   const judged = { ...NOTHING, value, model: 'trend', card } as const
-  // What stays where it is says nothing of the future that could be wrong.
-  if (said.is === 'stays') return { ...judged, state: 'stays', slope: said.slope }
   if (card && isWorse(card)) return { ...judged, state: 'muted' }
+  if (said.is === 'stays') return { ...judged, state: 'stays', slope: said.slope }
   const time = (hours: number) => (Number.isFinite(hours) ? at + hours * HOUR_MS : null)
   return {
     ...{ ...judged, state: 'reaches', slope: said.slope },

@@ -22,7 +22,7 @@ export const HISTORY_HOURS = 28 * 24
 /** What was made before this is not shown any more. */
 const staleMs = 2 * 24 * HOUR_MS
 /** The first round begins after this, so that a start is not slowed; rounds are at least so far apart. */
-const firstMs = 60_000
+const firstMs = 5 * 60_000
 const roundMs = HOUR_MS
 /** After each device it rests so many times as long as it worked: five in a hundred of one core. */
 const REST = 19

@@ -982,6 +982,83 @@ export const en = {
     lasted: 'In all',
   },
 
+  forecasts: {
+    title: 'Forecasts',
+    show: 'Show',
+    filter: 'Filter',
+    views: { near: 'Running out', cards: 'Report cards', peers: 'Unlike their peers' },
+    intro: {
+      near: 'What reaches its limit if it goes on as in the last days, the nearest first: a range, not a point.',
+      cards:
+        'How wrong a forecast of the last days was on each series, beside the naive rules “as yesterday” and “as a week ago”. Where it is worse than these, nothing is forecast.',
+      peers:
+        'What differs most from the same series of the other devices with its tag. At least five are compared.',
+    },
+    kind: 'Kind',
+    anyKind: 'Everything',
+    kinds: {
+      storage: 'Disks',
+      memory: 'Memory',
+      interface: 'Interfaces',
+      supply: 'Supplies',
+      battery: 'Batteries',
+    },
+    within: 'Within',
+    withinDays: (days: number) =>
+      days === 7 ? 'Within a week' : days === 365 ? 'Within a year' : `Within ${days} days`,
+    none: {
+      near: 'Nothing runs out within this time.',
+      cards: 'Nothing of this kind was forecast.',
+      peers: 'No device differs from the others with its tag.',
+    },
+    noneYet:
+      'Nothing was forecast yet. The first look is taken some minutes after the start and needs two days of history.',
+    columns: {
+      what: 'What',
+      device: 'Device',
+      when: 'Full or empty',
+      forecast: 'Forecast',
+      range: 'Range',
+      now: 'Now',
+      aDay: 'A day',
+      mase: 'Error',
+      naive: 'Naive',
+      coverage: 'Range held',
+      others: 'The others',
+      why: 'Why',
+    },
+    hints: {
+      mase: 'Mean error over that of “as yesterday” in all of the history (MASE); below 1 is better',
+      naive: 'The same of the better naive rule, on the same hours',
+      coverage: 'How many true values the range of 80 % held',
+    },
+    after: (count: number, unit: 'hour' | 'day') =>
+      unit === 'hour' ? `in ${count} h` : `in ${count} days`,
+    about: (count: number, unit: 'hour' | 'day') => `${count} ${unit === 'hour' ? 'h' : 'd'}`,
+    range: (from: number, to: number, unit: 'hour' | 'day') =>
+      `${from} – ${to} ${unit === 'hour' ? 'h' : 'd'}`,
+    perhapsNever: (from: number, unit: 'hour' | 'day') =>
+      `${from} ${unit === 'hour' ? 'h' : 'd'} at the soonest, perhaps never`,
+    states: {
+      reached: 'reached',
+      reaches: 'reaches its limit',
+      stays: 'does not reach its limit',
+      muted: 'muted: worse than naive',
+      unknown: 'cannot be told:',
+    },
+    whys: {
+      short: 'less than two days of history',
+      gaps: 'too many gaps',
+      unsteady: 'too unsteady',
+    },
+    differs: (times: string, peers: number, tag: string) =>
+      `${times} times the usual distance from the middle of ${peers} with the tag ${tag}`,
+    compared: (days: number) => `compared over ${days} days`,
+    noCard: 'not yet',
+    pages: 'Pages',
+    previousPage: 'Previous page',
+    nextPage: 'Next page',
+  },
   availability: {
     title: 'Availability',
     intro:

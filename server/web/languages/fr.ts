@@ -992,6 +992,87 @@ export const fr: Dictionary = {
     lasted: 'En tout',
   },
 
+  forecasts: {
+    title: 'Prévisions',
+    show: 'Afficher',
+    filter: 'Filtrer',
+    views: {
+      near: 'Bientôt à la limite',
+      cards: 'Bulletins de notes',
+      peers: 'Différents de leurs pairs',
+    },
+    intro: {
+      near: 'Ce qui atteint sa limite si tout continue comme ces derniers jours, le plus proche d’abord : une plage, pas un point.',
+      cards:
+        'L’erreur d’une prévision des derniers jours sur chaque série, à côté des règles naïves « comme hier » et « comme il y a une semaine ». Là où elle est pire, rien n’est prévu.',
+      peers:
+        'Ce qui diffère le plus de la même série des autres équipements de son étiquette. Au moins cinq sont comparés.',
+    },
+    kind: 'Genre',
+    anyKind: 'Tout',
+    kinds: {
+      storage: 'Disques',
+      memory: 'Mémoire',
+      interface: 'Interfaces',
+      supply: 'Consommables',
+      battery: 'Batteries',
+    },
+    within: 'D’ici',
+    withinDays: (days: number) =>
+      days === 7 ? 'D’ici une semaine' : days === 365 ? 'D’ici un an' : `D’ici ${days} jours`,
+    none: {
+      near: 'Rien n’atteint sa limite d’ici là.',
+      cards: 'Rien de ce genre n’a été prévu.',
+      peers: 'Aucun équipement ne diffère des autres de son étiquette.',
+    },
+    noneYet:
+      'Rien n’a encore été prévu. Le premier passage a lieu quelques minutes après le démarrage et demande deux jours d’historique.',
+    columns: {
+      what: 'Quoi',
+      device: 'Équipement',
+      when: 'Plein ou vide',
+      forecast: 'Prévision',
+      range: 'Plage',
+      now: 'Maintenant',
+      aDay: 'Par jour',
+      mase: 'Erreur',
+      naive: 'Naïve',
+      coverage: 'Plage tenue',
+      others: 'Les autres',
+      why: 'Pourquoi',
+    },
+    hints: {
+      mase: 'Erreur moyenne sur celle de « comme hier » dans tout l’historique (MASE) ; sous 1, c’est mieux',
+      naive: 'De même pour la meilleure règle naïve, sur les mêmes heures',
+      coverage: 'Part des valeurs réelles que la plage de 80 % a contenues',
+    },
+    after: (count: number, unit: 'hour' | 'day') =>
+      unit === 'hour' ? `dans ${count} h` : `dans ${count} jours`,
+    about: (count: number, unit: 'hour' | 'day') => `${count} ${unit === 'hour' ? 'h' : 'j'}`,
+    range: (from: number, to: number, unit: 'hour' | 'day') =>
+      `${from} – ${to} ${unit === 'hour' ? 'h' : 'j'}`,
+    perhapsNever: (from: number, unit: 'hour' | 'day') =>
+      `${from} ${unit === 'hour' ? 'h' : 'j'} au plus tôt, peut-être jamais`,
+    states: {
+      reached: 'atteinte',
+      reaches: 'atteint sa limite',
+      stays: 'n’atteint pas sa limite',
+      muted: 'muette : pire que naïve',
+      unknown: 'impossible à dire :',
+    },
+    whys: {
+      short: 'moins de deux jours d’historique',
+      gaps: 'trop de trous',
+      unsteady: 'trop irrégulier',
+    },
+    differs: (times: string, peers: number, tag: string) =>
+      `${times} fois l’écart habituel au milieu de ${peers} avec l’étiquette ${tag}`,
+    compared: (days: number) => `comparée sur ${days} jours`,
+    noCard: 'pas encore',
+    pages: 'Pages',
+    previousPage: 'Page précédente',
+    nextPage: 'Page suivante',
+  },
   availability: {
     title: 'Disponibilité',
     intro:
