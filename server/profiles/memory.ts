@@ -1,9 +1,16 @@
 // What one device's evaluator remembers between reads: columns and when they were read, the rows and
 // baselines of each group, who owns which key, and which rows were known when the names were read.
 
-import type { RawValue, Reading } from '../model/raw.ts'
-import { EMPTY_TABLE, hasValues, type RawTable, rawValue } from '../model/rawtable.ts'
+import type { Reading } from '../model/raw.ts'
+import { EMPTY_TABLE } from '../model/rawtable.ts'
 import { type Cells, cellOf } from './cells.ts'
+import {
+  type ColumnMemory,
+  type ColumnRead,
+  keepColumn,
+  newColumn,
+  scalarOf,
+} from './columnmemory.ts'
 import type { GroupRun } from './compute.ts'
 import { Counters } from './counters.ts'
 import type { GroupPlan, PlanDefinition, PlanSource, Step } from './plan.ts'
@@ -14,20 +21,6 @@ import { RowFinder, type RowSet, sameTexts } from './rowset.ts'
 const upTicksWrap = 2 ** 32
 /** A device may be this wrong about its own clock before a wrap is taken for a restart. */
 const upTicksSlack = 360_000
-
-/** A source as it was last read. */
-export interface ColumnMemory {
-  table: RawTable
-  column: number
-  /** Scheduled time of the read; null: never, or to be read again now. */
-  readAt: number | null
-  isFresh: boolean
-  isPartial: boolean
-  /** The device has had a value of it. */
-  wasThere: boolean
-  /** Another number: other values. Names that are read again are compared; everything else is new. */
-  version: number
-}
 
 /** What the versions of some columns and the rows of some groups gave. */
 interface Standing {
@@ -88,15 +81,7 @@ export class Memory {
 
   constructor(plan: PlanDefinition) {
     this.plan = plan
-    this.columns = plan.sources.map(() => ({
-      table: EMPTY_TABLE,
-      column: 0,
-      readAt: null,
-      isFresh: false,
-      isPartial: false,
-      wasThere: false,
-      version: 0,
-    }))
+    this.columns = plan.sources.map(newColumn)
   }
 
   of(plan: GroupPlan): GroupMemory {
@@ -137,39 +122,20 @@ export class Memory {
       const at = request?.at ?? reading.at
       for (const [i, name] of table.sources.entries()) {
         const source = this.plan.sourceOf(isTable, name)
-        if (source) this.keep(source, table, i, partial, at)
+        if (source) this.keep(source, { table, column: i, isPartial: partial, at })
       }
       const expected =
         request?.sources ?? this.plan.sources.filter(source => source.groups.includes(group))
       for (const source of expected) {
         const isMissing = !table.sources.includes(source.source)
-        if (isMissing) this.keep(source, EMPTY_TABLE, 0, partial, at)
+        if (isMissing) this.keep(source, { table: EMPTY_TABLE, column: 0, isPartial: partial, at })
       }
     }
   }
 
-  private keep(
-    source: PlanSource,
-    table: RawTable,
-    index: number,
-    isPartial: boolean,
-    at: number,
-  ): void {
+  private keep(source: PlanSource, read: ColumnRead): void {
     const column = this.columns[source.id]
-    if (!column) return
-    const isSlowPart = isPartial && source.everyMs !== null
-    const isThere = column.wasThere && !isSlowPart ? true : hasValues(table, index)
-    // A slow column that did not come this time is still what it was.
-    if (isSlowPart && !isThere) return
-    if (!source.isNaming || isPartial !== column.isPartial || !sameColumn(column, table, index)) {
-      column.version++
-    }
-    column.table = table
-    column.column = index
-    column.readAt = at
-    column.isFresh = true
-    column.isPartial = isPartial
-    column.wasThere ||= isThere
+    if (column) keepColumn(column, source, read)
   }
 
   /** The next read asks for the names, too: a restart may give them to other rows. */
@@ -277,27 +243,4 @@ export class Memory {
     run.keys = memory.keys
     memory.counters.align(run.keys)
   }
-}
-
-function scalarOf({ table, column }: ColumnMemory): RawValue | undefined {
-  const row = table.indexes.indexOf('')
-  return row < 0 ? undefined : rawValue(table, column, row)
-}
-
-/** Whether a column came again as it was. */
-function sameColumn(before: ColumnMemory, table: RawTable, column: number): boolean {
-  if (!sameTexts(before.table.indexes, table.indexes)) return false
-  const rows = table.indexes.length
-  let was = before.column * rows
-  let is = column * rows
-  for (let row = 0; row < rows; row++, was++, is++) {
-    if (before.table.types[was] !== table.types[is]) return false
-    if (before.table.hi[was] !== table.hi[is] || before.table.lo[was] !== table.lo[is]) return false
-    if (!sameOther(before.table.others?.[was], table.others?.[is])) return false
-  }
-  return true
-}
-
-function sameOther(a: unknown, b: unknown): boolean {
-  return a instanceof Uint8Array && b instanceof Uint8Array ? Buffer.compare(a, b) === 0 : a === b
 }
