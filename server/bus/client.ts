@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../log.ts'
 import { AppError, messageOf } from '../model/errors.ts'
+import { brokerOf, brokerOffline, explain, isCredentials, tooLarge } from './client-errors.ts'
 import type { Bus } from './contract.ts'
 import { createDispatcher, type DispatchStats } from './dispatch.ts'
 import {
@@ -179,7 +180,7 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
       open()
       return
     }
-    lastError = explain(end)
+    lastError = explain(end, options)
     isRefused = isCredentials(end.code)
     attempt = lived > stableMs ? 0 : attempt + 1
     const base = Math.min(backoff.msMax, backoff.msMin * 2 ** Math.max(0, attempt - 1))
@@ -200,28 +201,8 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
     return refused && version === 4
   }
 
-  function explain(end: LinkEnd): string {
-    if (isCredentials(end.code)) {
-      const user =
-        options.username ?? (decodeURIComponent(new URL(options.url).username) || '(none)')
-      return `the broker refused the user "${user}": wrong name or password`
-    }
-    return end.error ?? 'the broker closed the connection'
-  }
-
   function offline(): AppError {
-    return new AppError('E_BUS_OFFLINE', `the MQTT broker ${where} is not connected`, {
-      passing: true,
-      hint: 'check that the broker runs and that POLLUX_MQTT_URL names it',
-    })
-  }
-
-  function tooLarge(bytes: number): AppError {
-    return new AppError(
-      'E_BUS_TOO_LARGE',
-      `a message of ${bytes} bytes is above the broker's ${limits.packetBytesMax}`,
-      { hint: 'send it in parts' },
-    )
+    return brokerOffline(where)
   }
 
   async function publishNow(topic: string, payload: Pieces, qos: 0 | 1, retain: boolean) {
@@ -270,7 +251,7 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
       const bytes = lengthOf(pieces) + Buffer.byteLength(topic) + headerBytesMax
       try {
         if (!ready || closing) throw offline()
-        if (bytes > limits.packetBytesMax) throw tooLarge(bytes)
+        if (bytes > limits.packetBytesMax) throw tooLarge(bytes, limits.packetBytesMax)
         await publishNow(topic, pieces, qos, retain)
       } catch (error) {
         counts.refused++
@@ -303,20 +284,4 @@ export function connectBus(options: ConnectBusOptions): MqttBus {
       return closing
     },
   }
-}
-
-/** Return codes of CONNACK (MQTT 3.1.1, 3.2.2.3) and reason codes (MQTT 5, 3.2.2.2). */
-function isCredentials(code: number | null): boolean {
-  return code === 4 || code === 5 || code === 134 || code === 135
-}
-
-/** Host and port of the URL, for logs: never its password. */
-function brokerOf(url: string): string {
-  const parsed = URL.canParse(url) ? new URL(url) : null
-  if (!parsed?.host || !/^(mqtts?|wss?|tcp|ssl|tls):$/.test(parsed.protocol)) {
-    throw new AppError('E_BUS_URL', 'the address of the MQTT broker is not a URL of one', {
-      hint: 'write POLLUX_MQTT_URL as mqtt://host:1883, mqtts://host:8883 or ws://host/path',
-    })
-  }
-  return parsed.host
 }
