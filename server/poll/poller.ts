@@ -3,19 +3,19 @@
 
 import { availableParallelism } from 'node:os'
 import { type Target, UNKNOWN_GROUP } from '../collectors/collector.ts'
-import { messageOf } from '../model/errors.ts'
 import type { Poller, PollerOptions } from './contract.ts'
 import type { PooledDevice } from './device.ts'
+import { createIntake } from './intake.ts'
 import { createLateness } from './lateness.ts'
 import { POOL_LIMITS } from './limits.ts'
 import { createOutlet } from './outlet.ts'
-import { createPolled, type Polled, rememberGroups, silenceOf } from './polled.ts'
+import { type Polled, rememberGroups, silenceOf } from './polled.ts'
 import { createPool } from './pool.ts'
 import type { CollectedMessage, LoadedMessage, ToldMessage } from './protocol.ts'
 import { createReloads } from './reloads.ts'
 import { createSchedule, type ScheduledRead } from './schedule.ts'
 import { urgency } from './slot.ts'
-import { changeBetween, deadlineMsOf, everyMsOf, type Fingerprint, fingerprint } from './targets.ts'
+import { deadlineMsOf } from './targets.ts'
 import { createWatches } from './watches.ts'
 
 /** Reads that fall due within so long start together: waking up costs more than starting one. */
@@ -26,19 +26,12 @@ const sleepMsMax = 1000
 const clockStepMs = 1000
 /** How long a device is left alone whose reads end threads. */
 const quarantineMs = 10 * 60_000
-/** Devices that are no longer polled, and remembered. */
-const leftMax = 10_000
 const drainMs = 1000
 const closeMsMax = 2500
-
-/** What stays with a device when its config changes. */
-type Known = Pick<Target, 'identity' | 'tuning'>
 
 export function createPoller(options: PollerOptions): Poller {
   const { log } = options
   const polled = new Map<string, Polled>()
-  /** Devices that were polled before: one may come back with another address or other profiles. */
-  const left = new Map<string, Fingerprint>()
   const schedule = createSchedule()
   const lateness = createLateness()
   const reads = { good: 0, failed: 0, nothing: 0, lost: 0, probed: 0 }
@@ -61,6 +54,7 @@ export function createPoller(options: PollerOptions): Poller {
   const watches = createWatches(id => {
     if (!polled.get(id)?.silence) pollNow(id)
   })
+  const takeIn = createIntake({ polled, schedule, pool, outlet, pollNow, log })
   const reloads = createReloads({ targets: options.targets, apply, log })
   let state: 'new' | 'running' | 'closed' = 'new'
   let timer: NodeJS.Timeout | undefined
@@ -189,73 +183,8 @@ export function createPoller(options: PollerOptions): Poller {
 
   // ── targets ───────────────────────────────────────────────────────────────────────────────────
 
-  const put = (target: Target, print: Fingerprint, everyMs: number, before: Polled | undefined) => {
-    const { id } = target.config
-    const device = before ?? createPolled(target, print, everyMs)
-    const fresh = { announce: true, good: false, told: null, silence: null }
-    Object.assign(device, { target, print, everyMs, ...fresh })
-    polled.set(id, device)
-    schedule.add(id, everyMs, Date.now())
-    pool.assign(device)
-  }
-
-  /** Only what people read of it changed: its reader goes on, and reads at once for the receipt. */
-  const describe = (device: Polled, target: Target, print: Fingerprint) => {
-    const { identity, tuning = null } = device.target
-    // Assigned again only when its thread dies, and then with the new document.
-    const known = { ...target, identity, tuning }
-    Object.assign(device, { target: known, print, good: false, told: null })
-    const nextPollAt = Date.now()
-    outlet.receipt(device, { stage: 'loaded', nextPollAt })
-    pollNow(device.id)
-  }
-
-  /** Who answered before says nothing of another address, and was not asked what other profiles ask. */
-  const known = ({ config, identity, tuning = null }: Target, print: Fingerprint): Known => {
-    const before = polled.get(config.id)?.print ?? left.get(config.id)
-    const isSame = before === undefined || before.identity === print.identity
-    return isSame ? { identity, tuning } : { identity: null, tuning: null }
-  }
-
-  const applyOne = (target: Target) => {
-    const before = polled.get(target.config.id)
-    const print = fingerprint(target)
-    const change = before ? changeBetween(before.print, print) : 'identity'
-    if (change === 'same') return
-    if (before && change === 'described') return describe(before, target, print)
-    const { identity, tuning = null } =
-      change === 'reading' && before ? before.target : known(target, print)
-    if (before && change === 'identity') before.groups = [[], []]
-    put({ ...target, identity, tuning }, print, everyMsOf(target), before)
-    left.delete(target.config.id)
-  }
-
-  const take = (device: Polled, paused: boolean) => {
-    pool.drop(device)
-    schedule.remove(device.id)
-    polled.delete(device.id)
-    left.set(device.id, device.print)
-    const [oldest] = left.keys()
-    if (left.size > leftMax && oldest !== undefined) left.delete(oldest)
-    if (paused) outlet.gap(device, Date.now(), 'paused', 'polling was paused')
-    outlet.receipt(device, { stage: 'removed' })
-  }
-
   function apply(targets: readonly Target[]): void {
-    const wanted = new Map(targets.map(target => [target.config.id, target]))
-    for (const device of [...polled.values()]) {
-      const target = wanted.get(device.id)
-      if (!target?.config.enabled) take(device, target !== undefined)
-    }
-    for (const target of wanted.values()) {
-      if (!target.config.enabled) continue
-      try {
-        applyOne(target)
-      } catch (error) {
-        const told = { device: target.config.id, error: messageOf(error) }
-        log.error(told, 'a device config could not be taken')
-      }
-    }
+    takeIn(targets)
     arm()
   }
 
