@@ -1,14 +1,12 @@
 // Looks for devices in ranges of addresses with credentials that an admin chose, and adds those that
 // a person picked. One scan at a time; what it found is kept in memory until the next one.
 
-import Type, { type Static } from 'typebox'
 import type { AddressPolicy } from '../addresses.ts'
 import type { Audit } from '../audit.ts'
 import type { CheckReport, Target } from '../collectors/collector.ts'
-import { DeviceConfig, SNMP_PORT } from '../model/device.ts'
+import { SNMP_PORT } from '../model/device.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import type { Actor } from '../model/user.ts'
-import { checker } from '../validate.ts'
 import type { Devices } from './contract.ts'
 import type { Directory } from './directory.ts'
 import {
@@ -19,50 +17,15 @@ import {
   type ScanView,
   scanView,
 } from './discovery-view.ts'
-import { deviceConfig, invalid } from './document.ts'
 import { freeId, type Newcomer, newcomerDocument, newcomerOf } from './newcomer.ts'
 import { addressesOf } from './ranges.ts'
 import { createPace, type Pace, runScan } from './scan.ts'
+import { type AddChoice, choiceOf, orderOf, targetsOf } from './scan-order.ts'
 import type { Vault } from './vault.ts'
 
-/** Credentials of one scan. */
-export const credentialsMax = 8
-/** Devices that are added at once. */
-export const addedMax = 200
-/** One datagram a question: a lost one is made good by another scan, not by haste. */
-const QUESTION = { timeout: '1s', retries: 0, tuning: { timeout: 'fixed' } } as const
 /** A device that answers has so long to say what it is. */
 const QUESTION_MS_MAX = 15_000
 const errorCharsMax = 300
-
-export const ScanOrder = Type.Object(
-  {
-    /** As `192.0.2.0/24 192.0.2.7-20`. */
-    ranges: Type.String({ maxLength: 4000 }),
-    port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
-    /** As a device's `credentials`: named secrets, or texts that are kept with what is added. */
-    credentials: Type.Array(DeviceConfig.properties.credentials, {
-      minItems: 1,
-      maxItems: credentialsMax,
-    }),
-  },
-  { additionalProperties: false },
-)
-type ScanOrder = Static<typeof ScanOrder>
-
-export const AddChoice = Type.Object(
-  {
-    addresses: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: addedMax }),
-    every: Type.Optional(DeviceConfig.properties.every),
-    location: Type.Optional(DeviceConfig.properties.location),
-    tags: Type.Optional(DeviceConfig.properties.tags),
-  },
-  { additionalProperties: false },
-)
-type AddChoice = Static<typeof AddChoice>
-
-const checkOrder = checker(ScanOrder)
-const checkChoice = checker(AddChoice)
 
 export interface AddResult {
   address: string
@@ -237,15 +200,14 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
     view: () => last && viewOf(last),
 
     async add(choice, by) {
-      const checked = checkChoice(choice)
-      if (!checked.ok) throw orderInvalid(checked.errors)
+      const chosen = choiceOf(choice)
       if (!last)
         throw new AppError('E_NO_SCAN', 'there is no scan to add devices from', {
           hint: 'scan the range again: what was found is forgotten when the program starts anew',
         })
       const results: AddResult[] = []
-      for (const address of new Set(checked.value.addresses)) {
-        results.push(await addOne(last, address, checked.value, by))
+      for (const address of new Set(chosen.addresses)) {
+        results.push(await addOne(last, address, chosen, by))
       }
       changed()
       return results
@@ -265,37 +227,4 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
 
 function refusals(refused: ReadonlyMap<string, string>): ScanProgress['refused'] {
   return [...refused].map(([address, error]) => ({ address, error }))
-}
-
-function orderOf(order: unknown): ScanOrder {
-  const checked = checkOrder(order)
-  if (checked.ok) return checked.value
-  throw orderInvalid(checked.errors)
-}
-
-function orderInvalid(errors: AppError['errors']): AppError {
-  return new AppError('E_DISCOVERY_INVALID', 'the scan is not valid', {
-    errors,
-    hint: 'mend the fields named',
-  })
-}
-
-/** @throws AppError E_DEVICE_INVALID: credentials that lack a key, or name a secret that is not there */
-async function targetsOf(
-  vault: Vault,
-  credentials: readonly ScanCredentials[],
-  port: number,
-): Promise<Target[]> {
-  const targets: Target[] = []
-  for (const one of credentials) {
-    const config = deviceConfig({
-      ...{ id: 'scan', kind: 'snmp', address: '0.0.0.0', port, credentials: one },
-      ...QUESTION,
-    })
-    const named = vault.name(config)
-    const missing = await vault.missing(named.config, named.sealed)
-    if (missing.length > 0) throw invalid(missing)
-    targets.push({ config, version: 0, secrets: await vault.open(config), identity: null })
-  }
-  return targets
 }

@@ -1,6 +1,6 @@
 // The search for devices, for programs: start it, look, cancel it, add what was found.
 
-import { AddChoice, ScanOrder } from '../../devices/discovery.ts'
+import { AddChoice, ScanOrder } from '../../devices/scan-order.ts'
 import type { Route, WebContext } from '../context.ts'
 import { theDiscovery } from '../pages/discovery.ts'
 import { call, JSON_TYPE } from './call.ts'
