@@ -4,6 +4,7 @@
 import type { Logger } from 'pino'
 import type { Sender } from '../server/bus/contract.ts'
 import { messageOf } from '../server/model/errors.ts'
+import type { EventBody, EventKind } from '../server/model/event.ts'
 import { type Beside, createBeside, type OpenExtra } from './beside.ts'
 import { type AgentClock, ownClock } from './clock.ts'
 import type { GroupId } from './fields.ts'
@@ -34,12 +35,14 @@ const beatPauseMs = 20
 export interface AgentTopics {
   sample(device: string, group: string): string
   rows(device: string, group: string): string
-  /** Left out: the account of this agent may not send events. */
-  events?(device: string): string
+  /** null: the account of this agent may not say this kind. */
+  events?(device: string, kind: EventKind): string | null
 }
 
 export interface AgentOptions {
   sender: Pick<Sender, 'send'>
+  /** For events, so that what a broker does not take of them holds up no sample. Left out: none are sent. */
+  eventSender?: Pick<Sender, 'send'>
   topics: AgentTopics
   deviceId: string
   everyMs: number
@@ -105,7 +108,7 @@ export function createAgent(options: AgentOptions): Agent {
       ...{ open: options.extra, clock, publish, log },
       sendSample: (group, body) => send(topics.sample(deviceId, group), body, false),
       sendRows: (group, body) => send(topics.rows(deviceId, group), body, true),
-      sendEvent: sendEventBy(topics.events?.(deviceId)),
+      sendEvent: options.eventSender ? sendEvent : null,
     })
   }
 
@@ -113,8 +116,10 @@ export function createAgent(options: AgentOptions): Agent {
     clock.sent(sender.send(topic, Buffer.from(JSON.stringify(body)), { retain }))
   }
 
-  function sendEventBy(topic: string | undefined): ((body: object) => void) | null {
-    return topic === undefined ? null : body => send(topic, body, false)
+  /** Its numbers are not those of `sender`: an acknowledgement of it tells no time. */
+  function sendEvent(body: EventBody): void {
+    const topic = topics.events?.(deviceId, body.kind) ?? null
+    if (topic !== null) options.eventSender?.send(topic, Buffer.from(JSON.stringify(body)))
   }
 
   function publish(item: HeldItem): void {

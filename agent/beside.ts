@@ -54,7 +54,7 @@ export interface BesideOptions {
   sendSample(group: string, body: object): void
   sendRows(group: string, body: object): void
   /** null: this agent may not send events. */
-  sendEvent: ((body: object) => void) | null
+  sendEvent: ((body: EventBody) => void) | null
   log: Logger
 }
 

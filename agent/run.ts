@@ -33,6 +33,8 @@ const refusedMsMax = 10 * 60_000
 const lookEveryMs = 1000
 /** Bytes of spool on disk: days of an hour's outage each, at 10 s. */
 const spoolBytesMax = 256 * 1024 * 1024
+/** Of events: some ten thousand. */
+const eventBytesMax = 16 * 1024 * 1024
 
 const checkAck = checker(Ack, { firstOnly: true })
 
@@ -53,6 +55,8 @@ export interface RunOptions {
 export interface RunningAgent {
   readonly agent: Agent
   readonly sender: SpoolingSender
+  /** null: its account may send no events. */
+  readonly events: SpoolingSender | null
   readonly clock: ServerClock
   readonly connected: boolean
   /** Rejects with AppError E_AGENT_REVOKED where the broker refuses this agent for good. */
@@ -64,7 +68,7 @@ export interface RunningAgent {
 /** @throws AppError E_SPOOL, E_BUS_URL */
 export async function runAgent(options: RunOptions): Promise<RunningAgent> {
   const { identity, dir, log } = options
-  const { site, device, src, mqtt } = identity
+  const { site, device, src, mqtt, kinds = [] } = identity
   const kept = identity.settings ? await keptPace(dir, src) : null
   const bus = connectBus({
     ...mqtt,
@@ -74,17 +78,24 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     ...(options.backoff ? { backoff: options.backoff } : {}),
   })
   // A folder for each device: after enrolling as another, the old one's messages would be refused.
-  const sender = await createSender({
-    bus,
-    site,
-    dir: path.join(dir, 'spool', device),
-    src,
-    log,
-    spool: { bytesMax: spoolBytesMax },
-  }).catch(async error => {
-    await bus.close()
-    throw error
-  })
+  const open = (folder: string, bytesMax: number) =>
+    createSender({
+      ...{ bus, site, src, log },
+      dir: path.join(dir, folder, device),
+      spool: { bytesMax },
+    }).catch(async error => {
+      await bus.close()
+      throw error
+    })
+  const sender = await open('spool', spoolBytesMax)
+  // Places of its own: an edge that takes no events from us must hold up no sample.
+  const events =
+    kinds.length === 0
+      ? null
+      : await open('spool-events', eventBytesMax).catch(async error => {
+          await sender.close()
+          throw error
+        })
   const clock = createServerClock({
     // A clock that a test sets knows nothing of another start.
     known: options.clocks ? null : await readKnownTime(dir),
@@ -105,10 +116,11 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
   }
   const agent = createAgent({
     sender,
+    ...(events && { eventSender: events }),
     topics: {
       sample: (id, group) => sampleTopic(site, id, group),
       rows: (id, group) => rowsTopic(site, id, group),
-      ...(identity.events && { events: id => eventTopic(site, id) }),
+      events: (id, kind) => (kinds.includes(kind) ? eventTopic(site, id, kind) : null),
     },
     deviceId: device,
     everyMs: kept?.everyMs ?? options.everyMs,
@@ -164,6 +176,7 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
     await settings.close()
     await agent.close()
     await stopAcks()
+    await events?.close()
     await sender.close()
     await bus.close()
     await keptTime
@@ -172,6 +185,7 @@ export async function runAgent(options: RunOptions): Promise<RunningAgent> {
   return {
     agent,
     sender,
+    events,
     clock,
     ended,
     get connected() {

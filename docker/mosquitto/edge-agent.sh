@@ -34,7 +34,7 @@ if [ $remove = no ]; then
 user $user
 topic write $mine/samples/+
 topic write $mine/rows/+
-topic write $mine/events
+topic write $mine/events/docker
 topic read pollux/$site/acks/$src
 topic read pollux/$site/settings/$src
 ACL

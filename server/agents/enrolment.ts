@@ -7,7 +7,7 @@ import type { Audit } from '../audit.ts'
 import type { Account, Accounts } from '../bus/accounts.ts'
 import { ackTopic, agentSettingsTopic, eventTopic } from '../bus/topics.ts'
 import type { Logger } from '../log.ts'
-import { ENROL_PREFIX, type EnrolAnswer, EnrolRequest } from '../model/agent.ts'
+import { AGENT_EVENT_KINDS, ENROL_PREFIX, type EnrolAnswer, EnrolRequest } from '../model/agent.ts'
 import type { Device } from '../model/device.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import type { Actor } from '../model/user.ts'
@@ -148,7 +148,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       await audit.record(by, 'agent.enrol', `device:${id}`, { after: { username, src } })
       log.info({ device: id, address: from.address }, 'an agent enrolled')
       const mqtt = { url: from.mqttUrl, username, password }
-      return { site, device: id, src, mqtt, events: true, settings: true }
+      return { site, device: id, src, mqtt, kinds: [...AGENT_EVENT_KINDS], settings: true }
     } catch (error) {
       await undo(device, { isNew, isIssued }, by)
       throw error
@@ -291,7 +291,10 @@ export function accountOf(site: string, deviceId: string, src: string): Omit<Acc
   return {
     username: usernameOf(deviceId),
     role: 'agent',
-    publish: [`${mine}/samples/+`, `${mine}/rows/+`, eventTopic(site, deviceId)],
+    publish: [
+      ...[`${mine}/samples/+`, `${mine}/rows/+`],
+      ...AGENT_EVENT_KINDS.map(kind => eventTopic(site, deviceId, kind)),
+    ],
     subscribe: [ackTopic(site, src), agentSettingsTopic(site, src)],
   }
 }

@@ -2,6 +2,7 @@
 // elsewhere. Pure: nothing here talks to a broker.
 
 import { AppError } from '../model/errors.ts'
+import type { EventKind } from '../model/event.ts'
 
 /** One level of a topic that we build: no separators, wildcards or spaces. */
 const LEVEL = /^[A-Za-z0-9._-]{1,128}$/
@@ -22,7 +23,7 @@ export interface DeviceTopic {
   site: string
   device: string
   channel: DeviceChannel
-  /** The group, or the alarm's id; null for `status` and `events`. */
+  /** The group, the alarm's id, or the only kind of an event's topic; null: it has none. */
   group: string | null
 }
 
@@ -60,9 +61,10 @@ export function statusTopic(site: string, device: string): string {
   return build(site, 'devices', device, 'status')
 }
 
-/** Traps, syslog lines, reboots and their like. */
-export function eventTopic(site: string, device: string): string {
-  return build(site, 'devices', device, 'events')
+/** Traps, syslog lines, reboots and their like; with a kind for senders that may say no other. */
+export function eventTopic(site: string, device: string, kind?: EventKind): string {
+  const levels = [site, 'devices', device, 'events']
+  return kind === undefined ? build(...levels) : build(...levels, kind)
 }
 
 /** The current state of an alarm; retained. */
@@ -112,8 +114,9 @@ export function statusFilter(site: string): string {
   return `${build(site, 'devices')}/+/status`
 }
 
+/** `#` stands for the level above too (MQTT 3.1.1, 4.7.1.2). */
 export function eventsFilter(site: string): string {
-  return `${build(site, 'devices')}/+/events`
+  return `${build(site, 'devices')}/+/events/#`
 }
 
 export function alarmsFilter(site: string): string {
@@ -148,7 +151,11 @@ export function parseDeviceTopic(topic: string): DeviceTopic | null {
   if (levels?.[1] !== 'devices') return null
   const [site, , device, channel, group] = levels
   if (site === undefined || device === undefined || !isDeviceChannel(channel)) return null
-  if (levels.length !== (GROUPED.has(channel) ? 5 : 4)) return null
+  const isWhole =
+    channel === 'events'
+      ? levels.length === 4 || levels.length === 5
+      : levels.length === (GROUPED.has(channel) ? 5 : 4)
+  if (!isWhole) return null
   return { site, device, channel, group: group ?? null }
 }
 

@@ -73,7 +73,7 @@ async function work(options: RunOptions, signal: AbortSignal): Promise<void> {
     await Promise.race([stopped, running.ended])
   } finally {
     await running.close()
-    log.info({ ...running.sender.ledger }, 'stopped')
+    log.info({ ...running.sender.ledger, events: running.events?.ledger }, 'stopped')
   }
 }
 

@@ -14,7 +14,7 @@ import type {
   Refused,
 } from '../model/accepted.ts'
 import { FailedCollection, GoodCollection, RowsMessage } from '../model/collection.ts'
-import { DeviceEvent, EVENT_FIELDS_BYTES_MAX, EVENT_TEXT_MAX } from '../model/event.ts'
+import { DeviceEvent, EVENT_FIELDS_BYTES_MAX, EVENT_KINDS, EVENT_TEXT_MAX } from '../model/event.ts'
 import { cleanLine } from '../model/text.ts'
 import { type Checked, checker, parseJson } from '../validate.ts'
 import { columnsOf, uniqueRows } from './matrix.ts'
@@ -46,7 +46,7 @@ type Channel = 'samples' | 'rows' | 'events'
 /** A message whose topic, size and JSON were in order. */
 interface Opened {
   device: KnownDevice
-  /** Empty for events. */
+  /** Of events: the only kind of their topic; empty: any. */
   group: string
   document: unknown
 }
@@ -104,10 +104,13 @@ export function acceptRows(message: Message, context: AcceptContext): AcceptedRo
 export function acceptEvent(message: Message, context: AcceptContext): AcceptedEvent | Refused {
   const found: Found = { device: null, group: null, number: null }
   return guarded(found, (): AcceptedEvent => {
-    const { device, document } = open(message, context, 'events', eventBytesMax, found)
+    const limits = ['events', eventBytesMax] as const
+    const { device, document, group: only } = open(message, context, ...limits, found)
     const { at, kind, severity, name, text, group, row, fields } = valid(checkEvent(document))
     // People comment on pages, signed in: a sender must not put words into their mouths.
     if (kind === 'comment') throw new Refusal('schema', 'comments do not come by the bus')
+    // An account that may say some kinds alone has a topic for each, and no other.
+    if (only !== '' && only !== kind) throw new Refusal('schema', `${kind} on the topic of ${only}`)
     believable(at, context)
     if (fields) bounded(fields)
     const line = cleanLine(text, EVENT_TEXT_MAX)
@@ -183,7 +186,8 @@ function open(
 }
 
 function isGroupOf(channel: Channel, group: string | null): boolean {
-  return channel === 'events' ? group === null : group !== null && GROUP.test(group)
+  if (channel === 'events') return group === null || EVENT_KINDS.some(kind => kind === group)
+  return group !== null && GROUP.test(group)
 }
 
 function isFailed(document: unknown): boolean {

@@ -3,6 +3,7 @@
 
 import Type, { type Static } from 'typebox'
 import { DURATION_PATTERN } from './duration.ts'
+import { EVENT_KINDS, type EventKind } from './event.ts'
 
 export const ENROL_PATH = '/api/v1/agents/enrol'
 /** One-time tokens begin so, to be told from tokens of the API. */
@@ -10,6 +11,9 @@ export const ENROL_PREFIX = 'enrol_'
 
 /** The profile of a host's containers, which its agent reads where it is asked to. */
 export const CONTAINERS_PROFILE = 'docker-container'
+
+/** Kinds of events that an agent tells of; whatever else is told of its device is not from it. */
+export const AGENT_EVENT_KINDS: readonly EventKind[] = ['docker']
 
 const SRC_PATTERN = '^[A-Za-z0-9._-]{1,64}$'
 const LEVEL_PATTERN = '^[A-Za-z0-9._-]{1,128}$'
@@ -44,8 +48,8 @@ export const EnrolAnswer = Type.Object({
     username: Type.String({ minLength: 1, maxLength: 128 }),
     password: Type.String({ minLength: 1, maxLength: 256 }),
   }),
-  /** Its account may send events too. That of an agent which enrolled at an earlier server may not. */
-  events: Type.Optional(Type.Boolean()),
+  /** Kinds of events that its account may send, each on a topic of its own. */
+  kinds: Type.Optional(Type.Array(Type.Enum(EVENT_KINDS), { maxItems: EVENT_KINDS.length })),
   /** Its account may hear its settings. */
   settings: Type.Optional(Type.Boolean()),
 })

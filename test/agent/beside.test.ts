@@ -25,20 +25,19 @@ function start(
 ) {
   const sent: { topic: string; body: Record<string, unknown>; bytes: number }[] = []
   const state = { isClosed: false, tell: (_: ExtraTold) => {}, readSoon: () => {} }
+  const send = (topic: string, body: Uint8Array) => {
+    const text = Buffer.from(body).toString()
+    sent.push({ topic, body: JSON.parse(text), bytes: body.length })
+    return sent.length
+  }
   const agent = createAgent({
     ...{ deviceId: 'host-1', everyMs: 50, log: silentLog, source: hostSource() },
     topics: {
       sample: (device, group) => sampleTopic('main', device, group),
       rows: (device, group) => rowsTopic('main', device, group),
-      events: device => eventTopic('main', device),
+      events: (device, kind) => eventTopic('main', device, kind),
     },
-    sender: {
-      send(topic, body) {
-        const text = Buffer.from(body).toString()
-        sent.push({ topic, body: JSON.parse(text), bytes: body.length })
-        return sent.length
-      },
-    },
+    ...{ sender: { send }, eventSender: { send } },
     extra: (tell): Extra => {
       state.tell = tell
       state.readSoon = () => tell({ readSoon: true })
@@ -54,7 +53,7 @@ function start(
   t.teardown(() => agent.close())
   const of = (group: string) => sent.filter(one => one.topic.endsWith(`/samples/${group}`))
   const rows = () => sent.filter(one => one.topic.endsWith(`/rows/${GROUP}`))
-  const events = () => sent.filter(one => one.topic.endsWith('/events'))
+  const events = () => sent.filter(one => one.topic.endsWith('/events/docker'))
   return { agent, sent, of, rows, events, state }
 }
 

@@ -253,14 +253,14 @@ t.test('an agent may publish its own topics and nothing else', async t => {
   const account = accountOf('main', 'web-1', 'agent-00')
   const mine = 'pollux/main/devices/web-1'
   const may = (action: 'publish' | 'subscribe', topic: string) => authorize(account, action, topic)
-  for (const topic of [`${mine}/samples/host`, `${mine}/rows/host_disk`, `${mine}/events`])
+  for (const topic of [`${mine}/samples/host`, `${mine}/rows/host_disk`, `${mine}/events/docker`])
     t.ok(may('publish', topic), topic)
   for (const topic of [
     'pollux/main/devices/web-2/samples/host',
     'pollux/main/devices/web-1x/samples/host',
     `${mine}/status`,
-    `${mine}/events/x`,
-    'pollux/main/devices/web-2/events',
+    ...[`${mine}/events`, `${mine}/events/x`, `${mine}/events/trap`, `${mine}/events/comment`],
+    'pollux/main/devices/web-2/events/docker',
     `${mine}/alarms/x`,
     `${mine}/samples/a/b`,
     'pollux/other/devices/web-1/samples/host',

@@ -7,7 +7,8 @@ import Type from 'typebox'
 import { readIdentity } from '../../agent/identity.ts'
 import { keptPace, paceAsked } from '../../agent/settings.ts'
 import { connectBus } from '../../server/bus/client.ts'
-import { agentSettingsTopic } from '../../server/bus/topics.ts'
+import { agentSettingsTopic, eventTopic } from '../../server/bus/topics.ts'
+import { EVENT_KINDS } from '../../server/model/event.ts'
 import { silentLog } from '../parts/broker.ts'
 import { type Teardown, tempDir, until } from '../parts/find.ts'
 import { startDynsecMosquitto } from '../parts/mosquitto-dynsec.ts'
@@ -183,6 +184,26 @@ for (const place of PLACES) {
         { code: 'E_BUS_REFUSED' },
       )
       await bus.publish(topic, '{"v":1,"every":"7m","enabled":false}').catch(() => undefined)
+
+      // Of its own device it may tell what its containers do, and nothing in another's words.
+      const told = { v: 1, at: Date.now(), severity: 'critical', text: 'told by the agent' }
+      const tell = (to: string, kind: string, name: string) =>
+        bus.publish(to, JSON.stringify({ ...told, kind, name })).catch(() => undefined)
+      const own = eventTopic('main', DEVICE, 'docker')
+      for (const kind of EVENT_KINDS) {
+        await tell(eventTopic('main', DEVICE), kind, 'forged')
+        if (kind === 'docker') continue
+        await tell(eventTopic('main', DEVICE, kind), kind, 'forged')
+        await tell(own, kind, 'forged')
+      }
+      await tell(own, 'docker', 'own')
+      const events = await until(async () => {
+        const { text } = await api.ask('GET', `/events?device=${DEVICE}`)
+        return text.includes('"own"') && text
+      }, 'its own event')
+      t.notMatch(events, /forged/)
+      const aside = new RegExp(`"schema","count":${EVENT_KINDS.length - 1},`)
+      t.match((await api.ask('GET', '/ingest')).text, aside, 'what it said is set aside')
       await bus.close()
       t.notOk(heard.some(text => text.includes('7m')))
 

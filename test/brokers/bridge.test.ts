@@ -235,7 +235,9 @@ t.test('an enrolled agent at the edge', async t => {
   const forbidden = [
     'pollux/main/acks/agent-1',
     sampleTopic(SITE, 'web-2', 'g'),
-    eventTopic(SITE, 'web-2'),
+    eventTopic(SITE, 'web-2', 'docker'),
+    eventTopic(SITE, 'web-1'),
+    eventTopic(SITE, 'web-1', 'trap'),
     'pollux/other/devices/web-1/samples/g',
   ]
   for (const topic of forbidden) await agent.publish(topic, 'forged').catch(() => undefined)
@@ -243,14 +245,14 @@ t.test('an enrolled agent at the edge', async t => {
     await agent.publish(sampleTopic(SITE, 'web-1', 'g'), 'own')
     await bus.publish('pollux/main/acks/agent-2', '{}')
     await bus.publish('pollux/main/acks/agent-1', '{}')
-    await agent.publish(eventTopic(SITE, 'web-1'), 'own')
-    const own = [sampleTopic(SITE, 'web-1', 'g'), eventTopic(SITE, 'web-1')]
+    await agent.publish(eventTopic(SITE, 'web-1', 'docker'), 'own')
+    const own = [sampleTopic(SITE, 'web-1', 'g'), eventTopic(SITE, 'web-1', 'docker')]
     return own.every(topic => got.includes(topic)) && heard.length > 0
   }, 'its own sample and event at the core, and its acknowledgement')
   const others = (topic: string) =>
     ![
       sampleTopic(SITE, 'web-1', 'g'),
-      eventTopic(SITE, 'web-1'),
+      eventTopic(SITE, 'web-1', 'docker'),
       'pollux/main/acks/agent-1',
       'pollux/main/acks/agent-2',
     ].includes(topic)

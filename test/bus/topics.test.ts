@@ -26,6 +26,15 @@ t.test('what is built is parsed to the same parts', async t => {
     channel: 'events',
     group: null,
   })
+  t.same(parseDeviceTopic(eventTopic('main', 'sw-1', 'docker')), {
+    ...expected,
+    channel: 'events',
+    group: 'docker',
+  })
+  t.equal(parseDeviceTopic('pollux/main/devices/sw-1/events/docker/x'), null)
+  t.notOk(topics.mayRetain(eventTopic('main', 'sw-1', 'docker')))
+  for (const kind of [undefined, 'docker'] as const)
+    t.ok(topics.topicMatches(topics.eventsFilter('main'), eventTopic('main', 'sw-1', kind)))
   t.same(parseDeviceTopic(alarmTopic('main', 'sw-1', 'Ab')), {
     ...expected,
     channel: 'alarms',
