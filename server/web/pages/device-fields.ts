@@ -290,3 +290,8 @@ export function formErrors(document: Record<string, unknown>): FieldError[] {
     errors.push({ path: 'name', message: 'is missing: give the device a name' })
   return errors
 }
+
+/** Whether a secret was typed, which the form never sends back. */
+export function hasTypedSecret(values: Values): boolean {
+  return SECRET_FIELDS.some(name => values[name])
+}

@@ -2,18 +2,11 @@
 // nobody thought of here comes last among those of polling, under its own name.
 
 import { KIND_KEYS } from '../../model/device.ts'
-import type { FieldError } from '../../model/errors.ts'
 import type { Dictionary } from '../languages/en.ts'
 import { htmlPattern, type SchemaField } from '../schema-fields.ts'
-import {
-  ABSENT,
-  DEVICE_FIELDS,
-  isOfKind,
-  rowNumbers,
-  SECRET_FIELDS,
-  topOf,
-  type Values,
-} from './device-fields.ts'
+import { ABSENT, DEVICE_FIELDS, isOfKind, rowNumbers, topOf, type Values } from './device-fields.ts'
+import type { ShownError } from './device-form-errors.ts'
+import { type FieldWords, wordsOf } from './device-form-words.ts'
 
 /** Properties of the schema that the form does not hold, and why. */
 export const NOT_IN_FORM: Readonly<Record<string, string>> = {
@@ -44,18 +37,6 @@ const PLACED = new Set<string>([
 ])
 
 export type SectionId = (typeof SECTIONS)[number][0]
-
-/** What the dictionary says of one field. */
-interface FieldWords {
-  label: string
-  hint?: string
-  /** Instead of `hint`, where the kind is known. */
-  hints?: Record<string, string>
-  choices?: Record<string, string>
-  /** The choice that is none. */
-  none?: string
-  placeholder?: string
-}
 
 export interface FormField {
   name: string
@@ -271,73 +252,4 @@ function attributesOf(field: SchemaField, placeholder: string, kept: string): [s
   if (name === 'profiles') found.push(['list', 'known-profiles'])
   if (kept || placeholder) found.push(['placeholder', kept || placeholder])
   return found
-}
-
-/** The dictionary's words; of a field that it does not know yet, those of its name. */
-function wordsOf(words: Dictionary, name: string): FieldWords {
-  if (isWorded(words, name)) return words.deviceFields[name]
-  const last = name.split('.').at(-1) ?? name
-  const plain = last.replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()
-  return { label: plain.charAt(0).toUpperCase() + plain.slice(1) }
-}
-
-function isWorded(words: Dictionary, name: string): name is keyof Dictionary['deviceFields'] {
-  return Object.hasOwn(words.deviceFields, name)
-}
-
-export interface ShownError {
-  /** The field's name and id; empty: no field of the form. */
-  field: string
-  label: string
-  message: string
-}
-
-/**
- * Errors of a document as the form shows them: one for each field, and none of the SNMP version that
- * was not chosen (a document's check names what is wrong under either).
- */
-export function shownErrors(
-  errors: readonly FieldError[],
-  values: Values,
-  words: Dictionary,
-): ShownError[] {
-  const version = values['credentials.version'] ?? ''
-  const own = errors.filter(({ path }) => !isOtherVersion(path, version))
-  const shown = new Map<string, ShownError>()
-  for (const { path, message } of own.length > 0 ? own : errors) {
-    const { field, label } = placeOf(path, words)
-    const key = field || path
-    if (!shown.has(key)) shown.set(key, { field, label, message })
-  }
-  return [...shown.values()]
-}
-
-/** The field that an error's path means: itself, the list or object it is in, or the first within it. */
-function placeOf(path: string, words: Dictionary): { field: string; label: string } {
-  for (const { name, input, fields } of DEVICE_FIELDS) {
-    const [number = '', key = ''] = path.startsWith(`${name}.`)
-      ? path.slice(name.length + 1).split('.', 2)
-      : []
-    if (input === 'rows' && fields.some(inner => inner.name === key)) {
-      const { label } = wordsOf(words, `${name}.${key}`)
-      const row = words.deviceForm.row(Number(number) + 1)
-      return { field: `${name}.${number}.${key}`, label: `${row}: ${label}` }
-    }
-    if (path === name || number !== '') return { field: name, label: wordsOf(words, name).label }
-  }
-  const within = path && DEVICE_FIELDS.find(({ name }) => name.startsWith(`${path}.`))
-  if (within) return { field: within.name, label: wordsOf(words, within.name).label }
-  return { field: '', label: path }
-}
-
-function isOtherVersion(path: string, version: string): boolean {
-  if (path === 'credentials') return true
-  if (!path.startsWith('credentials.')) return false
-  if (path === 'credentials.version') return ['1', '2c', '3'].includes(version)
-  return (path === 'credentials.community') === (version === '3')
-}
-
-/** Whether a secret was typed, which the form never sends back. */
-export function hasTypedSecret(values: Values): boolean {
-  return SECRET_FIELDS.some(name => values[name])
 }

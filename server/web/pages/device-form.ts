@@ -16,6 +16,7 @@ import {
   documentOf,
   EMPTY,
   formErrors,
+  hasTypedSecret,
   readValues,
   SECRET_FIELDS,
   type Values,
@@ -24,7 +25,8 @@ import {
   withOtherRows,
   withoutBlankRows,
 } from './device-fields.ts'
-import { hasTypedSecret, type ShownError, sectionsOf, shownErrors } from './device-form-parts.ts'
+import { type ShownError, shownErrors } from './device-form-errors.ts'
+import { sectionsOf } from './device-form-parts.ts'
 
 /** A test ends after this, whatever the device does. */
 const TEST_MS_MAX = 20_000
