@@ -15,6 +15,7 @@ const PROGRAMS: Record<string, string> = {
   live: 'live.ts',
   pages: 'pages.ts',
   alarms: 'alarms.ts',
+  rehearsal: 'rehearsal.ts',
   m4: 'm4.ts',
   disks: 'disks.ts',
 }
@@ -31,6 +32,7 @@ const USAGE = `npm run bench -- WHAT [options]
   m4        the seasonal forecast on M4 Hourly: error, range, time: --data DIR [--json] [--split]
   disks     time to full of made-up disks: missed and false: [--json] [--seed N]
   alarms    samples judged by alarm rules a CPU second: [devices] [rounds] [percent beyond a limit]
+  rehearsal a rule over 30 days of many switches: [devices] [ports] [sqlite|mariadb]
 `
 
 async function main([what, ...args]: string[]): Promise<number> {

@@ -1,19 +1,25 @@
 // What a rule would have done over the last 30 days of stored samples, by half hours: how often, for how
 // long, at night, on which devices. Bounded by devices and series; what is left out is said.
 
-import type { Device } from '../model/device.ts'
 import type { SampleFunction, SampleStore, SeriesPoints } from '../store/contract.ts'
 import { metricsOf, type Replayed, replayRow } from './replay.ts'
 import type { CompiledRule } from './rulebook.ts'
 
-const devicesMax = 50
+export const devicesMax = 50
 const seriesMax = 3000
 const daysBack = 30
 const bucketMs = 30 * 60_000
 const DAY_MS = 86_400_000
 
+/** What is said of a device. */
+export interface Rehearsable {
+  uid: number
+  id: string
+  name: string
+}
+
 export interface RehearsedDevice {
-  device: Device
+  device: Rehearsable
   times: number
   atNight: number
   longMs: number
@@ -36,14 +42,36 @@ export interface Rehearsal {
   /** The worst first. */
   worst: RehearsedDevice[]
   /** The series with most alarms. */
-  example: { device: Device; one: CompiledRule; replayed: Replayed } | null
-  tookMs: number
+  example: ({ device: Rehearsable } & Pick<Replayed, 'row' | 'spans' | 'points'>) | null
 }
 
 export interface Target {
-  device: Device
+  device: Rehearsable
   rules: readonly CompiledRule[]
 }
+
+/** Parts of one rehearsal, each of other devices. */
+export function joined(parts: readonly [Rehearsal, ...Rehearsal[]]): Rehearsal {
+  const sum = (of: (part: Rehearsal) => number) => parts.reduce((all, part) => all + of(part), 0)
+  const most = parts.reduce((all, part) => (spansOf(part) > spansOf(all) ? part : all))
+  const [{ from, to }] = parts
+  return {
+    ...{ from, to, example: most.example },
+    devices: sum(part => part.devices),
+    looked: sum(part => part.looked),
+    series: sum(part => part.series),
+    isCut: parts.some(part => part.isCut),
+    times: sum(part => part.times),
+    atNight: sum(part => part.atNight),
+    allMs: sum(part => part.allMs),
+    longestMs: Math.max(...parts.map(part => part.longestMs)),
+    worst: parts.flatMap(part => part.worst).sort(byTimes),
+  }
+}
+
+const spansOf = ({ example }: Rehearsal): number => example?.spans.length ?? -1
+const byTimes = (a: RehearsedDevice, b: RehearsedDevice): number =>
+  b.times - a.times || b.longMs - a.longMs || a.device.uid - b.device.uid
 
 /** @param isNight is this moment one at which people sleep? */
 export async function rehearse(
@@ -52,13 +80,11 @@ export async function rehearse(
   now: number,
   isNight: (at: number) => boolean,
 ): Promise<Rehearsal> {
-  const begun = performance.now()
   const to = Math.ceil(now / bucketMs) * bucketMs
   const from = to - daysBack * DAY_MS
   const made: Rehearsal = {
     ...{ devices: targets.length, looked: 0, series: 0, isCut: targets.length > devicesMax },
     ...{ times: 0, atNight: 0, allMs: 0, longestMs: 0, from, to, worst: [], example: null },
-    tookMs: 0,
   }
   for (const { device, rules } of targets.slice(0, devicesMax)) {
     if (made.series >= seriesMax) {
@@ -71,20 +97,19 @@ export async function rehearse(
       for (const replayed of await replayDevice(store, device, one, from, to)) {
         made.series++
         add(made, sum, replayed, isNight)
-        const most = made.example?.replayed.spans.length ?? -1
-        if (replayed.spans.length > most) made.example = { device, one, replayed }
+        const { row, spans, points } = replayed
+        if (spans.length > spansOf(made)) made.example = { device, row, spans, points }
       }
     }
     made.worst.push(sum)
   }
-  made.worst.sort((a, b) => b.times - a.times || b.longMs - a.longMs)
-  made.tookMs = performance.now() - begun
+  made.worst.sort(byTimes)
   return made
 }
 
 async function replayDevice(
   store: Pick<SampleStore, 'read'>,
-  device: Device,
+  device: Rehearsable,
   one: CompiledRule,
   from: number,
   to: number,

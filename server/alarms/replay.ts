@@ -40,6 +40,7 @@ export function replayRow(
   const points = own?.points ?? []
   const at = new Map<string, Map<number, SamplePoint['value']>>()
   for (const { metric, points: others } of series) {
+    if (metric === one.metric.metric) continue
     at.set(metric, new Map(others.map(point => [point.at, point.value])))
   }
   const memory = newMemory()
@@ -54,7 +55,10 @@ export function replayRow(
     now = point.at
     made.last = point
     made.verdict = verdictOf(one, frame, memory, point.at, point.value)
-    if (made.verdict !== null) step(made, made.verdict, point.at, limits)
+    const { machine, verdict } = made
+    // Most of a month is calm, and stays so without the machine.
+    if (machine.phase === 'clear' && (verdict === 'good' || verdict === 'between')) continue
+    if (verdict !== null) step(made, verdict, point.at, limits)
   }
   return made
 }

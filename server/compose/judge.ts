@@ -6,6 +6,7 @@ import { createDesk, type Desk } from '../alarms/desk.ts'
 import type { DeviceRules } from '../alarms/engine-contract.ts'
 import { type AlarmJudge, createAlarmJudge } from '../alarms/judge.ts'
 import { createLastWeek } from '../alarms/lastweek.ts'
+import { createRehearsals, type Rehearsals } from '../alarms/rehearsals.ts'
 import { type Book, bookOf } from '../alarms/rulebook.ts'
 import { createRules, type Rules } from '../alarms/rules.ts'
 import type { EventTeller } from '../alarms/teller.ts'
@@ -36,6 +37,7 @@ export interface Alarms {
   /** A device's rules as they are now, with those that cannot be judged. */
   bookOf(device: Device): Book
   metricsOf(device: Device): readonly AlarmMetric[]
+  rehearsals: Rehearsals
 }
 
 export async function startAlarms(
@@ -100,7 +102,10 @@ export async function startAlarms(
   life.started('alarm retention', () => clearInterval(trimming))
   const desk = await createDesk({ bus, site, store: store.alarms, audit, announcer, log })
   life.started('alarm desk', () => desk.close())
-  return { judge, rules, desk, bookOf: book, metricsOf }
+  const { databaseUrl, logLevel } = config
+  const rehearsals = createRehearsals({ databaseUrl, logLevel })
+  life.started('rehearsals', () => rehearsals.close())
+  return { judge, rules, desk, bookOf: book, metricsOf, rehearsals }
 }
 
 /** The directory is re-read again and again: only a changed device is a reason to compile anew. */

@@ -2,6 +2,7 @@
 
 import type { Desk } from '../alarms/desk.ts'
 import type { AlarmJudge } from '../alarms/judge.ts'
+import type { Rehearsals } from '../alarms/rehearsals.ts'
 import type { Book } from '../alarms/rulebook.ts'
 import type { Rules } from '../alarms/rules.ts'
 import type { Device } from '../model/device.ts'
@@ -15,4 +16,5 @@ export interface WebAlarms {
   /** A device's rules as they are now, with those that cannot be judged. */
   bookOf(device: Device): Book
   metricsOf(device: Device): readonly AlarmMetric[]
+  rehearsals: Pick<Rehearsals, 'run' | 'warm'>
 }

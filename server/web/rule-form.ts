@@ -2,6 +2,7 @@
 // stand in are texts between commas.
 
 import { DEVICE_KINDS } from '../model/device.ts'
+import type { FieldError } from '../model/errors.ts'
 import type { Rule } from '../model/rule.ts'
 import type { Values } from './pages/device-fields.ts'
 
@@ -78,4 +79,11 @@ export const RULE_KINDS = DEVICE_KINDS
 function listOf(text: string | undefined): string[] {
   const parts = (text ?? '').split(',').map(part => part.trim())
   return [...new Set(parts.filter(part => part !== ''))]
+}
+
+/** `devices.tags.0` is about the field `tags`. */
+export function fieldOf({ path, message }: FieldError) {
+  const parts = path.split('.').filter(part => !/^[0-9]+$/.test(part))
+  const field = parts[0] === 'devices' ? (parts[1] ?? 'all') : (parts[0] ?? '')
+  return { field, message }
 }

@@ -1,36 +1,27 @@
 // Alarm rules: one list of all of them wherever they come from, the form of those that people make, and
-// their rehearsal on stored history.
+// their rehearsal.
 
 import Type from 'typebox'
-import { rehearse, type Target } from '../../alarms/rehearse.ts'
-import { type CompiledRule, compileRule } from '../../alarms/rulebook.ts'
-import { shownRow } from '../../alarms/wording.ts'
 import { AppError, type FieldError } from '../../model/errors.ts'
 import { SEVERITIES } from '../../model/event.ts'
 import { ROLES } from '../../model/profile.ts'
-import { isAbout, OFFERED_CONDITIONS, type Rule, RuleDocument } from '../../model/rule.ts'
+import { OFFERED_CONDITIONS, type Rule } from '../../model/rule.ts'
 import { checker } from '../../validate.ts'
 import { actorOf } from '../actor.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { readerOf, say } from '../languages/say.ts'
+import { rehearsal } from '../rehearsal.ts'
 import { fragment, goTo, isHtmx, page } from '../render.ts'
-import { EMPTY_RULE, RULE_KINDS, ruleDocument, ruleValues } from '../rule-form.ts'
+import { EMPTY_RULE, fieldOf, RULE_KINDS, ruleDocument, ruleValues } from '../rule-form.ts'
 import { allRules } from '../rule-list.ts'
-import { sparkline } from '../sparkline.ts'
-import { plainText } from '../words.ts'
 import { readValues, type Values } from './device-fields.ts'
 
 const linesMax = 300
-/** Devices of a rehearsal that are listed. */
-const worstMax = 10
 /** Names offered for metrics. */
 const offeredMax = 500
-const nightFrom = 22
-const nightTo = 6
 
 const checkId = checker(Type.Object({ id: Type.String({ pattern: '^r-[0-9a-f]{1,20}$' }) }))
 const checkQuery = checker(Type.Object({ q: Type.Optional(Type.String({ maxLength: 100 })) }))
-const checkRule = checker(RuleDocument)
 
 export function rulesPage(web: WebContext): Handler {
   return async (request, reply) => {
@@ -60,19 +51,13 @@ async function show(
   { values, errors, rule, rehearsal = null }: Shown,
 ): Promise<string> {
   const words = say(request)
+  web.alarms.rehearsals.warm()
   return page(request, reply, 'rules/form', {
     title: rule ? words.rules.edit : words.rules.add,
     ...{ values, errors: errors.map(fieldOf), rule, result: rehearsal },
     ...{ roles: ROLES, conditions: OFFERED_CONDITIONS, severities: SEVERITIES, kinds: RULE_KINDS },
     offered: await offeredMetrics(web),
   })
-}
-
-/** `devices.tags.0` is about the field `tags`. */
-function fieldOf({ path, message }: FieldError) {
-  const parts = path.split('.').filter(part => !/^[0-9]+$/.test(part))
-  const field = parts[0] === 'devices' ? (parts[1] ?? 'all') : (parts[0] ?? '')
-  return { field, message }
 }
 
 /** Metrics of the devices that there are. */
@@ -142,7 +127,9 @@ export function rehearseRule(web: WebContext): Handler {
     const document = ruleDocument(values)
     const errors = web.alarms.rules.check({ ...document, name: document.name || '?' })
     const result =
-      errors.length > 0 ? { errors: errors.map(fieldOf) } : await rehearsal(web, request, document)
+      errors.length > 0
+        ? { errors: errors.map(fieldOf) }
+        : await rehearsal(web, readerOf(request).zone, document)
     if (isHtmx(request)) return fragment(request, reply, 'rules/_rehearsal', { result })
     const version = values._version
     const rule = version ? ruleOfBody(web, values) : null
@@ -153,93 +140,4 @@ export function rehearseRule(web: WebContext): Handler {
 /** The rule that the form is about, so that the page without JavaScript goes on with it. */
 function ruleOfBody(web: WebContext, { _id: id }: Values): Rule | null {
   return web.alarms.rules.people().find(rule => rule.id === id) ?? null
-}
-
-async function rehearsal(
-  web: WebContext,
-  request: Parameters<Handler>[0],
-  document: Record<string, unknown>,
-): Promise<Record<string, unknown>> {
-  const checked = checkRule({ ...document, name: document.name || '?' })
-  if (!checked.ok) return { errors: checked.errors.map(fieldOf) }
-  if (!['threshold', 'rate', 'state', 'text'].includes(checked.value.condition)) {
-    return { errors: [], isUnable: true }
-  }
-  const rule: Rule = {
-    ...checked.value,
-    ...{ id: 'rehearsal', version: 0, source: 'person', from: '', changed: false },
-  }
-  const problems: FieldError[] = []
-  const targets: Target[] = []
-  for (const device of await web.devices.list()) {
-    if (!rule.devices || !isAbout(rule.devices, device.config)) continue
-    const rules = compiled(web, device, rule, problems)
-    if (rules.length > 0) targets.push({ device, rules })
-  }
-  if (targets.length === 0 && problems.length > 0) return { errors: problems.map(fieldOf) }
-  const { zone } = readerOf(request)
-  const made = await rehearse(web.store.samples, targets, Date.now(), nightOf(zone))
-  return {
-    ...made,
-    errors: [],
-    worst: made.worst.slice(0, worstMax).map(worstLine),
-    ...chart(made),
-  }
-}
-
-function compiled(
-  web: WebContext,
-  device: Parameters<WebContext['alarms']['metricsOf']>[0],
-  rule: Rule,
-  problems: FieldError[],
-): CompiledRule[] {
-  const metrics = web.alarms.metricsOf(device).filter(metric => {
-    return rule.role === undefined
-      ? `${metric.group}.${metric.metric}` === rule.metric
-      : metric.role === rule.role
-  })
-  return metrics.flatMap(metric => {
-    try {
-      return [compileRule(rule, metric)]
-    } catch (error) {
-      if (error instanceof AppError && problems.length === 0) problems.push(...error.errors)
-      return []
-    }
-  })
-}
-
-/** Is it night where the reader is? */
-function nightOf(timeZone: string): (at: number) => boolean {
-  const hours = new Intl.DateTimeFormat('en', { hour: 'numeric', hourCycle: 'h23', timeZone })
-  return at => {
-    const hour = Number(hours.format(at))
-    return hour >= nightFrom || hour < nightTo
-  }
-}
-
-type Rehearsed = Awaited<ReturnType<typeof rehearse>>
-
-const worstLine = ({ device, times, atNight, longMs, rows }: Rehearsed['worst'][number]) => ({
-  ...{ times, atNight, longMs, rows, name: plainText(device.config.name, 80) },
-  href: `/devices/${encodeURIComponent(device.config.id)}`,
-})
-
-/** The series with most alarms, as a line with its alarms behind it. */
-function chart({ example, from, to }: Rehearsed): Record<string, unknown> {
-  if (!example) return { line: null }
-  const { replayed, device } = example
-  const { lines } = sparkline(replayed.points, from, to, 4 * 30 * 60_000)
-  const name = plainText(device.config.name, 80)
-  const share = (at: number) => (1000 * (at - from)) / (to - from)
-  return {
-    line: {
-      lines,
-      of: replayed.row === null ? name : `${name}, ${shownRow(replayed.row)}`,
-      spans: replayed.spans.map(({ from: begin, to: end, severity }) => ({
-        severity,
-        x: share(begin).toFixed(1),
-        width: Math.max(2, share(end ?? to) - share(begin)).toFixed(1),
-      })),
-    },
-  }
 }
