@@ -1,18 +1,16 @@
 // Tables: a loop of our own over GETBULK (GETNEXT for v1 and for agents whose GETBULK is broken),
-// all columns of a table in one request. Each column keeps its own place, so tables with holes,
-// columns of differing lengths and answers cut short lose nothing; each has its own increasing
-// check, so that no agent can make a walk endless.
+// all columns of a table in one request. Each column keeps its own place (walk-columns.ts), so tables
+// with holes, columns of differing lengths and answers cut short lose nothing.
 
 import { AppError } from '../model/errors.ts'
-import type { RawValue } from '../model/raw.ts'
 import type { Answer, Question, WireEngine } from './engine.ts'
 import { bulkFailed, bulkWorked, type Limits, mayBulk, rememberTable } from './limits.ts'
 import { Losses } from './losses.ts'
-import { compareOids, indexUnder } from './oid.ts'
 import { isThere } from './presence.ts'
 import { decodeError, statusError } from './problems.ts'
 import { checkOids } from './reading.ts'
-import type { ColumnWalk, SessionOptions, VarBind } from './session.ts'
+import type { ColumnWalk, SessionOptions } from './session.ts'
+import { fill, newPlace, type Place } from './walk-columns.ts'
 
 /** Rows in the first request of a table that was not walked before. */
 const repetitionsFirst = 10
@@ -31,14 +29,6 @@ const GENERAL_ERROR = 5
  */
 export interface BulkUse {
   bulk: 'usual' | 'doubted' | 'never'
-}
-
-interface Place {
-  readonly column: string
-  readonly values: Map<string, RawValue>
-  last: string
-  ended: boolean
-  stopped: ColumnWalk['stopped']
 }
 
 /** One walk: the places of its columns, and how much to ask for next. */
@@ -127,10 +117,6 @@ export async function walkColumns(
   })
 }
 
-function newPlace(column: string): Place {
-  return { column, values: new Map(), last: column, ended: false, stopped: null }
-}
-
 /** One request for these places, and what follows from its answer. */
 async function step(walk: Walk, asked: readonly Place[], signal?: AbortSignal): Promise<void> {
   const { limits } = walk
@@ -146,7 +132,7 @@ async function step(walk: Walk, asked: readonly Place[], signal?: AbortSignal): 
   if (answer.varbinds.length === 0) {
     throw decodeError(walk.options, 'an empty answer to a request for rows')
   }
-  place(walk, asked, answer.varbinds)
+  fill(asked, answer.varbinds, walk)
   const rows = Math.floor(answer.varbinds.length / asked.length)
   if (rows === 0) {
     limits.columnsPerRequest = answer.varbinds.length
@@ -259,48 +245,4 @@ function afterError(
   if (answer.status === NO_SUCH_NAME) return
   blamed.stopped = 'error'
   walk.failure = answer
-}
-
-/** Sorts an answer's values, which come row by row, to their columns. */
-function place(walk: Walk, asked: readonly Place[], varbinds: readonly VarBind[]): void {
-  varbinds.forEach((varbind, i) => {
-    const column = asked[i % asked.length]
-    if (column && !column.ended) accept(walk, column, varbind)
-  })
-}
-
-function accept(walk: Walk, column: Place, { oid, value }: VarBind): void {
-  const index = indexUnder(column.column, oid)
-  // endOfMibView repeats the name that was asked; a first row that is none is no row.
-  if (index === null || (value.type === 'none' && oid === column.last)) {
-    column.ended = true
-    // What follows the last row follows the column, or it is no successor.
-    const isLie = value.type !== 'none' && compareOids(oid, column.column) <= 0
-    if (isLie && walk.options.quirks?.allowNonIncreasing !== true) {
-      walk.engine.counters.dropped++
-      column.stopped = 'not-increasing'
-    }
-    return
-  }
-  if (compareOids(oid, column.last) <= 0) {
-    const allowed = walk.options.quirks?.allowNonIncreasing === true
-    if (!allowed || oid === column.last || column.values.has(index)) {
-      walk.engine.counters.dropped++
-      column.ended = true
-      column.stopped = 'not-increasing'
-      return
-    }
-  }
-  if (column.values.size >= walk.rowsMax) {
-    column.ended = true
-    column.stopped = 'rows-max'
-    return
-  }
-  if (column.values.has(index)) {
-    column.ended = true
-    column.stopped = 'not-increasing'
-    return
-  }
-  column.values.set(index, value)
-  column.last = oid
 }
