@@ -17,22 +17,22 @@ export interface Audit {
 const DAY_MS = 86_400_000
 
 /**
- * Deletes what is older than it is kept, by whole days; that it did so is an entry of its own. How long
+ * Deletes what is older than it is kept, by whole days; that it did so is an entry of its own, without
+ * which nothing goes. How long
  * is a setting of the server and no form: who wants to hide what they did cannot shorten it.
  */
 export function auditTrim(
   store: AuditStore,
-  audit: Audit,
   keptMs: number,
 ): { trim(now: number): Promise<number> } {
   return {
-    async trim(now) {
+    trim(now) {
       const before = Math.floor((now - keptMs) / DAY_MS) * DAY_MS
-      const deleted = await store.trim(before)
-      const after = { deleted, before: new Date(before).toISOString() }
-      if (deleted > 0)
-        await audit.record({ name: 'system', address: '' }, 'audit.trim', 'audit', { after })
-      return deleted
+      const by = { actor: 'system', address: '' }
+      return store.trim(before, deleted => ({
+        ...{ at: now, ...by, action: 'audit.trim', thing: 'audit', before: null },
+        after: { deleted, before: new Date(before).toISOString() },
+      }))
     },
   }
 }

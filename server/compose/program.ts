@@ -111,7 +111,7 @@ async function startParts(base: Base): Promise<Program> {
   const ingest = await startIngest({ ...base, bus, connect, store: told, live, directory, teller })
   const trimming = [
     trimOld('events', store.events, log),
-    trimOld('the audit log', auditTrim(store.audit, audit, config.auditKept), log),
+    trimOld('the audit log', auditTrim(store.audit, config.auditKept), log),
     trimOld('neighbours', store.neighbours, log),
     trimOld('states of devices', store.states, log),
   ]

@@ -542,6 +542,9 @@ export interface AuditStore {
   append(entry: AuditEntry): Promise<void>
   /** Newest first. */
   list(query: AuditQuery): Promise<(AuditEntry & { id: number })[]>
-  /** Deletes entries from before then, the oldest first and some thousands at most; gives how many. */
-  trim(before: number): Promise<number>
+  /**
+   * Deletes entries from before then, the oldest first and a thousand at most, and in the same transaction
+   * writes the entry that says so; gives how many. Where there are none nothing is written.
+   */
+  trim(before: number, told: (deleted: number) => AuditEntry): Promise<number>
 }

@@ -1,6 +1,6 @@
 // What is kept by name, and the audit log: sealed secrets, settings, and who changed what.
 
-import type { AuditStore, SecretStore, SettingStore } from './contract.ts'
+import type { AuditEntry, AuditStore, SecretStore, SettingStore } from './contract.ts'
 import type { Database, Db } from './database.ts'
 
 /** Entries in one page of the audit log. */
@@ -63,22 +63,10 @@ export function settingStore(database: Database): SettingStore {
   }
 }
 
-export function auditStore(db: Db): AuditStore {
+export function auditStore(database: Database): AuditStore {
+  const { db } = database
   return {
-    async append({ at, actor, action, thing, address, before, after }) {
-      await db
-        .insertInto('audit')
-        .values({
-          at,
-          actor,
-          action,
-          thing,
-          address,
-          before_json: jsonOf(before),
-          after_json: jsonOf(after),
-        })
-        .execute()
-    },
+    append: entry => appendAudit(db, entry),
     async list({ limit, before, actor, action, thing, from, to }) {
       let select = db.selectFrom('audit').selectAll()
       if (before !== undefined) select = select.where('id', '<', before)
@@ -102,19 +90,35 @@ export function auditStore(db: Db): AuditStore {
         after: after_json === null ? null : JSON.parse(after_json),
       }))
     },
-    async trim(before) {
-      // In the order of their numbers, which is that of their times but for a clock that was set.
-      const oldest = await db
-        .selectFrom('audit')
-        .select(['id', 'at'])
-        .orderBy('id')
-        .limit(auditTrimMax)
-        .execute()
-      const ids = oldest.filter(({ at }) => at < before).map(({ id }) => id)
-      if (ids.length > 0) await db.deleteFrom('audit').where('id', 'in', ids).execute()
-      return ids.length
-    },
+    trim: (before, told) =>
+      database.transaction(async tx => {
+        // In the order of their numbers, which is that of their times but for a clock that was set.
+        const oldest = await tx
+          .selectFrom('audit')
+          .select(['id', 'at'])
+          .orderBy('id')
+          .limit(auditTrimMax)
+          .execute()
+        const ids = oldest.filter(({ at }) => at < before).map(({ id }) => id)
+        if (ids.length === 0) return 0
+        const done = await tx.deleteFrom('audit').where('id', 'in', ids).executeTakeFirstOrThrow()
+        // Another process may have been before us.
+        const deleted = Number(done.numDeletedRows)
+        if (deleted > 0) await appendAudit(tx, told(deleted))
+        return deleted
+      }),
   }
+}
+
+async function appendAudit(
+  on: Db,
+  { at, actor, action, thing, address, before, after }: AuditEntry,
+): Promise<void> {
+  const change = { before_json: jsonOf(before), after_json: jsonOf(after) }
+  await on
+    .insertInto('audit')
+    .values({ at, actor, action, thing, address, ...change })
+    .execute()
 }
 
 /** null and undefined are both "nothing there". */

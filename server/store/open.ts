@@ -94,7 +94,7 @@ function buildStore(database: Database, log: Logger): Store {
     retention: retentionStore(database, chosen => {
       policy = chosen
     }),
-    audit: auditStore(db),
+    audit: auditStore(database),
     maintenance,
     async ping() {
       await db.selectFrom('migration').select('name').limit(1).execute()
