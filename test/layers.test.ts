@@ -23,6 +23,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'agents',
     'fleet',
     'backup',
+    'export',
     'neighbours',
   ],
   ['web'],

@@ -2,6 +2,8 @@
 // promtool has nothing to say about; and nothing that a device says of itself breaks the format.
 
 import t from 'tap'
+import { labelsText, seriesLabels } from '../../server/export/labels.ts'
+import { exportName } from '../../server/export/names.ts'
 import { SHIPPED_PROFILES_DIR } from '../../server/paths.ts'
 import { buildCatalogue } from '../../server/profiles/build.ts'
 import { loadSources } from '../../server/profiles/load.ts'
@@ -9,8 +11,6 @@ import { pageOf } from '../../server/profiles/page.ts'
 import { compilePlan } from '../../server/profiles/plan.ts'
 import { isShown } from '../../server/web/prometheus/devices.ts'
 import { createExposition } from '../../server/web/prometheus/exposition.ts'
-import { labelsText, seriesLabels } from '../../server/web/prometheus/labels.ts'
-import { exportName } from '../../server/web/prometheus/names.ts'
 import { checkMetrics } from '../parts/prometheus.ts'
 
 const FAMILY = { name: 'pollux_x', help: 'A thing', type: 'gauge' } as const

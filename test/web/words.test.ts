@@ -209,7 +209,7 @@ t.test('pages and refusals in a third language', { timeout: 600_000 }, async t =
 
 /** Folders whose errors no page shows: commands, what stops a start, agents, senders, the fleet. */
 const UNSEEN =
-  /^(cli|backup|fleet|store|bus|receive|ingest|compose|profiles|live|sensors|agents|snmp\/mib|docker\/(deploy|ssh|call|logs|lines|transport|errors|engine)|web\/(api|prometheus|live))|^(config|secrets|validate|metrics)\.ts|^model\/(check|mib)|^web\/languages/
+  /^(cli|backup|export|fleet|store|bus|receive|ingest|compose|profiles|live|sensors|agents|snmp\/mib|docker\/(deploy|ssh|call|logs|lines|transport|errors|engine)|web\/(api|prometheus|live))|^(config|secrets|validate|metrics)\.ts|^model\/(check|mib)|^web\/languages/
 
 /** Texts of errors in a source file, each value in them as `7`. */
 function errorTexts(source: string): string[] {

@@ -3,24 +3,17 @@
 
 import { Readable } from 'node:stream'
 import Type, { type Static } from 'typebox'
+import { type Labels, seriesLabels } from '../../export/labels.ts'
+import { type Exported, exportedMetrics, scaled } from '../../export/metrics.ts'
 import type { LatestSample } from '../../live/contract.ts'
-import { shownProfiles } from '../../model/beside.ts'
 import type { Device } from '../../model/device.ts'
-import { parseDuration } from '../../model/duration.ts'
-import type { PageGroup, PageMetric } from '../../profiles/face.ts'
-import { pageOf } from '../../profiles/page.ts'
 import { parser } from '../../validate.ts'
 import { seriesFacts } from '../api/series-facts.ts'
 import type { Handler, WebContext } from '../context.ts'
 import { createExposition, type Exposition } from './exposition.ts'
-import { type Labels, seriesLabels } from './labels.ts'
-import { type ExportName, exportName } from './names.ts'
 
 /** Series in one answer: some 40 MB of text. */
 const seriesMax = 200_000
-/** A value is old after so many intervals of its group, and never before `freshMsMin`. */
-const freshIntervals = 3
-const freshMsMin = 5 * 60_000
 const filtersMax = 100
 
 const Some = Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: filtersMax })
@@ -90,19 +83,13 @@ function addState(exposition: Exposition, web: WebContext, { config }: Device): 
   if (isUp || state === 'down') exposition.add(UP, [['device', id]], isUp ? 1 : 0)
 }
 
-interface Exported extends ExportName {
-  help: string
-  freshMs: number
-  isText: boolean
-}
-
 async function addValues(
   exposition: Exposition,
   web: WebContext,
   device: Device,
   query: Query,
 ): Promise<void> {
-  const exported = exportedMetrics(web, device, query)
+  const exported = wantedMetrics(web, device, query)
   if (exported.size === 0) return
   const [latest, facts] = await Promise.all([web.live.latest(device.uid), seriesFacts(web, device)])
   const now = Date.now()
@@ -135,48 +122,18 @@ function addValue(
     const family = { name: `${name}_info`, help, type: 'gauge' } as const
     exposition.add(family, [...labels, ['value', value]], 1)
   } else if (typeof value === 'number') {
-    exposition.add({ name, help, type }, labels, factor === 1 ? value : scaled(value, factor))
+    exposition.add({ name, help, type }, labels, scaled(value, factor))
   }
 }
-
-/** Without the noise of binary fractions: 7 % are 0.07. */
-const scaled = (value: number, factor: number) => Number((value * factor).toPrecision(15))
 
 /** By `group.metric`. */
-function exportedMetrics(
+function wantedMetrics(
   web: WebContext,
-  { identity, config }: Device,
+  device: Device,
   { metric: wanted }: Query,
 ): Map<string, Exported> {
-  const groups = pageOf(web.plan(shownProfiles(config, identity?.profiles ?? []))).flatMap(
-    section => section.groups,
-  )
-  const everyMs = parseDuration(config.every)
-  return new Map(
-    groups.flatMap(group =>
-      group.metrics
-        .map(
-          metric => [`${group.id}.${metric.id}`, exportedMetric(group, metric, everyMs)] as const,
-        )
-        .filter(([id, { name }]) => {
-          return wanted.length === 0 || [id, group.id, name].some(one => wanted.includes(one))
-        }),
-    ),
-  )
-}
-
-function exportedMetric(group: PageGroup, metric: PageMetric, everyMs: number): Exported {
-  const freshMs = freshIntervals * Math.max(everyMs, group.everyMs ?? 0)
-  return {
-    ...exportName(group.id, metric),
-    help: helpOf(group, metric),
-    freshMs: Math.max(freshMsMin, freshMs),
-    isText: metric.kind === 'text',
-  }
-}
-
-function helpOf(group: PageGroup, { title, description, states }: PageMetric): string {
-  const numbers = states.flatMap(({ value, name }) => (value === null ? [] : [`${value} ${name}`]))
-  const parts = [`${group.title}: ${title}`, description, numbers.join(', ')]
-  return parts.filter(part => part !== '').join('. ')
+  const isNamed = ({ id, group, name }: Exported) =>
+    wanted.length === 0 || [id, group, name].some(one => wanted.includes(one))
+  const exported = exportedMetrics(device, web.plan).filter(isNamed)
+  return new Map(exported.map(metric => [metric.id, metric]))
 }

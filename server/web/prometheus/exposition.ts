@@ -1,8 +1,8 @@
 // Prometheus' text format (version 0.0.4): families of samples, each with its help and type once, and
 // all of its samples together, as the format asks for.
 
+import { type Labels, labelsText } from '../../export/labels.ts'
 import { AppError } from '../../model/errors.ts'
-import { type Labels, labelsText } from './labels.ts'
 
 export interface Family {
   name: string

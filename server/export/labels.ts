@@ -1,7 +1,7 @@
 // The labels of a polled series: the device, the row, and what its profile calls labels, under the
 // names that users of snmp_exporter (if_mib) and cAdvisor know.
 
-import type { RowInfo } from '../../model/collection.ts'
+import type { RowInfo } from '../model/collection.ts'
 
 /** Of a label's text; longer ones are cut. */
 const charsMax = 200
