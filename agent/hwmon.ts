@@ -38,8 +38,9 @@ async function readChip(dir: string, found: Sensors): Promise<void> {
   for (const file of await entries(dir, /^(temp|fan)[0-9]+_input$/)) {
     const at = file.slice(0, -'_input'.length)
     const value = await number(`${dir}/${file}`)
-    // A sensor that nothing is plugged into answers with an error.
-    if (value === null) continue
+    // A sensor that nothing is plugged into answers with an error, or the chip says that it has a fault:
+    // its reading is then not to be believed.
+    if (value === null || (await number(`${dir}/${at}_fault`)) === 1) continue
     const sensor = `${name} ${(await text(`${dir}/${at}_label`)) || at}`
     if (at.startsWith('fan')) found.fans.push({ sensor, chip, rpm: value })
     else {

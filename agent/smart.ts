@@ -37,6 +37,11 @@ const Report = Type.Object({
       ),
     }),
   ),
+  /** Of SAS disks: blocks that were replaced, and what could not be read or written. */
+  scsi_grown_defect_list: Count,
+  scsi_error_counter_log: Type.Optional(
+    Type.Record(Type.String(), Type.Object({ total_uncorrected_errors: Count })),
+  ),
   nvme_smart_health_information_log: Type.Optional(
     Type.Object({ percentage_used: Count, media_errors: Count }),
   ),
@@ -82,10 +87,16 @@ export function parseSmart(disk: string, text: string, status: number): SmartDis
     celsius: report.temperature?.current ?? null,
     hours: report.power_on_time?.hours ?? null,
     wearPercent: nvme?.percentage_used ?? null,
-    reallocated: attribute(REALLOCATED),
+    reallocated: attribute(REALLOCATED) ?? report.scsi_grown_defect_list ?? null,
     pending: attribute(PENDING),
-    errors: nvme?.media_errors ?? attribute(UNCORRECTABLE),
+    errors: nvme?.media_errors ?? attribute(UNCORRECTABLE) ?? uncorrected(report),
   }
+}
+
+/** Of reading, writing and verifying together (SPC, log pages 02h, 03h and 05h). */
+function uncorrected({ scsi_error_counter_log: log }: Report): number | null {
+  if (!log) return null
+  return Object.values(log).reduce((sum, one) => sum + (one.total_uncorrected_errors ?? 0), 0)
 }
 
 function saysAsleep({ smartctl, power_mode }: Report): boolean {
