@@ -12,6 +12,7 @@ const PROGRAMS: Record<string, string> = {
   failures: 'ingest/failures.ts',
   evaluate: 'evaluate.ts',
   docker: 'docker.ts',
+  agent: 'agent.ts',
   live: 'live.ts',
   pages: 'pages.ts',
   alarms: 'alarms.ts',
@@ -27,6 +28,7 @@ const USAGE = `npm run bench -- WHAT [options]
   failures  broker, database, ingest or disk gone under load: sent, stored, lost [--quick]
   evaluate  from a raw read to the JSON of its collections
   docker    CPU of an engine and of its reader: one-shot against streams: [containers ...]
+  agent     CPU and memory of `pollux agent`, with containers and without: [--containers N] [--seconds N] [--every 10s]
   pages     lists, search and overview of a large fleet: [devices] [requests]
   live      newest values in Redis: CPU of both sides, bytes a series: [streams] [rounds]
   m4        the seasonal forecast on M4 Hourly: error, range, time: --data DIR [--json] [--split]
