@@ -18,6 +18,7 @@ const PROGRAMS: Record<string, string> = {
   alarms: 'alarms.ts',
   rehearsal: 'rehearsal.ts',
   m4: 'm4.ts',
+  nab: 'nab.ts',
   disks: 'disks.ts',
 }
 
@@ -28,11 +29,12 @@ const USAGE = `npm run bench -- WHAT [options]
   failures  broker, database, ingest or disk gone under load: sent, stored, lost [--quick]
   evaluate  from a raw read to the JSON of its collections
   docker    CPU of an engine and of its reader: one-shot against streams: [containers ...]
-  agent     CPU and memory of `pollux agent`, with containers and without: [--containers N] [--seconds N] [--every 10s]
+  agent     CPU and memory of the agent, with containers and without: [--containers N] [--seconds N]
   pages     lists, search and overview of a large fleet: [devices] [requests]
   live      newest values in Redis: CPU of both sides, bytes a series: [streams] [rounds]
   m4        the seasonal forecast on M4 Hourly: error, range, time: --data DIR [--json] [--split]
   disks     time to full of made-up disks: missed and false: [--json] [--seed N]
+  nab       the anomaly score on files of NAB: three profiles, time, bytes: --data DIR [--json] [--files]
   alarms    samples judged by alarm rules a CPU second: [devices] [rounds] [percent beyond a limit]
   rehearsal a rule over 30 days of many switches: [devices] [ports] [sqlite|mariadb]
 `
