@@ -3,18 +3,12 @@
 // (columns with holes, agents that cannot do GETBULK): then it is walked.
 
 import { AppError } from '../model/errors.ts'
+import { AnswerSize } from './answersize.ts'
 import type { ColumnSet } from './columnset.ts'
 import type { WireEngine } from './engine.ts'
 import { type Reply, SnmpRequest } from './exchange.ts'
 import type { Layout } from './layout.ts'
-import {
-  bulkWorked,
-  enlarge,
-  type Limits,
-  messageBytesMin,
-  messageBytesUsual,
-  restrict,
-} from './limits.ts'
+import { bulkWorked, enlarge, type Limits } from './limits.ts'
 import type { Losses } from './losses.ts'
 import { type PduHead, readVarBinds } from './message.ts'
 import { isThere } from './presence.ts'
@@ -23,13 +17,6 @@ import { Rows, type RowsEnd } from './rows.ts'
 
 /** Values asked for in one request: agents build the whole answer before they cut it. */
 const valuesPerRequestMax = 3000
-/** Octets of a response PDU around its variable bindings. */
-const pduBytes = 24
-/** Octets of a variable binding beside its column's name, before one was seen. */
-const valueBytesFirst = 14
-/** An agent that sends a larger answer than ever is not waited for in vain: one try. */
-const provenShare = 1.25
-
 const TOO_BIG = 1
 
 /** What is remembered of one table between reads. */
@@ -66,12 +53,6 @@ export type BulkResult =
   /** The agent fails on such requests; `isDropped`: by silence, though it had answered just now. */
   | { kind: 'refused'; isDropped: boolean }
 
-/** The size that was asked for before a smaller one was tried. */
-interface SizeBefore {
-  bytes: number
-  limits: Pick<Limits, 'messageBytes' | 'messageBytesMax' | 'messageBytesAt'>
-}
-
 /** Rejects with AppError as a session does. */
 export function readRows(options: BulkOptions): Promise<BulkResult> {
   return new Promise((resolve, reject) => {
@@ -96,16 +77,16 @@ class BulkRead implements Reply {
   #status = 0
   /** Whether the device had answered just before this request was made, or one with fewer rows. */
   #wasThere = false
-  /** It stands if the smaller one failed too. */
-  #before: SizeBefore | null = null
+  readonly #size: AnswerSize
 
   constructor(
     options: BulkOptions,
     resolve: (result: BulkResult) => void,
     reject: (error: Error) => void,
   ) {
-    const { set, memory, rowsMax, signal } = options
+    const { engine, set, limits, memory, rowsMax, signal } = options
     this.#options = options
+    this.#size = new AnswerSize({ limits, memory, set, security: engine.client.security })
     this.#resolve = resolve
     this.#reject = reject
     this.#rows = new Rows(set, memory.layout, rowsMax)
@@ -119,12 +100,8 @@ class BulkRead implements Reply {
   ask(isAgain = false): void {
     const { engine, limits, set } = this.#options
     this.#asked = this.#repetitions()
-    this.#bytes = Math.min(
-      limits.messageBytes,
-      this.#aroundBytes() + this.#asked * this.#rowBytes(),
-    )
-    const isProven = this.#bytes <= provenBytes(limits)
-    const attempts = isProven && !limits.bulk.isLost ? undefined : 1
+    this.#bytes = this.#size.bytesOf(this.#asked)
+    const attempts = this.#size.isProven(this.#bytes) && !limits.bulk.isLost ? undefined : 1
     if (!isAgain) this.#wasThere = isThere(engine.client.presence, performance.now())
     this.#request = new SnmpRequest(engine.client, this.#pdu(set), this, attempts, this.#bytes)
     this.#outcome = null
@@ -143,24 +120,11 @@ class BulkRead implements Reply {
       : set.afterIndex(last.index, this.#asked)
   }
 
-  /** Of an answer, beside its rows. */
-  #aroundBytes(): number {
-    return this.#options.engine.client.security.overhead + pduBytes
-  }
-
-  #rowBytes(): number {
-    const { memory, set } = this.#options
-    return memory.rowBytes > 0
-      ? memory.rowBytes
-      : set.prefixes.reduce((sum, { length }) => sum + length + valueBytesFirst, 0)
-  }
-
   /** As many as fit into an answer, and no more than are known, with one to see the end. */
   #repetitions(): number {
-    const { limits, set, memory, repetitions, rowsMax } = this.#options
-    const room = limits.messageBytes - this.#aroundBytes()
+    const { set, memory, repetitions, rowsMax } = this.#options
     const byValues = Math.floor(valuesPerRequestMax / set.columns.length)
-    const fitting = Math.floor(room / this.#rowBytes())
+    const fitting = this.#size.rowsFitting()
     const known = memory.layout?.indexes.length ?? 0
     const { count } = this.#rows
     const left = (known >= count && memory.layout ? known : rowsMax) - count + 1
@@ -185,7 +149,7 @@ class BulkRead implements Reply {
     const { counters } = this.#options.engine
     counters.varbinds += (rows.count - before) * this.#options.set.columns.length
     counters.dropped += rows.unreadable - unreadable
-    if (rows.count > before) this.#learn(bytes.length, rows.count - before, outcome)
+    if (rows.count > before) this.#learn(bytes.length, rows.count - before)
     else if (outcome === 'more') this.#outcome = this.#stuck(head)
     return true
   }
@@ -210,33 +174,12 @@ class BulkRead implements Reply {
   }
 
   /** The size of rows and of answers. */
-  #learn(bytes: number, got: number, outcome: RowsEnd): void {
-    const { limits, memory } = this.#options
+  #learn(bytes: number, got: number): void {
     const { rowsAt, rowsEnd } = this.#rows
-    // The largest rows of late: an answer that is cut inside a row sends it in vain.
-    memory.rowBytes = Math.max((rowsEnd - rowsAt) / got, memory.rowBytes * 0.98)
-    limits.messageBytesProven = Math.max(limits.messageBytesProven, bytes)
-    if (this.#before !== null) this.#smallerCame(this.#before)
-    else if (bytes > limits.messageBytesLost / 2) limits.messageBytesLost = 0
-    if (outcome !== 'more') return
-    if (got < this.#asked) {
-      const fits = this.#aroundBytes() + (got + 1) * memory.rowBytes - 1
-      // Every agent can send the least: one that stops before it counts rows, not octets.
-      if (fits >= messageBytesMin && fits <= limits.messageBytes) {
-        restrict(limits, fits)
-      }
-    } else if (this.#isBySize) enlarge(limits)
-  }
-
-  /** One large answer lost is chance; where the next one is lost too, smaller ones are asked for. */
-  #smallerCame(before: SizeBefore): void {
-    const { limits } = this.#options
-    this.#before = null
-    if (limits.messageBytesLost > 0) limits.messageBytesLost = 0
-    else {
-      Object.assign(limits, before.limits)
-      limits.messageBytesLost = before.bytes
-    }
+    this.#size.came(bytes, (rowsEnd - rowsAt) / got)
+    if (this.#outcome !== 'more') return
+    if (got < this.#asked) this.#size.wasCut(got)
+    else if (this.#isBySize) enlarge(this.#options.limits)
   }
 
   /** Not one whole row. */
@@ -254,12 +197,8 @@ class BulkRead implements Reply {
   }
 
   #refused(): void {
-    const { limits, memory } = this.#options
     if (this.#status === TOO_BIG && this.#asked > 1) {
-      if (limits.messageBytes > messageBytesUsual) {
-        this.#before = null
-        restrict(limits, limits.messageBytes / 2)
-      } else memory.repetitionsMax = Math.floor(this.#asked / 2)
+      if (!this.#size.halve()) this.#options.memory.repetitionsMax = Math.floor(this.#asked / 2)
       this.ask()
     } else this.#finish(() => this.#resolve({ kind: 'refused', isDropped: false }))
   }
@@ -273,7 +212,7 @@ class BulkRead implements Reply {
     const { engine, losses } = this.#options
     const isTimeout = error.code === 'E_SNMP_TIMEOUT'
     const mayAgain = isTimeout && losses.mayAskAgain()
-    const isFirst = this.#rows.count === 0 && this.#before === null && engine.counters.varbinds > 0
+    const isFirst = this.#rows.count === 0 && !this.#size.isSmaller && engine.counters.varbinds > 0
     if (isTimeout && (mayAgain || isFirst) && this.#askSmaller()) return
     if (mayAgain) {
       this.ask(true)
@@ -287,22 +226,14 @@ class BulkRead implements Reply {
 
   /** False: there is nothing smaller to ask for. */
   #askSmaller(): boolean {
-    const { limits } = this.#options
-    if (this.#before !== null || this.#asked <= 1 || limits.bulk.isLost) return false
-    const { messageBytes, messageBytesMax, messageBytesAt } = limits
-    this.#before = { bytes: this.#bytes, limits: { messageBytes, messageBytesMax, messageBytesAt } }
-    restrict(limits, smallerBytes(limits, this.#bytes))
+    if (this.#size.isSmaller || this.#asked <= 1 || this.#options.limits.bulk.isLost) return false
+    this.#size.shrink(this.#bytes)
     if (this.#repetitions() >= this.#asked) {
-      this.#restore()
+      this.#size.restore()
       return false
     }
     this.ask(true)
     return true
-  }
-
-  #restore(): void {
-    if (this.#before !== null) Object.assign(this.#options.limits, this.#before.limits)
-    this.#before = null
   }
 
   #done(stopped: 'rows-max' | 'not-increasing' | null): void {
@@ -314,18 +245,8 @@ class BulkRead implements Reply {
   }
 
   #finish(settle: () => void): void {
-    this.#restore()
+    this.#size.restore()
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     settle()
   }
-}
-
-function provenBytes({ messageBytesProven }: Limits): number {
-  return Math.max(messageBytesUsual, messageBytesProven * provenShare)
-}
-
-/** What is tried where so much was lost: what came before, else what needs no fragments, else less. */
-function smallerBytes(limits: Limits, bytes: number): number {
-  if (bytes > provenBytes(limits)) return limits.messageBytes / 2
-  return limits.messageBytes > messageBytesUsual ? messageBytesUsual : limits.messageBytes / 4
 }
