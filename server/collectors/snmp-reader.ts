@@ -1,5 +1,6 @@
 // The reader of one SNMP device: asks who it is, reads what its profiles ask for, and keeps what later
-// reads need. A device that is silent is probed by one request before anything else is asked.
+// reads need. A device that is silent is probed by one request before anything else is asked. Past 300
+// lines: one read, from its first request to its collections, with what it leaves to the next one.
 
 import type { DeviceIdentity } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'

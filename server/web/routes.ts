@@ -1,4 +1,5 @@
-// Every route of Pollux on one screen: method, path, what it needs, who answers.
+// Every route of Pollux on one screen: method, path, what it needs, who answers. Past 300 lines: it is the
+// one table of them.
 
 import { accountCalls } from './api/accounts.ts'
 import { agentCalls } from './api/agents.ts'
