@@ -67,6 +67,7 @@ export function legend(figure, state, cursor) {
   if (state.ceiling) items.push(entry({ title: state.ceiling.title, color: 7, dashed: true }, ''))
   const maintenance = maintenanceEntry(state)
   if (maintenance) items.push(maintenance)
+  if (state.ahead) items.push(textItem(state.ahead.note))
   if (state.left > 0) items.push(textItem(say(words.moreInTable, { count: state.left })))
   if (state.eventsLeft > 0)
     items.push(textItem(say(words.olderEvents, { count: state.eventsLeft })))

@@ -107,7 +107,10 @@ function heights(state) {
       return sums.get(x)
     })
   const before = linesBefore(state).flatMap(({ points }) => points)
-  return [...own, ...before.flatMap(({ y }) => (y === null ? [] : [y]))]
+  const ahead = (state.ahead?.lines ?? []).flatMap(({ points }) =>
+    points.map(([, , , high]) => high),
+  )
+  return [...own, ...ahead, ...before.flatMap(({ y }) => (y === null ? [] : [y]))]
 }
 
 function extremes(state) {
@@ -134,6 +137,25 @@ function limitsOf(state) {
   }
 }
 
+/** How lines go on: dashed, with a band from low to high. */
+function linesAhead({ series, ahead }, palette) {
+  return (ahead?.lines ?? []).flatMap(({ id, points }) => {
+    const { color, title } = series.find(one => one.id === id) ?? { color: 1, title: '' }
+    const stroke = palette.lines[color - 1]
+    const line = at => points.map(point => ({ x: point[0], y: point[at] }))
+    const edge = { type: 'line', borderWidth: 0, stack: `ahead ${id}` }
+    return [
+      plainLine(title, line(3), stroke, {
+        ...edge,
+        fill: '+1',
+        backgroundColor: alpha(stroke, 0.16),
+      }),
+      plainLine(title, line(2), stroke, edge),
+      plainLine(title, line(1), stroke, { borderDash: [6, 4], borderWidth: 1.5 }),
+    ]
+  })
+}
+
 function datasetsOf(state, palette, high) {
   const sets = state.series.map(series => datasetOf(series, state.type, palette))
   for (const [at, { title, points, color }] of linesBefore(state).entries()) {
@@ -141,6 +163,7 @@ function datasetsOf(state, palette, high) {
     const rest = { type: 'line', borderDash: [3, 3], stack: `before ${at}` }
     sets.push(plainLine(title, points, stroke, rest))
   }
+  sets.push(...linesAhead(state, palette))
   if (state.average) {
     sets.push(plainLine('Average', state.average.points, palette.strong, { borderWidth: 2 }))
   }
@@ -163,9 +186,9 @@ function axes(state, palette) {
   return {
     x: {
       type: 'time',
-      time: { minUnit: leastUnit(state.to - state.from) },
+      time: { minUnit: leastUnit(Math.max(state.to, state.ahead?.until ?? 0) - state.from) },
       min: state.from,
-      max: state.to,
+      max: Math.max(state.to, state.ahead?.until ?? 0),
       grid: { display: false },
       border: { color: palette.grid },
       ticks: { color: palette.text, font, maxRotation: 0, autoSkipPadding: 24, sampleSize: 4 },

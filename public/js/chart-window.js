@@ -4,7 +4,7 @@
 /** The page does not move on with the time: a part was chosen. */
 export const isPart = () => new URLSearchParams(location.search).has('from')
 
-const WINDOW = ['range', 'from', 'to', 'compare']
+const WINDOW = ['range', 'from', 'to', 'compare', 'forecast']
 
 /** A chart's address with the window that the page shows now. */
 export function inWindow(href) {

@@ -220,6 +220,7 @@ async function startParts(base: Base): Promise<Program> {
     discovery: startDiscovery(base, { devices, directory, vault, audit, catalogues }),
     containerLogs: containerLogs(config, vault, audit),
     metrics: () => registry.metrics(),
+    forecasts: forecaster.thread,
     secure: config.tlsCert !== null || config.publicUrl?.startsWith('https://') === true,
     publicUrl: config.publicUrl,
     secondStep: config.secondStep,

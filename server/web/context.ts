@@ -13,6 +13,7 @@ import type { Discovery } from '../devices/discovery.ts'
 import type { Live } from '../live/contract.ts'
 import type { Logger } from '../log.ts'
 import type { Permission, Role, Scope, SecondStepRule, User } from '../model/user.ts'
+import type { ForecastThread } from '../models/forecast/thread.ts'
 import type { DevicePolling } from '../poll/contract.ts'
 import type { Catalogue } from '../profiles/catalogue.ts'
 import type { Draft } from '../profiles/draft.ts'
@@ -84,6 +85,8 @@ export interface WebContext {
   discovery?: Discovery
   /** How the log of a container is reached; absent: this process does not show any. */
   containerLogs?: ContainerLogs
+  /** Makes the line that a chart goes on with; absent: this process makes none. */
+  forecasts?: Pick<ForecastThread, 'line'>
   /** Prometheus text. */
   metrics(): Promise<string>
   /** Cookies are `Secure` and pages are served over TLS (here or by a proxy). */

@@ -25,6 +25,8 @@ export const RANGES = [
 export type RangeId = (typeof RANGES)[number]['id']
 
 const DEFAULT_RANGE = RANGES[1]
+/** A forecast is by the hour: beside less than a day it says nothing. */
+export const FORECAST_SPAN_MIN = DAY_MS
 /** A zoom narrower than this shows nothing. */
 const SPAN_MS_MIN = 10_000
 /** Two years, one of them with its leap day. */
@@ -37,6 +39,7 @@ export const WindowQuery = Type.Object({
   from: Type.Optional(Moment),
   to: Type.Optional(Moment),
   compare: Type.Optional(Type.Enum(['week', ''] as const)),
+  forecast: Type.Optional(Type.Enum(['on', ''] as const)),
 })
 export type WindowQuery = Static<typeof WindowQuery>
 
@@ -50,7 +53,9 @@ export interface TimeWindow {
   to: number
   /** The same span a week before is shown too. */
   compare: boolean
-  /** As it stands in a URL: `range=1h`, or `from=…&to=…`, and `compare=week`. */
+  /** How it goes on is shown too, where the window ends now. */
+  forecast: boolean
+  /** As it stands in a URL: `range=1h`, or `from=…&to=…`, and `compare=week`, `forecast=on`. */
   query: string
 }
 
@@ -79,13 +84,20 @@ export function windowOf(query: unknown, now: number, zone = 'UTC'): TimeWindow 
   const checked = checkQuery(query)
   if (!checked.ok) throw noWindow(SPAN_HINT, { errors: checked.errors })
   const { range, from, to } = checked.value
-  const compare = checked.value.compare === 'week'
-  if (from) return chosen(momentOf(from, zone), to ? momentOf(to, zone) : now, compare)
+  const beside = {
+    compare: checked.value.compare === 'week',
+    forecast: checked.value.forecast === 'on',
+  }
+  if (from) return chosen(momentOf(from, zone), to ? momentOf(to, zone) : now, beside)
   const { id, ms } = RANGES.find(known => known.id === range) ?? DEFAULT_RANGE
-  return { range: id, from: now - ms, to: now, compare, query: queryOf(`range=${id}`, compare) }
+  return { range: id, from: now - ms, to: now, ...beside, query: queryOf(`range=${id}`, beside) }
 }
 
-const queryOf = (span: string, compare: boolean) => (compare ? `${span}&compare=week` : span)
+/** What is shown beside the window itself. */
+type Beside = Pick<TimeWindow, 'compare' | 'forecast'>
+
+const queryOf = (span: string, { compare, forecast }: Beside) =>
+  `${span}${compare ? '&compare=week' : ''}${forecast ? '&forecast=on' : ''}`
 
 function momentOf(text: string, zone: string): number {
   const at = text.includes('-') ? localToMs(text, zone) : Number(text)
@@ -93,10 +105,10 @@ function momentOf(text: string, zone: string): number {
   return at
 }
 
-function chosen(from: number, to: number, compare: boolean): TimeWindow {
+function chosen(from: number, to: number, beside: Beside): TimeWindow {
   const span = to - from
   if (span < SPAN_MS_MIN || span > SPAN_MS_MAX) throw noWindow(SPAN_HINT)
-  return { range: null, from, to, compare, query: queryOf(`from=${from}&to=${to}`, compare) }
+  return { range: null, from, to, ...beside, query: queryOf(`from=${from}&to=${to}`, beside) }
 }
 
 /** A URL with local times says another time to somebody elsewhere: it is to be replaced by `query`. */
@@ -110,6 +122,8 @@ export interface WindowTools {
   ranges: { id: RangeId; query: string; isCurrent: boolean }[]
   /** With, or without, the week before. */
   comparing: string
+  /** With, or without, how it goes on; empty: this window has no such thing. */
+  forecasting: string
   earlier: string
   /** Empty: it ends now. */
   later: string
@@ -123,24 +137,31 @@ export interface WindowTools {
 }
 
 export function windowTools(window: TimeWindow, now: number, zone: string): WindowTools {
-  const { from, to, compare, range } = window
+  const { from, to, compare, forecast, range } = window
+  const beside = { compare, forecast }
   const span = to - from
   const part = (start: number, end: number) => {
     const last = Math.min(end, now)
     const first = Math.max(Math.min(start, last - SPAN_MS_MIN), last - SPAN_MS_MAX)
-    return queryOf(`from=${Math.round(first)}&to=${Math.round(last)}`, compare)
+    return queryOf(`from=${Math.round(first)}&to=${Math.round(last)}`, beside)
   }
   return {
     ranges: RANGES.map(({ id }) => ({
       id,
-      query: queryOf(`range=${id}`, compare),
+      query: queryOf(`range=${id}`, beside),
       isCurrent: id === range,
     })),
-    comparing: queryOf(range === null ? `from=${from}&to=${to}` : `range=${range}`, !compare),
+    comparing: queryOf(range === null ? `from=${from}&to=${to}` : `range=${range}`, {
+      ...{ compare: !compare, forecast },
+    }),
+    forecasting:
+      range === null || span < FORECAST_SPAN_MIN
+        ? ''
+        : queryOf(`range=${range}`, { compare, forecast: !forecast }),
     earlier: part(from - span, to - span),
     later: to >= now ? '' : part(Math.min(from + span, now - span), to + span),
     wider: part(from - span / 2, to + span / 2),
-    back: queryOf(`range=${DEFAULT_RANGE.id}`, compare),
+    back: queryOf(`range=${DEFAULT_RANGE.id}`, beside),
     from: msToLocal(from, zone),
     to: msToLocal(to, zone),
     zone,

@@ -21,6 +21,27 @@ export interface Past {
   rows: Record<string, (ago: number) => number>
 }
 
+/** A paused host with this profile, as if it had been found weeks ago. */
+export async function makeHost(
+  store: Store,
+  host: { id: string; name: string; tags: string[]; profile: string },
+): Promise<Device> {
+  const { profile, ...named } = host
+  const at = Date.now() - 30 * 24 * HOUR
+  const { uid } = await store.devices.create(
+    {
+      ...{ ...named, kind: 'snmp', address: '127.0.0.1', port: 9, profiles: [profile] },
+      ...{ every: '1h', timeout: '1s', retries: 0, enabled: false },
+    },
+    'api',
+    at,
+  )
+  await store.devices.setIdentity(uid, { at, profiles: [profile], chosenBecause: [], facts: {} })
+  const device = await store.devices.get(host.id)
+  if (!device) throw new Error('it was not made')
+  return device
+}
+
 /** @param now Unix ms of the newest sample */
 export async function writePast(
   store: Store,

@@ -131,7 +131,7 @@ t.test('a day, and half a year, from a real store', async t => {
       }
     }),
   )
-  const window = { range: null, from, to, compare: false, query: '' }
+  const window = { range: null, from, to, compare: false, forecast: false, query: '' }
   const { lines, count, step } = await rowStats(store, view, group, row, window)
   t.same(
     lines.map(({ title }) => title),

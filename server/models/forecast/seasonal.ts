@@ -68,11 +68,16 @@ interface Filled {
 
 /** A gap looks like the same hour of the day or week before, else like the value before it. */
 function fillGaps(history: Float64Array): Filled | null {
-  const isMeasured = Uint8Array.from(history, value => (Number.isFinite(value) ? 1 : 0))
+  const isMeasured = new Uint8Array(history.length)
+  let count = 0
+  for (let i = 0; i < history.length; i++) {
+    if (!Number.isFinite(history[i])) continue
+    isMeasured[i] = 1
+    count++
+  }
   const first = isMeasured.indexOf(1)
-  const count = isMeasured.reduce((sum, one) => sum + one, 0)
   if (first < 0 || count < MEASURED_MIN * history.length) return null
-  const values = Float64Array.from(history)
+  const values = new Float64Array(history)
   for (let i = 0; i < values.length; i++) {
     if (isMeasured[i] === 1) continue
     values[i] = values[i - HOURS_A_DAY] ?? values[i - 1] ?? values[first] ?? 0

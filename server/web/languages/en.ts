@@ -1054,6 +1054,16 @@ export const en = {
     differs: (times: string, peers: number, tag: string) =>
       `${times} times the usual distance from the middle of ${peers} with the tag ${tag}`,
     compared: (days: number) => `compared over ${days} days`,
+    chart: {
+      title: 'Forecast',
+      note: (said: string) => `Forecast: ${said}`,
+      shown: (mase: string, naive: string, held: string) =>
+        `error ${mase}, naive ${naive}; the range of 80 % held ${held} %`,
+      muted: (mase: string, naive: string) =>
+        `none, as it is worse than naive (error ${mase}, naive ${naive})`,
+      tooShort: 'none, as there is too little history or too many gaps',
+      notHere: 'none for a chart of this kind, or of more than three lines',
+    },
     noCard: 'not yet',
     pages: 'Pages',
     previousPage: 'Previous page',

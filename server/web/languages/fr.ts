@@ -1068,6 +1068,16 @@ export const fr: Dictionary = {
     differs: (times: string, peers: number, tag: string) =>
       `${times} fois l’écart habituel au milieu de ${peers} avec l’étiquette ${tag}`,
     compared: (days: number) => `comparée sur ${days} jours`,
+    chart: {
+      title: 'Prévision',
+      note: (said: string) => `Prévision : ${said}`,
+      shown: (mase: string, naive: string, held: string) =>
+        `erreur ${mase}, naïve ${naive} ; la plage de 80 % a contenu ${held} %`,
+      muted: (mase: string, naive: string) =>
+        `aucune, car pire que naïve (erreur ${mase}, naïve ${naive})`,
+      tooShort: 'aucune, faute d’historique ou à cause de trop de trous',
+      notHere: 'aucune pour ce genre de graphique, ou pour plus de trois lignes',
+    },
     noCard: 'pas encore',
     pages: 'Pages',
     previousPage: 'Page précédente',

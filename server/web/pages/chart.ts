@@ -8,6 +8,7 @@ import type { PageChart, PageGroup } from '../../profiles/face.ts'
 import { checker } from '../../validate.ts'
 import { numberText } from '../cells.ts'
 import { type ChartData, type ChartSeries, readChart } from '../chart-data.ts'
+import { chartForecast } from '../chart-forecast.ts'
 import type { ChartPoint } from '../chart-points.ts'
 import { rowPath } from '../charts.ts'
 import type { Handler, WebContext } from '../context.ts'
@@ -51,9 +52,15 @@ async function chartAsked(web: WebContext, request: FastifyRequest): Promise<Ask
   return { view, group, chart, row, window, data }
 }
 
-/** JSON of one chart: see ChartData. */
+/** JSON of one chart: see ChartData; `ahead` is how it goes on. */
 export function chartData(web: WebContext): Handler {
-  return async (request, reply) => reply.send((await chartAsked(web, request)).data)
+  return async (request, reply) => {
+    const { view, group, chart, window, data } = await chartAsked(web, request)
+    const reader = readerOf(request)
+    const said = { words: wordsOf(reader).forecasts, language: reader.language }
+    const asked = { view, group: group.id, chart, data }
+    return reply.send({ ...data, ahead: await chartForecast(web, asked, window, said) })
+  }
 }
 
 interface Moment {

@@ -130,10 +130,7 @@ function thing(one: ForecastOfDevice) {
     device: { href: device, name: plainText(one.deviceName, 100) },
     what: plainText(rowName ?? one.title, 100),
     title: rowName === null ? '' : plainText(one.title, 100),
-    href:
-      row === null
-        ? device
-        : `${device}/rows/${encodeURIComponent(group)}/${encodeURIComponent(row)}`,
+    href: `${device}${row === null ? '' : `/rows/${encodeURIComponent(group)}/${encodeURIComponent(row)}`}?range=30d&forecast=on`,
   }
 }
 
