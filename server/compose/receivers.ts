@@ -71,8 +71,9 @@ export async function startReceivers(
       log.error({ device, error: messageOf(error) }, 'an event was not sent')
     }
   }
-  const onTold = async ({ device, event, row, poll }: Told): Promise<void> => {
-    if (poll && mayPoll(device)) pollNow(device)
+  const onTold = async ({ device, others, event, row, poll }: Told): Promise<void> => {
+    for (const one of [device, ...others]) if (poll && mayPoll(one)) pollNow(one)
+    for (const one of others) tell(one, event)
     const uid = row ? directory.get(device)?.uid : undefined
     const key = row && uid !== undefined ? await rowOf(uid, row.table, row.index) : null
     tell(device, row && key !== null ? { ...event, group: row.table, row: key } : event)

@@ -46,6 +46,8 @@ export type ToReceiver =
 
 export interface Told {
   device: string
+  /** Other devices with the same address that it may as well be of: it stands at each. */
+  others: readonly string[]
   event: EventBody
   /** The row that it is about, by its index. */
   row: { table: string; index: string } | null

@@ -76,12 +76,13 @@ export function createStorm(tell: (told: Told) => void, now: () => number = Date
     for (const { first, more } of ofDevice.values()) {
       if (more === 0) continue
       const event = likeIt(first.event, more, at)
-      sum({ device, event, row: first.row, poll: false }, more)
+      const { row, others: sharers } = first
+      sum({ device, others: sharers, event, row, poll: false }, more)
     }
     for (const kind of ['trap', 'syslog'] as const) {
       if (others[kind] === 0) continue
       const event = floodOf(kind, others[kind], at)
-      sum({ device, event, row: null, poll: false }, others[kind])
+      sum({ device, others: [], event, row: null, poll: false }, others[kind])
     }
   }
 

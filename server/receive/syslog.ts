@@ -4,6 +4,7 @@
 import { EVENT_FIELDS_BYTES_MAX, type EventBody } from '../model/event.ts'
 import type { Desk } from './desk.ts'
 import type { Senders } from './senders.ts'
+import { called, sharedEvent, sharersMax } from './sharers.ts'
 import { lineBytesMax } from './syslog-frames.ts'
 import { readSyslogLine, type SyslogLine } from './syslog-line.ts'
 
@@ -25,13 +26,17 @@ export function createSyslog({ desk, senders }: { desk: Desk; senders: Senders }
       const line = readSyslogLine(bytes.subarray(0, lineBytesMax))
       const named = isRelay && line.host !== '' ? namedBy(senders, line.host) : []
       // A relay has lines of its own too: they name no other device.
-      const sender = named[0] ?? own[0]
+      const [sender, ...rest] = named.length > 0 ? named : called(own, line.host)
       if (!sender) {
         const detail = `by a relay, of "${line.host}": no device has this name or address`
         return desk.aside('syslog-sender', address, detail, bytes)
       }
-      const event = syslogEvent(line, Date.now())
-      desk.tell(sender.device, 'syslog', sortOf(line), { event, row: null, poll: false })
+      const event = sharedEvent(syslogEvent(line, Date.now()), 1 + rest.length)
+      desk.tell(sender.device, 'syslog', sortOf(line, rest.length), {
+        event,
+        others: rest.slice(0, sharersMax - 1).map(({ device }) => device),
+        ...{ row: null, poll: false },
+      })
     },
   }
 }
@@ -44,8 +49,8 @@ function namedBy(senders: Senders, host: string) {
 }
 
 /** Alike are lines of one program that differ in numbers alone. */
-function sortOf({ level, app, text }: SyslogLine): string {
-  return `${level} ${app} ${text.replaceAll(/[0-9a-f]*[0-9][0-9a-f]*/gi, '#')}`
+function sortOf({ level, app, text }: SyslogLine, others: number): string {
+  return `${level} ${others} ${app} ${text.replaceAll(/[0-9a-f]*[0-9][0-9a-f]*/gi, '#')}`
 }
 
 function syslogEvent(line: SyslogLine, at: number): EventBody {

@@ -12,6 +12,7 @@ import {
 import { type OwnEngine, receiveUsm } from '../snmp/notification-usm.ts'
 import type { Desk } from './desk.ts'
 import { isRepeated, type KnownSender, type Senders } from './senders.ts'
+import { called, ofContext, sharedEvent, sharersMax } from './sharers.ts'
 import { type Dictionary, trapEvent } from './trap-event.ts'
 
 export interface TrapParts {
@@ -26,11 +27,21 @@ export interface TrapParts {
 type Reply = (message: Uint8Array) => void
 
 export function createTraps({ desk, senders, engine, dictionary, now }: TrapParts) {
-  const tell = (sender: KnownSender, notification: Notification) => {
+  /** @param senders those that it may be of: more than one where devices share an address */
+  const tell = (senders: readonly KnownSender[], notification: Notification) => {
     const { isInform, oid, requestId } = notification
+    const [sender, ...rest] = called(senders, notification.agentAddress)
+    if (!sender) return
     if (isInform && isRepeated(sender, `${requestId} ${oid}`)) return desk.repeated()
-    const { event, row, poll } = trapEvent(notification, dictionary(), Date.now())
-    desk.tell(sender.device, 'trap', `${oid} ${event.text}`, { event, row, poll })
+    const { event: own, row, poll } = trapEvent(notification, dictionary(), Date.now())
+    const event = sharedEvent(own, 1 + rest.length)
+    desk.tell(sender.device, 'trap', `${oid} ${event.text}`, {
+      event,
+      others: rest.slice(0, sharersMax - 1).map(({ device }) => device),
+      // An index is a row of one device.
+      row: rest.length > 0 ? null : row,
+      poll,
+    })
   }
 
   const byCommunity = (datagram: Uint8Array, address: string, reply: Reply) => {
@@ -44,12 +55,12 @@ export function createTraps({ desk, senders, engine, dictionary, now }: TrapPart
     const from = (isRelayed && notification.agentAddress) || address
     const candidates = senders.byAddress(from)
     if (candidates.length === 0) return unknown(from, isRelayed ? address : null)
-    const sender = candidates.find(one => hasCommunity(one, message.community))
-    if (!sender) {
+    const found = candidates.filter(one => hasCommunity(one, message.community))
+    if (found.length === 0) {
       const detail = `another community than that of ${candidates[0]?.device}, or SNMPv3 is set for it`
       return desk.aside('trap-credentials', from, detail)
     }
-    tell(sender, notification)
+    tell(found, notification)
     if (notification.isInform) reply(answerInform(datagram.subarray(0, message.end), message.at))
   }
 
@@ -62,14 +73,13 @@ export function createTraps({ desk, senders, engine, dictionary, now }: TrapPart
       desk.discovery()
       return reply(verdict.answer)
     }
-    const sender =
-      verdict.kind === 'notification' && candidates.find(({ user }) => user === verdict.user)
-    if (verdict.kind === 'refused' || !sender) {
-      const why = verdict.kind === 'refused' ? verdict.why : 'user'
+    if (verdict.kind === 'refused') {
+      const { why } = verdict
       const reason = why === 'malformed' ? 'trap-format' : 'trap-credentials'
       return desk.aside(reason, address, `${candidates[0]?.device}: ${WHY[why]}`)
     }
-    tell(sender, verdict.notification)
+    const { user, context, notification } = verdict
+    tell(ofContext(candidates, user.credentials, context), notification)
     if (verdict.answer) reply(verdict.answer)
   }
 

@@ -51,6 +51,8 @@ export type UsmVerdict =
       kind: 'notification'
       user: NotificationUser
       notification: Notification
+      /** contextName: which of several devices behind one engine it is of. */
+      context: Uint8Array
       answer: Uint8Array | null
     }
   /** To be sent back; nothing was told. */
@@ -121,7 +123,8 @@ function trapOf(message: UsmMessage, user: NotificationUser, now: number): UsmVe
   if ('kind' in opened) return opened
   // A trap has nobody to answer to, and an inform must be sent to our engine.
   if (opened.notification.isInform) return refused('malformed')
-  return { kind: 'notification', user, notification: opened.notification, answer: null }
+  const { notification, context } = opened
+  return { kind: 'notification', user, notification, context, answer: null }
 }
 
 function authOf({ level, auth }: UsmCredentials, engineId: Uint8Array): AuthKey | null {
@@ -143,18 +146,20 @@ function informOf(message: UsmMessage, user: NotificationUser, own: OwnEngine): 
   if (level !== LEVELS[credentials.level]) return refused('level')
   const opened = open(message, engine)
   if ('kind' in opened) return opened
-  const { notification, scoped, pduAt } = opened
+  const { notification, context, scoped, pduAt } = opened
   if (!notification.isInform) return refused('malformed')
   return {
     kind: 'notification',
     user,
     notification,
+    context,
     answer: answer(message, own, engine, answerInform(scoped, pduAt)),
   }
 }
 
 interface Opened {
   notification: Notification
+  context: Uint8Array
   /** The plain scoped PDU, and where in it the PDU begins. */
   scoped: Uint8Array
   pduAt: number
@@ -167,10 +172,10 @@ function open(message: UsmMessage, engine: Engine): Opened | Refused {
   const scoped = plain && decodeScopedPdu(plain)
   if (!plain || !scoped) return refused('privacy')
   const notification = readNotification(plain, scoped.at, scoped.end, 3)
+  if (!notification) return refused('malformed')
+  const { contextName: context, at: pduAt, end } = scoped
   // DES leaves padding behind the text.
-  return notification
-    ? { notification, scoped: plain.subarray(0, scoped.end), pduAt: scoped.at }
-    : refused('malformed')
+  return { notification, context, scoped: plain.subarray(0, end), pduAt }
 }
 
 function answer(

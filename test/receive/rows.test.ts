@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { until } from '../parts/find.ts'
-import { snmpSender, startReceiving } from './kit.ts'
+import { BY, snmpSender, startReceiving } from './kit.ts'
 
 // On a machine with other work everything here takes several times as long.
 t.setTimeout(300_000)
@@ -17,17 +17,23 @@ interface Sample {
 t.test('linkDown finds its row', async t => {
   // An hour between reads: what is read beside the first time is read for the trap.
   const started = await startReceiving(t, { network: true, every: '1h' })
-  const { network, ports, events, page } = started
+  const { network, ports, events, page, program } = started
+  // All simulated devices have one address, so that no trap could be told apart: one stays.
+  const kept = 'core-sw-01'
+  for (const { id } of network?.devices ?? []) {
+    if (id !== kept) await program.devices.remove(id, { history: false }, BY)
+  }
   const send = await snmpSender(t)
   const trap = (...of: string[]) =>
     send('snmptrap', [
       ...['-v2c', '-c', network?.community ?? '', `udp:127.0.0.1:${ports.trap}`, '1', ...of],
     ])
-  // All simulated devices have one address: one of them gets what comes from there.
+  // Traps of the first moments may still be of several.
   const greeted = await until(async () => {
     await trap('1.3.6.1.4.1.8072.4.0.1')
-    return (await events('kind=trap'))[0]
-  }, 'the receivers to know the devices')
+    const all = await events(`device=${kept}&kind=trap`)
+    return all.find(({ fields }) => fields?.one_of === undefined)
+  }, 'the receivers to know that it is alone')
   const path = `/api/v1/devices/${greeted.device}/latest`
   const sample = await until(async () => {
     const latest = JSON.parse(await page(path)) as { samples: Sample[] }
@@ -35,9 +41,6 @@ t.test('linkDown finds its row', async t => {
   }, 'its interfaces')
   const goodReads = async () =>
     Number(/^pollux_poll_reads\{outcome="good"\} (\d+)/m.exec(await page('/metrics'))?.[1])
-  await until(async () => {
-    return (await goodReads()) >= (network?.devices.length ?? 0)
-  }, 'every device to be read')
   const before = await goodReads()
   const { row } = sample
   const index = sample.index ?? ''

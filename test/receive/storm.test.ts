@@ -13,6 +13,7 @@ import {
 const what = (text: string): Omit<Told, 'device'> => ({
   event: { at: 0, kind: 'syslog', severity: 'info', name: 'x', text },
   row: null,
+  others: [],
   poll: true,
 })
 
