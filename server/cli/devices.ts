@@ -5,14 +5,15 @@ import { text } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { createAudit } from '../audit.ts'
 import { deviceConfig, invalid } from '../devices/document.ts'
+import { type ListedDevice, parseDeviceList } from '../devices/list-text.ts'
 import { createVault } from '../devices/vault.ts'
-import { AppError, messageOf } from '../model/errors.ts'
+import { AppError } from '../model/errors.ts'
 import type { Store } from '../store/contract.ts'
 import { CLI_ACTOR, openSecrets, withStore } from './open.ts'
 import { fail, print, printJson } from './output.ts'
 
 export function devicesCommand(): Command {
-  const command = new Command('devices').description('device configs as JSON')
+  const command = new Command('devices').description('device configs out as JSON, and in again')
   command
     .command('export')
     .description('all device configs as one JSON array on standard output')
@@ -31,25 +32,29 @@ export function devicesCommand(): Command {
   command
     .command('import')
     .description(
-      'add or change devices from a JSON file (one config or an array); - is standard input',
+      'add or change devices from a file: JSON, CSV, or an export of LibreNMS, Zabbix or Prometheus; - is standard input',
     )
     .argument('<file>')
     .option('--json', 'answer as JSON')
     .action((file: string, options: { json?: boolean }) =>
       withStore(async ({ store, config }) => {
-        const documents = parseDocuments(await contentOf(file), file)
+        const listed = parseDeviceList(await contentOf(file))
         const vault = createVault(store.secrets, await openSecrets(config))
         const done = { created: 0, updated: 0, refused: 0 }
-        for (const [i, document] of documents.entries()) {
+        for (const one of listed) {
           try {
-            done[await importOne(store, vault, document)]++
+            done[await importOne(store, vault, one)]++
           } catch (error) {
             done.refused++
             fail(
               error instanceof AppError
-                ? new AppError(error.code, `device ${i + 1} of ${file}: ${error.message}`, {
-                    errors: error.errors,
-                  })
+                ? new AppError(
+                    error.code,
+                    `${file}, line ${one.line}, ${one.id}: ${error.message}`,
+                    {
+                      errors: error.errors,
+                    },
+                  )
                 : error,
             )
           }
@@ -70,21 +75,15 @@ async function contentOf(file: string): Promise<string> {
   }
 }
 
-function parseDocuments(content: string, file: string): unknown[] {
-  try {
-    const parsed: unknown = JSON.parse(content)
-    return Array.isArray(parsed) ? parsed : [parsed]
-  } catch (error) {
-    throw new AppError('E_JSON', `${file} is not JSON: ${messageOf(error)}`)
-  }
-}
-
 async function importOne(
   store: Store,
   vault: ReturnType<typeof createVault>,
-  document: unknown,
+  { id, document, isPart, problem }: ListedDevice,
 ): Promise<'created' | 'updated'> {
-  const { config, sealed } = vault.name(deviceConfig(document))
+  if (problem !== null) throw new AppError('E_DEVICE_LIST', problem)
+  const known = isPart ? await store.devices.get(id) : null
+  const whole = isPart ? { kind: 'snmp', ...known?.config, ...document } : document
+  const { config, sealed } = vault.name(deviceConfig(whole))
   const missing = await vault.missing(config, sealed)
   if (missing.length > 0) throw invalid(missing)
   const stored = await store.devices.get(config.id)

@@ -53,7 +53,8 @@ async function planned(
   listed: ListedDevice,
   by: Actor,
 ): Promise<{ step: ImportStep; stored: Device | null; document: Record<string, unknown> }> {
-  const { line, id, isPart } = listed
+  const { line, id, isPart, problem } = listed
+  if (problem !== null) throw new AppError('E_DEVICE_LIST', problem)
   const stored = await devices.get(id)
   const rest = stored?.config ?? { kind: 'snmp' }
   const document = isPart ? { ...rest, ...listed.document } : listed.document

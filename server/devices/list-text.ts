@@ -1,5 +1,5 @@
-// A list of devices as text, out and in again: JSON (one config or an array) or CSV with a head. Each
-// document keeps the line that it came from. Pure; secrets leave by their names alone.
+// A list of devices as text, out and in again: JSON (one config or an array) or CSV with a head; in, other
+// monitors' exports too. Each document keeps the line that it came from. Pure; secrets leave by their names alone.
 
 import { parse as parseCsv } from 'csv-parse/sync'
 import {
@@ -11,6 +11,7 @@ import {
 } from 'jsonc-parser'
 import type { DeviceConfig } from '../model/device.ts'
 import { AppError, messageOf } from '../model/errors.ts'
+import { foreignDevices } from './foreign/list.ts'
 
 /** Devices of one text. */
 export const listDevicesMax = 1000
@@ -25,6 +26,8 @@ export interface ListedDevice {
   isPart: boolean
   /** The line of a field, by its path in the document. */
   lineOf(path: string): number
+  /** Of another monitor's device: why it cannot be one of ours; null: it can. */
+  problem: string | null
 }
 
 const COLUMNS = [
@@ -74,7 +77,7 @@ export function csvCells(config: DeviceConfig): string[] {
 
 /** @throws AppError E_DEVICE_LIST that says what, and on which line */
 export function parseDeviceList(text: string): ListedDevice[] {
-  const found = /^\s*[[{]/.test(text) ? fromJson(text) : fromCsv(text)
+  const found = fromOthers(text) ?? (/^\s*[[{]/.test(text) ? fromJson(text) : fromCsv(text))
   if (found.length === 0) throw listError(1, 'there is no device in it')
   if (found.length > listDevicesMax) {
     throw new AppError('E_DEVICE_LIST', `more than ${listDevicesMax} devices`, {
@@ -88,6 +91,12 @@ export function parseDeviceList(text: string): ListedDevice[] {
     lines.set(id, line)
   }
   return found
+}
+
+/** An export says all of a device that it can say. */
+function fromOthers(text: string): ListedDevice[] | null {
+  const found = foreignDevices(text)
+  return found?.map(one => ({ ...one, isPart: true, lineOf: () => one.line })) ?? null
 }
 
 function listError(line: number, message: string, cause?: unknown): AppError {
@@ -118,6 +127,7 @@ function fromJson(text: string): ListedDevice[] {
       id,
       document: JSON.parse(text.slice(node.offset, node.offset + node.length)),
       isPart: false,
+      problem: null,
       lineOf: path => lineAt(nearest(node, path.split('.')).offset),
     }
   })
@@ -159,7 +169,8 @@ function fromCsv(text: string): ListedDevice[] {
     const texts = new Map(names.map((name, i) => [name, cells[i] ?? '']))
     const id = texts.get('id') ?? ''
     if (id === '') throw listError(line, 'the device has no "id"')
-    return { line, id, document: documentOf(texts), isPart: true, lineOf: () => line }
+    const document = documentOf(texts)
+    return { line, id, document, isPart: true, problem: null, lineOf: () => line }
   })
 }
 

@@ -1750,8 +1750,8 @@ export const en = {
     details: 'Details',
     import: 'Import',
     file: 'A file',
-    list: 'The list, as JSON or CSV',
-    hint: 'JSON: one device config or an array. CSV: a head with some of id, name, kind, address, port, version, community, every, location, tags, profiles, enabled; a device that is there keeps what has no column. A community may name a stored secret:',
+    list: 'The list, as JSON or CSV, or what another monitor exported',
+    hint: 'JSON: one device config or an array. CSV: a head with some of id, name, kind, address, port, version, community, every, location, tags, profiles, enabled; a device that is there keeps what has no column. Exports of LibreNMS, Zabbix and Prometheus (targets of snmp_exporter) are read as they are. A community may name a stored secret:',
     show: 'Show what it would do',
     export: 'Export',
     exportHint:

@@ -1770,8 +1770,8 @@ export const fr: Dictionary = {
     details: 'Détails',
     import: 'Importer',
     file: 'Un fichier',
-    list: 'La liste, en JSON ou CSV',
-    hint: "JSON : une configuration d'équipement ou un tableau. CSV : un en-tête avec certains de id, name, kind, address, port, version, community, every, location, tags, profiles, enabled ; un équipement existant garde ce qui n'a pas de colonne. Une communauté peut nommer un secret enregistré :",
+    list: "La liste, en JSON ou CSV, ou l'export d'un autre outil",
+    hint: "JSON : une configuration d'équipement ou un tableau. CSV : un en-tête avec certains de id, name, kind, address, port, version, community, every, location, tags, profiles, enabled ; un équipement existant garde ce qui n'a pas de colonne. Les exports de LibreNMS, de Zabbix et de Prometheus (cibles de snmp_exporter) sont lus tels quels. Une communauté peut nommer un secret enregistré :",
     show: 'Montrer ce que cela ferait',
     export: 'Exporter',
     exportHint:
