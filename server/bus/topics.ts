@@ -123,14 +123,6 @@ export function alarmsFilter(site: string): string {
   return `${build(site, 'devices')}/+/alarms/+`
 }
 
-export function acksFilter(site: string): string {
-  return `${build(site, 'acks')}/+`
-}
-
-export function commandsFilter(site: string): string {
-  return `${build(site, 'commands')}/+`
-}
-
 export function receiptsFilter(site: string): string {
   return `${build(site, 'receipts')}/+`
 }

@@ -1,8 +1,6 @@
 // `pollux account`: accounts on the MQTT broker for sensors, guests and pollers. Over the embedded
 // broker the database is changed, and the server that runs follows within seconds.
 
-import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import { Argument, Command } from 'commander'
 import { type BrokerAccounts, createBrokerAccounts } from '../agents/accounts.ts'
 import { createAudit } from '../audit.ts'
@@ -10,15 +8,10 @@ import { HAND_MADE_ROLES, type HandMadeRole } from '../bus/account-rights.ts'
 import type { Accounts } from '../bus/accounts.ts'
 import { createDynsecAccounts } from '../bus/accounts-dynsec.ts'
 import { loadAccounts } from '../bus/accounts-embedded.ts'
-import { connectBus, type MqttBus } from '../bus/client.ts'
 import { createDynsec } from '../bus/dynsec.ts'
-import type { Logger } from '../log.ts'
-import { AppError } from '../model/errors.ts'
+import { connectedBus } from './broker.ts'
 import { CLI_ACTOR, type Opened, withStore } from './open.ts'
 import { print, printJson, printTable } from './output.ts'
-
-/** How long the broker may take to let us in, ms. */
-const connectMsMax = 10_000
 
 interface AddOptions {
   topic: string[]
@@ -113,24 +106,15 @@ async function accountsOf({
     const accounts = await loadAccounts({ store: store.accounts, ...nobody })
     return { accounts, close: async () => undefined }
   }
-  const bus = await connectedBus(config.mqttUrl, log)
+  const bus = await connectedBus({
+    url: config.mqttUrl,
+    purpose: 'account',
+    log,
+    hint: 'check POLLUX_MQTT_URL: address, user and password of the broker',
+  })
   const dynsec = createDynsec(bus)
   return {
     accounts: createDynsecAccounts({ store: store.accounts, dynsec }),
     close: () => bus.close(),
   }
-}
-
-/** @throws AppError E_BUS_OFFLINE */
-async function connectedBus(url: string, log: Logger): Promise<MqttBus> {
-  const clientId = `pollux-account-${randomBytes(4).toString('hex')}`
-  const bus = connectBus({ url, clientId, log })
-  const until = Date.now() + connectMsMax
-  while (!bus.connected && Date.now() < until) await delay(50)
-  if (bus.connected) return bus
-  const { lastError } = bus
-  await bus.close()
-  throw new AppError('E_BUS_OFFLINE', `${new URL(url).host}: ${lastError ?? 'no answer'}`, {
-    hint: 'check POLLUX_MQTT_URL: address, user and password of the broker',
-  })
 }

@@ -1,18 +1,16 @@
 // `pollux mqtt check`: stands where ingest stands, on a broker without one, and says how well a
 // publisher that is not ours keeps the contract.
 
-import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Command } from 'commander'
-import { connectBus, type MqttBus } from '../bus/client.ts'
+import type { MqttBus } from '../bus/client.ts'
 import { eventsFilter, rowsFilter, samplesFilter } from '../bus/topics.ts'
 import { type Conformance, createConformance, WITHHOLD_MS } from '../ingest/conformance.ts'
 import { createLog } from '../log.ts'
 import { parseDuration } from '../model/duration.ts'
-import { AppError } from '../model/errors.ts'
+import { connectedBus } from './broker.ts'
 import { print, printJson, printTable } from './output.ts'
 
-const connectMsMax = 10_000
 /** Between two rounds of acknowledgements, ms. */
 const ackEveryMs = 200
 /** How long a new subscriber waits for what is retained, ms. */
@@ -44,7 +42,7 @@ export function mqttCommand(): Command {
 }
 
 async function check(options: Options): Promise<void> {
-  const bus = await connect(options.url)
+  const bus = await connectSilently(options.url)
   const conformance = createConformance(options.site)
   try {
     await listen(bus, conformance, options)
@@ -80,7 +78,7 @@ async function listen(bus: MqttBus, conformance: Conformance, options: Options):
 
 /** Only a new subscriber is told which messages are retained (MQTT 3.1.1, 3.3.1.3). */
 async function lookForRetained(conformance: Conformance, { url, site }: Options): Promise<void> {
-  const bus = await connect(url)
+  const bus = await connectSilently(url)
   const found = new Set<string>()
   try {
     await bus.subscribe(rowsFilter(site), ({ topic, retained }) => {
@@ -93,15 +91,5 @@ async function lookForRetained(conformance: Conformance, { url, site }: Options)
   conformance.foundRetained(found)
 }
 
-async function connect(url: string): Promise<MqttBus> {
-  const clientId = `pollux-check-${randomBytes(4).toString('hex')}`
-  const bus = connectBus({ url, clientId, log: createLog('silent') })
-  const until = Date.now() + connectMsMax
-  while (!bus.connected && Date.now() < until) await delay(50)
-  if (bus.connected) return bus
-  const { lastError } = bus
-  await bus.close()
-  throw new AppError('E_BUS_OFFLINE', `${new URL(url).host}: ${lastError ?? 'no answer'}`, {
-    hint: 'check the address, the user and the password of the broker',
-  })
-}
+const connectSilently = (url: string): Promise<MqttBus> =>
+  connectedBus({ url, purpose: 'check', log: createLog('silent') })

@@ -1,12 +1,10 @@
 // `pollux profiles try --mqtt`: what the mappings make of messages as they come, for a bounded time
 // and number, by the same steps as the program. It stores nothing and publishes nothing.
 
-import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
-import { connectBus, type MqttBus } from '../bus/client.ts'
 import { createMessageDevice, identifyMessages } from '../collectors/mqtt.ts'
 import { createLog } from '../log.ts'
 import type { RowInfo, Value } from '../model/collection.ts'
@@ -18,10 +16,10 @@ import { formatValue } from '../model/units.ts'
 import { buildCatalogue } from '../profiles/build.ts'
 import type { Catalogue, ProfileSource } from '../profiles/catalogue.ts'
 import { Payload } from '../sensors/payload.ts'
+import { connectedBus } from './broker.ts'
 import { print, printJson } from './output.ts'
 import { loadProfiles } from './profiles-sources.ts'
 
-const connectMsMax = 10_000
 const listenMsMax = 600_000
 const messagesMax = 100_000
 /** Bytes of a profile that is given as a file. */
@@ -104,7 +102,7 @@ async function listen(options: MqttTryOptions): Promise<Heard> {
   const messages = { received: 0, mapped: 0 }
   const most = Number(options.messages ?? messagesMax)
   const enough = Promise.withResolvers<void>()
-  const bus = await connect(mqtt)
+  const bus = await connectedBus({ url: mqtt, purpose: 'try', log: createLog('silent') })
   try {
     for (const filter of topics) {
       await bus.subscribe(filter, ({ topic, payload, retained }) => {
@@ -191,19 +189,6 @@ function configOf(topics: string[], profiles: string[]): DeviceConfig {
     retries: 1,
     enabled: true,
   }
-}
-
-async function connect(url: string): Promise<MqttBus> {
-  const clientId = `pollux-try-${randomBytes(4).toString('hex')}`
-  const bus = connectBus({ url, clientId, log: createLog('silent') })
-  const until = Date.now() + connectMsMax
-  while (!bus.connected && Date.now() < until) await delay(50)
-  if (bus.connected) return bus
-  const { lastError } = bus
-  await bus.close()
-  throw new AppError('E_BUS_OFFLINE', `${new URL(url).host}: ${lastError ?? 'no answer'}`, {
-    hint: 'check the address, the user and the password of the broker',
-  })
 }
 
 function summary({ mqtt, topics, chosenBecause, messages, samples, skipped }: Heard): string[] {

@@ -196,7 +196,6 @@ const Lookup = Type.Object(
   },
   closed,
 )
-export type LookupDoc = Static<typeof Lookup>
 
 const Plain = Type.Union([Type.Number(), Type.String()])
 const Bound = Type.Union([Type.Number(), Type.Null()])
@@ -464,7 +463,6 @@ const TableFact = define(
     closed,
   ),
 )
-export type TableFactDoc = Static<typeof TableFact>
 const FactEntry = Type.Union([Type.String({ minLength: 1, maxLength: 255 }), Field, TableFact])
 export type FactEntryDoc = Static<typeof FactEntry>
 const FactValue = Type.Union([
