@@ -12,6 +12,7 @@ import { gauge, type Registry } from '../metrics.ts'
 import { messageOf } from '../model/errors.ts'
 import type { EventBody } from '../model/event.ts'
 import { notificationsOf } from '../profiles/notification.ts'
+import { type KeptClock, readClocks } from '../receive/engine-clocks.ts'
 import type { Told } from '../receive/protocol.ts'
 import { createReceiver, type Receiver } from '../receive/receiver.ts'
 import type { Store } from '../store/contract.ts'
@@ -32,6 +33,7 @@ const missedMs = 5000
 /** RFC 3411, section 5: the fifth octet says that octets of our own choice follow. */
 const ENGINE_ID_HEAD = Uint8Array.of(0x80, 0, 0, 0, 5)
 const ENGINE_SETTING = 'receive.engine'
+const CLOCKS_SETTING = 'receive.clocks'
 
 export interface Receivers {
   sender: SpoolingSender
@@ -79,6 +81,14 @@ export async function startReceivers(
     tell(device, row && key !== null ? { ...event, group: row.table, row: key } : event)
   }
 
+  let keeping = Promise.resolve()
+  /** One after the other: the last one stays. */
+  const keep = (clocks: readonly KeptClock[]) => {
+    keeping = keeping
+      .then(() => parts.store.settings.put(CLOCKS_SETTING, JSON.stringify(clocks)))
+      .catch(error => log.warn({ error: messageOf(error) }, 'clocks of engines were not kept'))
+  }
+
   /** Waiting for their rows: the spool must not close before. */
   const underWay = new Set<Promise<void>>()
   const receiver = createReceiver({
@@ -88,6 +98,8 @@ export async function startReceivers(
     },
     relays: config.eventRelays,
     engine: await ownEngine(parts.store),
+    clocks: readClocks(await parts.store.settings.get(CLOCKS_SETTING)),
+    onClocks: keep,
     onTold: told => {
       const telling = onTold(told).finally(() => underWay.delete(telling))
       underWay.add(telling)
@@ -99,6 +111,7 @@ export async function startReceivers(
   life.started('receivers', async () => {
     await receiver.close()
     await Promise.allSettled(underWay)
+    await keeping
   })
   receiver.notifications([...notificationsOf(catalogues.watch.catalogue).values()])
   catalogues.onChange(catalogue => receiver.notifications([...notificationsOf(catalogue).values()]))

@@ -4,6 +4,7 @@ import type { ListenAddress } from '../config.ts'
 import type { EventBody } from '../model/event.ts'
 import type { CompiledNotification } from '../profiles/notification.ts'
 import type { SnmpCredentials } from '../snmp/session.ts'
+import type { KeptClock } from './engine-clocks.ts'
 
 export const PROTOCOLS = ['trap', 'syslog'] as const
 export type Protocol = (typeof PROTOCOLS)[number]
@@ -36,6 +37,8 @@ export interface ReceiverInit {
   relays: readonly string[]
   /** snmpEngineID and snmpEngineBoots; process.hrtime of its start, ms. */
   engine: { id: Uint8Array; boots: number; startedAt: number }
+  /** Of the devices' engines, from before the start. */
+  clocks: readonly KeptClock[]
 }
 
 export type ToReceiver =
@@ -83,6 +86,8 @@ export interface ReceiverStats {
 }
 
 export type FromReceiver =
+  /** To be kept for the next start. */
+  | { clocks: readonly KeptClock[] }
   | { told: readonly Told[]; aside: readonly AsideCount[]; stats: ReceiverStats }
   /** Null address: `problem` keeps it from listening. */
   | { protocol: Protocol; address: ListenAddress | null; problem: string | null }

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 import type { ListenAddress } from '../config.ts'
 import type { Logger } from '../log.ts'
 import type { CompiledNotification } from '../profiles/notification.ts'
+import type { KeptClock } from './engine-clocks.ts'
 import type {
   AsideCount,
   FromReceiver,
@@ -41,6 +42,8 @@ export interface Receiver {
 export interface ReceiverOptions extends ReceiverInit {
   onTold(told: Told): void
   onAside(aside: AsideCount): void
+  /** Of the devices' engines, to be kept for the next start. */
+  onClocks(clocks: readonly KeptClock[]): void
   log: Logger
 }
 
@@ -52,8 +55,8 @@ const NOTHING: ReceiverStats = {
 }
 
 export function createReceiver(options: ReceiverOptions): Receiver {
-  const { onTold, onAside, log, places, relays, engine } = options
-  const init: ReceiverInit = { places, relays, engine }
+  const { onTold, onAside, onClocks, log, places, relays, engine } = options
+  const init: ReceiverInit = { places, relays, engine, clocks: options.clocks }
   let known: ToReceiver[] = []
   let stats = NOTHING
   let restartMs = restartMsMin
@@ -71,6 +74,10 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const where = address && `${address.host}:${address.port}`
       log[level]({ protocol, where, problem }, where ? 'listening' : 'not listening')
       return
+    }
+    if ('clocks' in message) {
+      init.clocks = message.clocks
+      return onClocks(message.clocks)
     }
     stats = message.stats
     for (const one of message.aside) onAside(one)

@@ -2,6 +2,7 @@
 
 import { BlockList, isIP } from 'node:net'
 import { type NotificationUser, notificationUser } from '../snmp/notification-usm.ts'
+import type { EngineClocks, KeptClock, Moment } from './engine-clocks.ts'
 import type { Sender } from './protocol.ts'
 
 /** Numbers of informs that are remembered of a device: one that comes again is the same. */
@@ -18,11 +19,17 @@ export interface Senders {
   byAddress(address: string): readonly KnownSender[]
   byName(name: string): readonly KnownSender[]
   isRelay(address: string): boolean
+  /** Clocks of engines that changed the picture; null: none did. */
+  clocks(): KeptClock[] | null
 }
 
 const NOBODY: readonly KnownSender[] = []
 
-export function createSenders(relays: readonly string[]): Senders {
+export function createSenders(
+  relays: readonly string[],
+  engines: EngineClocks,
+  now: () => Moment,
+): Senders {
   const allowed = new BlockList()
   for (const network of relays) {
     const [address = '', bits] = network.split('/')
@@ -32,10 +39,20 @@ export function createSenders(relays: readonly string[]): Senders {
   let addresses = new Map<string, KnownSender[]>()
   let names = new Map<string, KnownSender[]>()
   let known = new Map<string, KnownSender>()
+  const learn = () => {
+    for (const { device, user } of known.values()) if (user) engines.learn(device, user, now())
+  }
   return {
+    clocks() {
+      learn()
+      return engines.take(now())
+    },
     set(senders) {
       const before = known
-      known = new Map(senders.map(one => [one.device, knownOf(one, before.get(one.device))]))
+      learn()
+      known = new Map(
+        senders.map(one => [one.device, knownOf(one, before.get(one.device), engines, now())]),
+      )
       addresses = new Map()
       names = new Map()
       for (const one of known.values()) {
@@ -51,16 +68,22 @@ export function createSenders(relays: readonly string[]): Senders {
 }
 
 /** What was learned of its engines stays while its credentials are the same. */
-function knownOf(sender: Sender, before: KnownSender | undefined): KnownSender {
-  const { credentials } = sender
+function knownOf(
+  sender: Sender,
+  before: KnownSender | undefined,
+  engines: EngineClocks,
+  now: Moment,
+): KnownSender {
+  const { credentials, device } = sender
   const isSame =
     before !== undefined && JSON.stringify(before.credentials) === JSON.stringify(credentials)
+  if (before?.credentials && credentials && !isSame) engines.forget(device)
   const user =
     credentials?.version !== '3'
       ? null
       : isSame && before.user
         ? before.user
-        : notificationUser(credentials)
+        : notificationUser(credentials, engines.of(device, now))
   return { ...sender, user, informs: before?.informs ?? [] }
 }
 

@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { ListenAddress } from '../config.ts'
 import type { CompiledNotification } from '../profiles/notification.ts'
 import { createDesk } from './desk.ts'
+import { createEngineClocks } from './engine-clocks.ts'
 import { listenAt, openDatagrams, openStreams } from './listen.ts'
 import type { FromReceiver, Protocol, ReceiverInit, ToReceiver } from './protocol.ts'
 import { createSenders } from './senders.ts'
@@ -17,6 +18,8 @@ import { udpDrops } from './udp-drops.ts'
 
 const tellEveryMs = 250
 const lookAtDropsMs = 5000
+/** A process that is killed loses this much of the engines' clocks. */
+const clocksEveryMs = 10_000
 
 // The thread is started by receiver.ts alone, with this.
 const init = workerData as ReceiverInit
@@ -27,7 +30,11 @@ const post = (message: FromReceiver) => port.postMessage(message)
 const clock = () => Number(process.hrtime.bigint() / 1_000_000n)
 
 const desk = createDesk()
-const senders = createSenders(init.relays)
+const engineClocks = createEngineClocks(init.clocks)
+const senders = createSenders(init.relays, engineClocks, () => ({
+  steady: clock(),
+  unix: Date.now(),
+}))
 let dictionary: ReadonlyMap<string, CompiledNotification> = new Map()
 const { id, boots, startedAt } = init.engine
 const traps = createTraps({
@@ -93,7 +100,16 @@ function give(settleAll = false): void {
   if (news) post(news)
 }
 
-const timers = [setInterval(give, tellEveryMs), setInterval(() => void look(), lookAtDropsMs)]
+function giveClocks(): void {
+  const clocks = senders.clocks()
+  if (clocks) post({ clocks })
+}
+
+const timers = [
+  setInterval(give, tellEveryMs),
+  setInterval(() => void look(), lookAtDropsMs),
+  setInterval(giveClocks, clocksEveryMs),
+]
 
 async function look(): Promise<void> {
   const drops = udpPorts.length > 0 ? await udpDrops(udpPorts) : null
@@ -108,6 +124,7 @@ port.on('message', (message: ToReceiver) => {
     for (const timer of timers) clearInterval(timer)
     for (const close of closing) close()
     give(true)
+    giveClocks()
     port.close()
   }
 })

@@ -9,7 +9,7 @@ import { encodeOid, integerTlv, TAG, tlv } from './ber.ts'
 import { PDU, readPduHead } from './message.ts'
 import { answerInform, type Notification, readNotification } from './notification.ts'
 import type { SnmpCredentials } from './session.ts'
-import { advanced, createEngine, type Engine, isTimely } from './usm-engine.ts'
+import { advanced, type Clock, createEngine, type Engine, isTimely } from './usm-engine.ts'
 import { type AuthKey, authKey } from './usm-keys.ts'
 import {
   decodeMessage,
@@ -42,6 +42,8 @@ export interface OwnEngine {
 export interface NotificationUser {
   readonly credentials: UsmCredentials
   readonly engines: Engine[]
+  /** Clocks of before the start, by the engine's id in hexadecimal. */
+  readonly kept: ReadonlyMap<string, Clock>
   /** Its keys on our engine, for informs; null until one comes. */
   own: Engine | null
 }
@@ -62,8 +64,11 @@ export type UsmVerdict =
 type Refused = Extract<UsmVerdict, { kind: 'refused' }>
 const refused = (why: Refused['why']): Refused => ({ kind: 'refused', why })
 
-export function notificationUser(credentials: UsmCredentials): NotificationUser {
-  return { credentials, engines: [], own: null }
+export function notificationUser(
+  credentials: UsmCredentials,
+  kept: NotificationUser['kept'] = new Map(),
+): NotificationUser {
+  return { credentials, engines: [], kept, own: null }
 }
 
 /**
@@ -102,7 +107,7 @@ function hasKeys({ level, auth, priv }: UsmCredentials): boolean {
 }
 
 function trapOf(message: UsmMessage, user: NotificationUser, now: number): UsmVerdict {
-  const { credentials, engines } = user
+  const { credentials, engines, kept } = user
   const known = engines.find(({ id }) => same(id, message.engineId))
   if ((message.flags & LEVEL_BITS) !== LEVELS[credentials.level]) return refused('level')
   // Of an engine that nobody knows, the one key that the digest needs: the others may cost a hash
@@ -110,14 +115,15 @@ function trapOf(message: UsmMessage, user: NotificationUser, now: number): UsmVe
   const auth = known ? known.auth : authOf(credentials, message.engineId)
   if (auth !== null && !isAuthentic(message, auth)) return refused('digest')
   const engine = known ?? createEngine(message.engineId, credentials)
+  if (!known) {
+    engine.clock = kept.get(Buffer.from(message.engineId).toString('hex')) ?? null
+    engines.unshift(engine)
+    engines.length = Math.min(engines.length, enginesMax)
+  }
   if (auth !== null) {
     const clock = advanced(engine.clock, message, now)
     if (!isTimely(clock, message, now)) return refused('time')
     engine.clock = clock
-  }
-  if (!known) {
-    engines.unshift(engine)
-    engines.length = Math.min(engines.length, enginesMax)
   }
   const opened = open(message, engine)
   if ('kind' in opened) return opened

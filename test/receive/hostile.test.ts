@@ -30,6 +30,8 @@ async function startReceiver(t: Teardown, relays: string[] = []) {
     places: { trap: [place], syslog: [place] },
     relays,
     engine: { id: Uint8Array.of(0x80, 0, 0, 0, 5, 1, 2, 3), boots: 1, startedAt: 0 },
+    clocks: [],
+    onClocks: () => {},
     onTold: one => void told.push(one),
     onAside: one =>
       void aside.set(one.reason, {

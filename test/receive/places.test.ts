@@ -36,7 +36,9 @@ t.test('a port that is taken is passed over, and said; none at all is said too',
     relays: [],
     engine: { id: Uint8Array.of(0x80, 0, 0, 0, 5, 1), boots: 1, startedAt: 0 },
     onTold: () => {},
+    clocks: [],
     onAside: () => {},
+    onClocks: () => {},
     log: createLog('silent'),
   })
   t.teardown(() => receiver.close())
