@@ -27,6 +27,7 @@ export interface MapFilter {
 export interface Mark {
   x: number
   y: number
+  name: string
   label: string
   /** All of its name, with its state or what else there is to say. */
   title: string
@@ -167,7 +168,7 @@ function marksOf(
     const strange = place?.isAmbiguous ? words.network.ambiguous : words.network.unknown
     const said = status ? [status.word, status.why].filter(Boolean).join(', ') : strange
     marks.set(id, {
-      ...{ x, y, href, status },
+      ...{ x, y, name, href, status },
       label: plainText(name, LABEL_MAX),
       title: `${name}: ${said}`,
       isHub: (counts.get(id) ?? 0) >= HUB_LINKS,
@@ -190,11 +191,10 @@ function linesOf(
     if (!from || !to) return []
     const isStrange = from.status === null || to.status === null
     const isOneSided = !isStrange && pair.every(cable => cable.isOneSided)
-    const name = (mark: Mark) => mark.title.split(':')[0] ?? ''
     const ports = pair
       .slice(0, 10)
       .map(({ aPort, bPort }) => `${plainText(aPort, 40) || '?'} – ${plainText(bPort, 40) || '?'}`)
-    const title = `${name(from)} – ${name(to)}: ${ports.join(', ')}`
+    const title = `${from.name} – ${to.name}: ${ports.join(', ')}`
     return [
       {
         from,

@@ -33,7 +33,11 @@ export function addressAsked(text: string): { mac: string } | { ip: string } | n
   const asked = text.trim().toLowerCase()
   const family = isIP(asked)
   if (family === 4) return { ip: asked }
-  if (family === 6) return { ip: new URL(`http://[${asked}]`).hostname.slice(1, -1) }
+  if (family === 6) {
+    // A zone (RFC 4007) is no part of an address, and no URL takes it as it is written.
+    const [address = ''] = asked.split('%')
+    return { ip: new URL(`http://[${address}]`).hostname.slice(1, -1) }
+  }
   const isWritten =
     /^[0-9a-f]{12}$/.test(asked) ||
     /^[0-9a-f]{1,2}([:\s-][0-9a-f]{1,2}){2,5}[:-]?$/.test(asked) ||

@@ -6,6 +6,8 @@ import { layOut, placesMax } from '../../server/neighbours/layout.ts'
 import { createMatcher } from '../../server/neighbours/match.ts'
 import { proposeParents, rootsOf, wouldLoop } from '../../server/neighbours/parents.ts'
 import { type Cable, type ToldLink, topologyOf } from '../../server/neighbours/topology.ts'
+import { en } from '../../server/web/languages/en.ts'
+import { mapOf } from '../../server/web/map.ts'
 import { addressAsked } from '../../server/web/whereabouts.ts'
 
 const MAC = (n: number) => `02:00:00:00:00:${n.toString(16).padStart(2, '0')}`
@@ -148,6 +150,24 @@ t.test('the map: the same network gives the same picture, and nothing lies on an
   t.match(await layOut([], [], []), { width: 120, height: 120 })
 })
 
+t.test(
+  'a line of the map names both ends whole, also where a MAC is all that is known',
+  async t => {
+    const unknown = (name: string) => {
+      const place = { id: `u${name}`, uid: null, name, address: '', descr: '', isAmbiguous: false }
+      return [place.id, place] as const
+    }
+    const [a, b] = [unknown(MAC(1)), unknown('fe80::2')]
+    const cable = {
+      ...{ a: a[0], b: b[0], aPort: 'Gi1', bPort: 'Gi2', aIndex: '', bIndex: '' },
+      ...{ isOneSided: true, seenAt: 1 },
+    }
+    const network = { places: new Map([a, b]), cables: [cable], lines: new Map() }
+    const map = await mapOf(network, { tag: '', location: '', unknown: true }, en)
+    t.equal(map.lines[0]?.title, `${MAC(1)} – fe80::2: Gi1 – Gi2`)
+  },
+)
+
 t.test('addresses as people write them', async t => {
   for (const text of ['AA:bb:CC:00:11:22', 'aabb.cc00.1122', 'AA-BB-CC-00-11-22', 'aabbcc001122']) {
     t.same(addressAsked(text), { mac: 'aa:bb:cc:00:11:22' }, text)
@@ -158,6 +178,7 @@ t.test('addresses as people write them', async t => {
   t.same(addressAsked('aabb-ccdd'), { mac: 'aa:bb:cc:dd:' })
   t.same(addressAsked(' 192.0.2.7 '), { ip: '192.0.2.7' })
   t.same(addressAsked('2001:DB8:0::7'), { ip: '2001:db8::7' })
+  t.same(addressAsked('fe80::1%eth0'), { ip: 'fe80::1' }, 'the zone is of whoever asks')
   for (const text of ['', 'decade', 'sw-9', '192.168.1', 'aa:bb', "' or 1=1", 'x'.repeat(1e5)]) {
     t.equal(addressAsked(text), null, text.slice(0, 20))
   }
