@@ -63,14 +63,15 @@ export async function chartForecast(
       } as const
       const [found] = await store.samples.read(query)
       const values = hourly(found?.points ?? [], query.from)
-      const line = await forecasts.line(values, hours)
+      // A chart is not taken away because its forecast failed.
+      const line = await forecasts.line(values, hours).catch(() => 'failed' as const)
       return { series, line, lastAt: query.from + (HISTORY_HOURS - 0.5) * HOUR_MS }
     }),
   )
   return {
     until,
     lines: made.flatMap(({ series, line, lastAt }) => {
-      if (!line || line.isMuted) return []
+      if (!line || line === 'failed' || line.isMuted) return []
       const points = line.middle.map((middle, h): [number, number, number, number] => [
         lastAt + (h + 1) * HOUR_MS,
         ...within(data, series, [middle, line.low[h] ?? middle, line.high[h] ?? middle]),
@@ -81,6 +82,7 @@ export async function chartForecast(
   }
 
   function saidOf({ series, line }: (typeof made)[number], isNamed: boolean): string {
+    if (line === 'failed') return words.chart.failed
     const card = line && cardText(line.card, language)
     const said = !card
       ? words.chart.tooShort

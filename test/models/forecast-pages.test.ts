@@ -7,7 +7,9 @@ import path from 'node:path'
 import t from 'tap'
 import type { Device } from '../../server/model/device.ts'
 import { openStore } from '../../server/store/open.ts'
-import type { ChartForecast } from '../../server/web/chart-forecast.ts'
+import { type ChartForecast, chartForecast } from '../../server/web/chart-forecast.ts'
+import { DICTIONARIES } from '../../server/web/languages/say.ts'
+import { windowOf } from '../../server/web/window.ts'
 import { startChromium } from '../parts/chromium.ts'
 import { tempDir, until } from '../parts/find.ts'
 import { log } from '../store/place.ts'
@@ -95,6 +97,8 @@ t.test('report cards, also of what is muted', async t => {
   const page = await text('/forecasts?view=cards')
   t.match(page, /does not reach its limit/)
   t.match(page, /compared over \d days/)
+  t.match(page, /spool[\s\S]*?muted: worse than naive/)
+  t.notOk((await text('/forecasts?days=365')).includes('/spool'), 'it is not forecast')
 })
 
 t.test('the one that differs from its peers', async t => {
@@ -150,6 +154,25 @@ t.test('a chart that goes on: dashed line, band and report card', async t => {
   const row = `/devices/web-1/rows/${GROUP}/${encodeURIComponent(LOG)}`
   t.match(await text(`${row}?range=7d`), /range=7d&amp;forecast=on"[^>]*>Forecast</)
   t.notMatch(await text(`${row}?range=1h`), />Forecast</)
+})
+
+t.test('a thread that fails takes no chart away', async t => {
+  const said = { words: DICTIONARIES.en.forecasts, language: 'en' } as const
+  const [device] = hosts
+  if (!device) return t.fail('no host')
+  const series = { id: 'a', metric: 'percent', row: '/home', points: [[1, 2]], mirror: false }
+  // Only what a forecast looks at.
+  const asked = {
+    view: { device },
+    group: GROUP,
+    chart: { type: 'line' },
+    data: { series: [series], states: {}, min: 0, max: 100 },
+  } as unknown as Parameters<typeof chartForecast>[1]
+  const window = windowOf({ range: '7d', forecast: 'on' }, Date.now())
+  const line = () => Promise.reject(new Error('it is gone'))
+  const ahead = await chartForecast({ store, forecasts: { line } }, asked, window, said)
+  t.same(ahead?.lines, [])
+  t.match(ahead?.note, /could not be made/)
 })
 
 t.test('hostile addresses, and nobody', async t => {

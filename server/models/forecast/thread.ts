@@ -90,7 +90,7 @@ export class ForecastThread {
 const failed = (message: string) =>
   new AppError('E_FORECAST', message, {
     passing: true,
-    hint: 'it is made again at the next round; nothing else depends on it',
+    hint: 'try again in a moment',
   })
 
 const failure = (reply: ForecastReply): AppError =>

@@ -1063,6 +1063,7 @@ export const en = {
         `none, as it is worse than naive (error ${mase}, naive ${naive})`,
       tooShort: 'none, as there is too little history or too many gaps',
       notHere: 'none for a chart of this kind, or of more than three lines',
+      failed: 'none now, as it could not be made',
     },
     noCard: 'not yet',
     pages: 'Pages',

@@ -1077,6 +1077,7 @@ export const fr: Dictionary = {
         `aucune, car pire que naïve (erreur ${mase}, naïve ${naive})`,
       tooShort: 'aucune, faute d’historique ou à cause de trop de trous',
       notHere: 'aucune pour ce genre de graphique, ou pour plus de trois lignes',
+      failed: 'aucune pour l’instant, car elle n’a pas pu être faite',
     },
     noCard: 'pas encore',
     pages: 'Pages',
