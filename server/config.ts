@@ -14,6 +14,9 @@ const SNMP_TRANSPORTS = ['dgram', 'batched'] as const
 export type SnmpTransport = (typeof SNMP_TRANSPORTS)[number]
 const SPOOL_ORDERS = ['oldest', 'newest'] as const
 type SpoolOrder = (typeof SPOOL_ORDERS)[number]
+/** What a process does; one alone does all of it. */
+export const PROCESS_ROLES = ['poll', 'ingest', 'judge', 'web'] as const
+export type ProcessRole = (typeof PROCESS_ROLES)[number]
 
 export interface ListenAddress {
   host: string
@@ -21,6 +24,7 @@ export interface ListenAddress {
 }
 
 export interface Config {
+  roles: readonly ProcessRole[]
   host: string
   port: number
   dataDir: string
@@ -153,6 +157,14 @@ function spoolOrder(value: string): SpoolOrder {
   return order
 }
 
+function processRoles(value: string): ProcessRole[] {
+  const named = list(value)
+  const unknown = named.find(name => !PROCESS_ROLES.some(role => role === name))
+  if (named.length === 0 || unknown !== undefined)
+    throw new Error(`must be some of ${PROCESS_ROLES.join(', ')}`)
+  return PROCESS_ROLES.filter(role => named.includes(role))
+}
+
 function secondStep(value: string): SecondStepRule {
   const rule = SECOND_STEP_RULES.find(r => r === value)
   if (!rule) throw new Error(`must be one of ${SECOND_STEP_RULES.join(', ')}`)
@@ -209,6 +221,13 @@ function databaseUrl(value: string): string {
 
 /** Every setting, in the order in which help and README list them. */
 export const SETTINGS: readonly Setting<keyof Config>[] = [
+  setting({
+    name: 'POLLUX_ROLES',
+    key: 'roles',
+    fallback: PROCESS_ROLES.join(','),
+    read: processRoles,
+    meaning: 'what this process does, as `--roles` of `serve`',
+  }),
   setting({
     name: 'POLLUX_HOST',
     key: 'host',
@@ -521,6 +540,7 @@ function contradictions(config: Config): FieldError[] {
     errors.push({ path: 'POLLUX_SESSION_IDLE', message: 'must not be above POLLUX_SESSION_MAX' })
   }
   if (config.oidcIssuer !== null) errors.push(...missingForOidc(config))
+  if (!hasAllRoles(config)) errors.push(...missingForRoles(config))
   if (config.adminPassword !== null && config.adminPassword.length < 12) {
     errors.push({ path: 'POLLUX_ADMIN_PASSWORD', message: 'must have at least 12 characters' })
   }
@@ -531,6 +551,22 @@ function contradictions(config: Config): FieldError[] {
     })
   }
   return errors
+}
+
+export const hasAllRoles = ({ roles }: Pick<Config, 'roles'>): boolean =>
+  roles.length === PROCESS_ROLES.length
+
+/** What the processes of one installation share. */
+function missingForRoles(config: Config): FieldError[] {
+  const needed: [string, boolean][] = [
+    ['POLLUX_MQTT_URL', config.mqttUrl !== null],
+    ['POLLUX_REDIS_URL', config.redisUrl !== null],
+    ['POLLUX_DATABASE_URL', config.databaseUrl.startsWith('mysql:')],
+    ['POLLUX_SECRET_KEY', config.secretKey !== null || config.secretKeyFile !== null],
+  ]
+  const message =
+    'must name what every process shares (mysql:// for the database), as POLLUX_ROLES leaves roles to others'
+  return needed.filter(([, isThere]) => !isThere).map(([path]) => ({ path, message }))
 }
 
 function missingForOidc(config: Config): FieldError[] {

@@ -9,10 +9,16 @@ import { createSecrets, loadMasterKey, type Secrets } from '../secrets.ts'
 import type { Store } from '../store/contract.ts'
 import { openStore } from '../store/open.ts'
 
-/** Settings from `.env` and the environment, which wins, and the files that they name. */
-export function settings(): { config: Config; env: NodeJS.ProcessEnv } {
+/**
+ * Settings from `.env` and the environment, which wins, and the files that they name.
+ * @param said on the command line, which wins over both
+ */
+export function settings(said: NodeJS.ProcessEnv = {}): {
+  config: Config
+  env: NodeJS.ProcessEnv
+} {
   if (existsSync('.env')) process.loadEnvFile('.env')
-  const env = withSecretFiles(process.env)
+  const env = withSecretFiles({ ...process.env, ...said })
   return { config: readConfig(env), env }
 }
 

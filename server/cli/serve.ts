@@ -10,7 +10,13 @@ import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import Type, { type Static } from 'typebox'
 import type { Program } from '../compose/program.ts'
-import { type Config, readConfig, settingsHelp } from '../config.ts'
+import {
+  type Config,
+  PROCESS_ROLES,
+  type ProcessRole,
+  readConfig,
+  settingsHelp,
+} from '../config.ts'
 import { createLog, type Logger } from '../log.ts'
 import { messageOf } from '../model/errors.ts'
 import { parser } from '../validate.ts'
@@ -20,11 +26,12 @@ import { print } from './output.ts'
 export function serveCommand(): Command {
   return new Command('serve')
     .description('start Pollux: pages, pollers, broker and store in one process')
+    .option('--roles <list>', 'do a part alone: some of poll,ingest,judge,web (as POLLUX_ROLES)')
     .addHelpText('after', `\nSettings, from the environment or .env:\n${settingsHelp()}`)
-    .action(async () => {
-      const { config, env } = settings()
+    .action(async ({ roles }: { roles?: string }) => {
+      const { config, env } = settings(roles === undefined ? {} : { POLLUX_ROLES: roles })
       const log = createLog(config.logLevel)
-      announce(await startWatched(config, env, log))
+      announce(await startWatched(config, env, log), config.roles)
     })
 }
 
@@ -49,6 +56,7 @@ export function demoCommand(): Command {
       const demoEnv = {
         ...env,
         POLLUX_DATA_DIR: dataDir,
+        POLLUX_ROLES: PROCESS_ROLES.join(','),
         POLLUX_ALLOW_NETWORKS: [env.POLLUX_ALLOW_NETWORKS, '127.0.0.0/8'].filter(Boolean).join(','),
         POLLUX_MQTT_LISTEN: env.POLLUX_MQTT_LISTEN ?? '127.0.0.1:0',
         POLLUX_TRAP_LISTEN: env.POLLUX_TRAP_LISTEN ?? '127.0.0.1:0',
@@ -155,7 +163,7 @@ async function startWatched(
     }
     await afterStop()
     log.info('stopped')
-    process.exit(0)
+    process.exit()
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
@@ -163,7 +171,13 @@ async function startWatched(
     log.error({ err: error }, 'a promise was rejected and nobody listened'),
   )
   try {
-    return await starting
+    const program = await starting
+    void program.lost.then(error => {
+      log.error({ err: error }, 'stopping: this process lost its role')
+      process.exitCode = 1
+      void stop('SIGTERM')
+    })
+    return program
   } catch (error) {
     await afterStop()
     process.off('SIGTERM', stop)
@@ -172,8 +186,9 @@ async function startWatched(
   }
 }
 
-function announce({ url, admin }: Program): void {
-  print(`\n  Pollux is at ${url}`)
+function announce({ url, admin }: Program, roles: readonly ProcessRole[] = PROCESS_ROLES): void {
+  if (roles.includes('web')) print(`\n  Pollux is at ${url}`)
+  else print(`\n  Pollux (${roles.join(', ')}) tells how it does at ${url}/readyz`)
   if (admin?.password) {
     print(
       `\n  Sign in as ${admin.name} with this password, shown only now:\n\n      ${admin.password}\n`,

@@ -9,12 +9,15 @@ import type { Config } from '../config.ts'
 import type { Devices } from '../devices/contract.ts'
 import type { Directory } from '../devices/directory.ts'
 import { type DeviceFiles, watchDeviceFiles } from '../devices/files.ts'
-import type { Command } from '../model/collection.ts'
+import { Command } from '../model/collection.ts'
 import { AppError, messageOf } from '../model/errors.ts'
 import type { Poller } from '../poll/contract.ts'
 import type { Store } from '../store/contract.ts'
+import { checker, parseJson } from '../validate.ts'
 import type { Base } from './base.ts'
 import type { Catalogues } from './catalogues.ts'
+
+const checkCommand = checker(Command)
 
 /** The poller that named a device also tells what it is: kept, so that pages and restarts know. */
 export function identityKeeper(store: Store, directory: Directory) {
@@ -43,8 +46,9 @@ export function checkOf(config: Config, catalogues: Catalogues) {
   }
 }
 
-/** A change reaches every poller by MQTT, and ours even while the broker is away. */
-export function announcer({ config, log, bus, poller }: Base & { bus: Bus; poller: Poller }) {
+/** A change reaches every process by MQTT, and our poller even while the broker is away. */
+export function announcer(parts: Base & { bus: Bus; poller: Poller | null }) {
+  const { config, log, bus, poller } = parts
   return async (command: Command): Promise<void> => {
     try {
       await bus.publish(commandTopic(config.site, ALL_NODES), JSON.stringify(command))
@@ -53,9 +57,24 @@ export function announcer({ config, log, bus, poller }: Base & { bus: Bus; polle
         { cause: messageOf(error) },
         'a command goes to this process alone: the broker is away',
       )
-      await obey(poller, command)
+      if (poller) await obey(poller, command)
     }
   }
+}
+
+/** A process without a poller re-reads the devices at once when another one changed them. */
+export async function followChanges(
+  { config, life, log }: Base,
+  { bus, directory }: { bus: Bus; directory: Directory },
+): Promise<void> {
+  const stop = await bus.subscribe(commandTopic(config.site, ALL_NODES), async ({ payload }) => {
+    const checked = checkCommand(parseJson(payload))
+    if (!checked.ok || checked.value.do !== 'config-changed') return
+    await directory.refresh().catch((error: unknown) => {
+      log.warn({ cause: messageOf(error) }, 'devices were not re-read after a change')
+    })
+  })
+  life.started('changes of devices', stop)
 }
 
 export async function obey(poller: Poller, command: Command): Promise<void> {

@@ -49,6 +49,8 @@ export async function startAlarms(
     audit: Audit
     plan: (profiles: readonly string[]) => Plan
     events: OurEvents
+    /** False: another process judges, and this one shows it. */
+    isJudge: boolean
   },
 ): Promise<Alarms> {
   const { config, log, life, bus, store, live, directory, audit, plan, events } = parts
@@ -67,7 +69,7 @@ export async function startAlarms(
     })
   const announcer = createAnnouncer({ bus, site, tell: events.tell, log })
   const latest = latestCache(live)
-  await latest.fill(directory.all())
+  if (parts.isJudge) await latest.fill(directory.all())
   const lastWeek = createLastWeek({
     store: store.samples,
     onError: error => log.debug({ error: messageOf(error) }, 'last week is read later'),
@@ -92,20 +94,26 @@ export async function startAlarms(
   })
   rules.onChange(() => judge.renew())
   directory.onRefresh(changedDevices(directory, () => judge.renew()))
-  await judge.start()
-  life.started('alarms', () => judge.close())
-  const trimming = setInterval(() => {
-    store.alarms
-      .trim(Date.now() - keptDays * DAY_MS)
-      .catch(error => log.debug({ error: messageOf(error) }, 'old alarms are deleted later'))
-  }, trimEveryMs).unref()
-  life.started('alarm retention', () => clearInterval(trimming))
+  if (parts.isJudge) {
+    await judge.start()
+    life.started('alarms', () => judge.close())
+    trimAlarms(parts)
+  }
   const desk = await createDesk({ bus, site, store: store.alarms, audit, announcer, log })
   life.started('alarm desk', () => desk.close())
   const { databaseUrl, logLevel } = config
   const rehearsals = createRehearsals({ databaseUrl, logLevel })
   life.started('rehearsals', () => rehearsals.close())
   return { judge, rules, desk, bookOf: book, metricsOf, rehearsals }
+}
+
+function trimAlarms({ store, life, log }: Base & { store: Pick<Store, 'alarms'> }): void {
+  const trimming = setInterval(() => {
+    store.alarms
+      .trim(Date.now() - keptDays * DAY_MS)
+      .catch(error => log.debug({ error: messageOf(error) }, 'old alarms are deleted later'))
+  }, trimEveryMs).unref()
+  life.started('alarm retention', () => clearInterval(trimming))
 }
 
 /** The directory is re-read again and again: only a changed device is a reason to compile anew. */

@@ -2,10 +2,11 @@
 // This folder alone constructs things; every part gets what it needs as parameters.
 
 import { readFile } from 'node:fs/promises'
+import type { Server } from 'node:http'
 import { auditTrim, createAudit } from '../audit.ts'
 import { createPeople } from '../auth/people.ts'
 import type { Accounts } from '../bus/accounts.ts'
-import { type Config, shownSettings } from '../config.ts'
+import { type Config, hasAllRoles, type ProcessRole, shownSettings } from '../config.ts'
 import type { Devices } from '../devices/contract.ts'
 import { createDevices } from '../devices/devices.ts'
 import { createDirectory } from '../devices/directory.ts'
@@ -13,9 +14,11 @@ import { createNews } from '../devices/news.ts'
 import { createVault } from '../devices/vault.ts'
 import type { Logger } from '../log.ts'
 import { createRegistry } from '../metrics.ts'
+import type { AppError } from '../model/errors.ts'
 import { createSetAside } from '../model/setaside.ts'
 import type { Receiver } from '../receive/receiver.ts'
 import { createSecrets, loadMasterKey } from '../secrets.ts'
+import type { Store } from '../store/contract.ts'
 import { VERSION } from '../version.ts'
 import { createWeb } from '../web/app.ts'
 import type { WebContext } from '../web/context.ts'
@@ -28,30 +31,30 @@ import type { Base } from './base.ts'
 import { planCache, startCatalogue } from './catalogues.ts'
 import { localChecks } from './checks.ts'
 import { containerLogs } from './container-logs.ts'
-import { announcer, checkOf, identityKeeper, startDeviceFiles } from './devices.ts'
+import { announcer, checkOf, followChanges, identityKeeper, startDeviceFiles } from './devices.ts'
 import { startDiscovery } from './discovery.ts'
 import { auditWithEvents, heardEvents, startOurEvents, trimOld } from './events.ts'
 import { firstAdmin, firstDevice } from './first-start.ts'
 import { observeForecasts, startForecasts } from './forecasts.ts'
 import { openGround, reachable } from './ground.ts'
+import { type HealthParts, listenHealth } from './health-port.ts'
 import { startAlarms, withAlarms } from './judge.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { observeMaintenance, runMaintenance } from './maintenance.ts'
 import { tellingNeighbours } from './neighbours.ts'
 import { startNotifications } from './notify.ts'
 import { startOwnProfiles } from './own-profiles.ts'
-import { startLocalAgent, startPolling } from './polling.ts'
-import { observeReceivers, startReceivers } from './receivers.ts'
+import { startPollRole } from './poll-role.ts'
+import { observeReceivers } from './receivers.ts'
 import { retentionPolicy } from './retention.ts'
-import { connected, startIngest, startLive } from './samples.ts'
-import { startSensors } from './sensors.ts'
-import { ofSensors } from './set-aside.ts'
+import { connected, sharedGate, startIngest, startLive, startStatusJudge } from './samples.ts'
+import { takeSeats } from './seat.ts'
 import { signInBy } from './sign-in.ts'
 import { healthOf, ingestAnswer, statusSections } from './status.ts'
 import { observe } from './telemetry.ts'
 
 export interface Program {
-  /** Where the pages are. */
+  /** Where the pages are; without the role web, where its health is told. */
   url: string
   /** Set on the very first start; `password` where it was made on the spot. */
   admin: { name: string; password: string | null } | null
@@ -60,6 +63,8 @@ export interface Program {
   broker: { accounts: Accounts; port: number | null }
   /** Where traps and syslog are heard. */
   receiving: Receiver['listening']
+  /** Resolves where another process has a role of this one now: it must stop. */
+  lost: Promise<AppError>
   stop(): Promise<void>
 }
 
@@ -83,9 +88,10 @@ export async function startProgram(
 
 async function startParts(base: Base): Promise<Program> {
   const { config, log, life } = base
+  const has = (role: ProcessRole) => config.roles.includes(role)
   const { store, connect, accounts, brokerPort } = await openGround(base)
   const audit = createAudit(store.audit)
-  const admin = await firstAdmin(store, audit, config.adminPassword)
+  const admin = has('web') ? await firstAdmin(store, audit, config.adminPassword) : null
   const catalogues = await startCatalogue(base, store)
 
   const directory = await createDirectory(store.devices, error =>
@@ -103,23 +109,29 @@ async function startParts(base: Base): Promise<Program> {
   await connected(bus, log)
   const plan = planCache(() => catalogues.watch.catalogue)
   const events = await startOurEvents({ ...base, connect, directory, plan })
-  const alarms = await startAlarms({ ...base, bus, store, live, directory, audit, plan, events })
+  const holder = events.sender.src
+  const lost = Promise.withResolvers<AppError>()
+  const seated = { leases: store.leases, holder, life, log, onLost: lost.resolve }
+  if (!hasAllRoles(config)) await takeSeats(config.roles, seated)
+  if (!has('poll')) await followChanges(base, { bus, directory })
+  const isJudge = has('judge')
+  const alarms = await startAlarms({
+    ...{ ...base, bus, store, live, directory, audit, plan, events, isJudge },
+  })
   const heard = { store, directory, catalogues, log }
   const receipts = { bus, site: config.site, directory, log }
   const teller = hearSettings(hearContainers(withAlarms(events.teller, alarms), heard), receipts)
   const told = tellingNeighbours(store, directory, events.tell)
-  const ingest = await startIngest({ ...base, bus, connect, store: told, live, directory, teller })
-  const trimming = [
-    trimOld('events', store.events, log),
-    trimOld('the audit log', auditTrim(store.audit, config.auditKept), log),
-    trimOld('neighbours', store.neighbours, log),
-    trimOld('states of devices', store.states, log),
-  ]
-  life.started('retention of rows', () => {
-    for (const one of trimming) one.close()
-  })
-  const upkeep = runMaintenance(store.maintenance, () => ingest.stats().queued, log)
-  life.started('maintenance', () => upkeep.close())
+  const hearing = { ...base, bus, store: told, directory, gate: sharedGate() }
+  const ingest = has('ingest') ? await startIngest({ ...hearing, connect, live }) : null
+  if (isJudge) {
+    await startStatusJudge({ ...hearing, teller })
+    trimRows(base, store)
+  }
+  if (ingest) {
+    const upkeep = runMaintenance(store.maintenance, () => ingest.stats().queued, log)
+    life.started('maintenance', () => upkeep.close())
+  }
 
   const key = await loadMasterKey({
     key: config.secretKey,
@@ -128,11 +140,9 @@ async function startParts(base: Base): Promise<Program> {
   })
   const secrets = createSecrets(key)
   const vault = createVault(store.secrets, secrets)
-  const holder = events.sender.src
   const notify = startNotifications({
     ...{ ...base, bus, store, directory, audit, alarms, seal: secrets, holder },
   })
-  const polling = await startPolling({ ...base, connect, directory, store, vault, catalogues })
   const news = await createNews({
     bus,
     site: config.site,
@@ -140,51 +150,48 @@ async function startParts(base: Base): Promise<Program> {
     onIdentity: identityKeeper(store, directory),
   })
   life.started('news', () => news.close())
+  const polling = has('poll')
+    ? await startPollRole({ ...base, connect, directory, store, vault, catalogues })
+    : null
+  const poller = polling?.poller ?? null
   const devices = createDevices({
     store: store.devices,
     directory,
     vault,
     news,
     audit: auditWithEvents(audit, events.tell),
-    announce: announcer({ ...base, bus, poller: polling.poller }),
+    announce: announcer({ ...base, bus, poller }),
     check: checkOf(config, catalogues),
   })
-  await firstDevice(store, devices)
-  const agentSender = await startLocalAgent({ ...base, connect, directory, catalogues })
-  const sensors = await startSensors({
-    ...{ ...base, connect, directory, catalogues },
-    setAside: ofSensors(base.refusals),
-  })
-  const pollNow = (device: string) => void polling.poller.pollNow(device)
-  const receivers = await startReceivers({
-    ...{ ...base, connect, directory, vault, store, catalogues, pollNow },
-  })
-  const files = await startDeviceFiles(base, devices)
+  if (polling) await firstDevice(store, devices)
+  const files = isJudge ? await startDeviceFiles(base, devices) : null
 
-  const senders = {
-    poll: polling.sender,
-    agent: agentSender,
-    sensors: sensors.sender,
-    judge: events.sender,
-    receivers: receivers.sender,
-  }
+  const senders = { ...polling?.senders, judge: events.sender }
   const registry = createRegistry()
-  observe(registry, { ingest, poller: polling.poller, senders, bus })
-  observeMaintenance(registry, store.maintenance)
+  observe(registry, { ingest, poller, senders, bus })
+  if (ingest) observeMaintenance(registry, store.maintenance)
   const forecaster = startForecasts(base, { store, directory, alarms })
   observeForecasts(registry, forecaster)
-  observeReceivers(registry, receivers)
+  if (polling) observeReceivers(registry, polling.receivers)
   const status = {
     ingest,
-    poller: polling.poller,
+    poller,
     senders,
     bus,
     files,
     store,
     refusals: base.refusals,
   }
+  const signIn = signInBy(config, { store, audit, secrets })
+  const broker = { accounts, port: brokerPort }
+  const receiving: Program['receiving'] = protocol =>
+    polling?.receivers.receiver.listening(protocol) ?? null
+  const rest = { admin, devices, broker, receiving, lost: lost.promise, stop: () => life.stop() }
+  const machines = { health: () => healthOf(status), metrics: () => registry.metrics() }
+  if (!has('web')) return { ...rest, url: await startHealth(base, { ...machines, ...signIn, log }) }
   const url = await startWeb(base, {
-    ...signInBy(config, { store, audit, secrets }),
+    ...signIn,
+    ...machines,
     people: createPeople({ users: store.users, audit }),
     devices,
     agents: startAgents({
@@ -207,19 +214,17 @@ async function startParts(base: Base): Promise<Program> {
     notify,
     settings: async () => [
       ...statusSections(status),
-      receivers.section(),
+      ...(polling ? [polling.receivers.section()] : []),
       { title: 'Settings', rows: shownSettings(config, base.env) },
     ],
     backups: backupDownloads(config, audit, log),
     retention: createRetention({ store: store.retention, audit, log }),
     events: await heardEvents({ bus, site: config.site, store: store.events, audit }),
-    health: () => healthOf(status),
     checks: () => localChecks(config, catalogues.watch.catalogue.problems),
     ingest: () => ingestAnswer(status),
-    polling: polling.poller.device,
+    ...(poller && { polling: poller.device }),
     discovery: startDiscovery(base, { devices, directory, vault, audit, catalogues }),
     containerLogs: containerLogs(config, vault, audit),
-    metrics: () => registry.metrics(),
     forecasts: forecaster.thread,
     secure: config.tlsCert !== null || config.publicUrl?.startsWith('https://') === true,
     publicUrl: config.publicUrl,
@@ -227,20 +232,48 @@ async function startParts(base: Base): Promise<Program> {
     log,
     version: VERSION,
   })
-  const broker = { accounts, port: brokerPort }
-  const receiving = receivers.receiver.listening
-  return { url, admin, devices, broker, receiving, stop: () => life.stop() }
+  return { ...rest, url }
+}
+
+/** Rows that are older than they are kept. */
+function trimRows({ config, life, log }: Base, store: Store): void {
+  const trimming = [
+    trimOld('events', store.events, log),
+    trimOld('the audit log', auditTrim(store.audit, config.auditKept), log),
+    trimOld('neighbours', store.neighbours, log),
+    trimOld('states of devices', store.states, log),
+  ]
+  life.started('retention of rows', () => {
+    for (const one of trimming) one.close()
+  })
+}
+
+async function tlsOf({ tlsCert, tlsKey }: Config): Promise<{ cert: string; key: string } | null> {
+  if (tlsCert === null || tlsKey === null) return null
+  return { cert: await readFile(tlsCert, 'utf8'), key: await readFile(tlsKey, 'utf8') }
 }
 
 async function startWeb({ config, life }: Base, web: WebContext): Promise<string> {
-  const tls =
-    config.tlsCert !== null && config.tlsKey !== null
-      ? { cert: await readFile(config.tlsCert, 'utf8'), key: await readFile(config.tlsKey, 'utf8') }
-      : null
+  const tls = await tlsOf(config)
   const app = await createWeb({ web, tls, trustProxy: config.trustProxy })
   await app.listen({ host: config.host, port: config.port })
   life.started('web', () => app.close())
-  const address = app.server.address()
+  return urlOf(config, app.server)
+}
+
+async function startHealth({ config, life }: Base, parts: HealthParts): Promise<string> {
+  const { host, port } = config
+  const server = await listenHealth(parts, { host, port, tls: await tlsOf(config) })
+  life.started('health', () => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return urlOf(config, server)
+}
+
+function urlOf(config: Config, server: Server): string {
+  const { tlsCert: tls } = config
+  const address = server.address()
   const port = typeof address === 'object' && address ? address.port : config.port
   return `${tls ? 'https' : 'http'}://${reachable(config.host)}:${port}`
 }

@@ -17,7 +17,7 @@ import { fillLive } from '../live/fill.ts'
 import { createMemoryLive } from '../live/memory.ts'
 import { createRedisLive } from '../live/redis.ts'
 import type { Logger } from '../log.ts'
-import type { DeviceLookup, KnownDevice } from '../model/accepted.ts'
+import type { Accept, DeviceLookup, KnownDevice } from '../model/accepted.ts'
 import type { Device } from '../model/device.ts'
 import { parseDuration } from '../model/duration.ts'
 import type { Store } from '../store/contract.ts'
@@ -54,20 +54,21 @@ export async function connected(bus: MqttBus, log: Logger): Promise<void> {
   stop()
 }
 
+interface HearingParts extends Base {
+  bus: Bus
+  store: Store
+  directory: Directory
+}
+
+/** Ingest and judge of one process hear the same: each message is checked once. */
+export const sharedGate = (): Accept => acceptOnce(accept)
+
 export async function startIngest(
-  parts: Base & {
-    bus: Bus
-    connect: Connect
-    store: Store
-    live: Live
-    directory: Directory
-    teller: EventTeller
-  },
+  parts: HearingParts & { connect: Connect; live: Live; gate: Accept },
 ): Promise<Ingest> {
-  const { config, log, life, refusals, bus, store, live, directory, teller } = parts
+  const { config, log, life, refusals, bus, store, live, directory, gate } = parts
   const devices = deviceLookup(directory)
   const { site } = config
-  const gate = acceptOnce(accept)
   const shared = { site, store, live, devices, consumers: [], log, accept: gate }
   const common = { ...shared, setAside: refusals }
   const ingest = createIngest(
@@ -77,12 +78,21 @@ export async function startIngest(
   )
   await ingest.start()
   life.started('ingest', () => ingest.close())
-  const history = createStateHistory({ store: store.states, log })
-  const heard = { bus, site, devices, store, accept: gate, teller, history, log }
-  const judge = createStatusJudge(heard)
+  return ingest
+}
+
+/** Judge of the states of devices, and whoever is told what it hears. */
+export async function startStatusJudge(
+  parts: HearingParts & { teller: EventTeller; gate: Accept },
+): Promise<void> {
+  const { config, log, life, bus, store, directory, teller, gate } = parts
+  const judge = createStatusJudge({
+    ...{ bus, site: config.site, store, accept: gate, teller, log },
+    devices: deviceLookup(directory),
+    history: createStateHistory({ store: store.states, log }),
+  })
   await judge.start()
   life.started('judge', () => judge.close())
-  return ingest
 }
 
 /** Several processes need all three; one alone is spared the second connection. */

@@ -44,16 +44,17 @@ export function statusSections({
         },
         {
           name: 'Store',
-          value: ingest.stats().storeError ?? store.dialect,
+          value: ingest?.stats().storeError ?? store.dialect,
           meaning: 'where samples are kept',
         },
         ...stuckRows(store.maintenance.stuck()),
         ...Object.entries(senders).flatMap(([name, sender]) => senderRows(name, sender)),
       ],
     },
-    { title: 'Ingest', rows: [...ingestRows(ingest), ...setAsideRows(refusals)] },
-    { title: 'Polling', rows: pollingRows(poller) },
   ]
+  const refused = setAsideRows(refusals)
+  if (ingest) sections.push({ title: 'Ingest', rows: [...ingestRows(ingest), ...refused] })
+  if (poller) sections.push({ title: 'Polling', rows: pollingRows(poller) })
   if (files) sections.push({ title: 'Device files', rows: fileRows(files) })
   return sections
 }
@@ -179,7 +180,8 @@ function ingestRows(ingest: Ingest): Row[] {
 }
 
 /** The section "Ingest" for programs. */
-export function ingestAnswer({ ingest, refusals }: StatusParts): IngestAnswer {
+export function ingestAnswer({ ingest, refusals }: StatusParts): IngestAnswer | null {
+  if (!ingest) return null
   const { recent, queued, partsHeld, received, stored, duplicate, dropped, storeError } =
     ingest.stats()
   const { messagesPerSecond, samplesPerSecond } = recent
@@ -200,14 +202,16 @@ export async function healthOf({
     () => ({ ok: true, text: store.dialect }),
     (error: unknown) => ({ ok: false, text: messageOf(error) }),
   )
-  const { storeError } = ingest.stats()
-  return [
+  const parts = [
     { name: 'Database', ...database },
     {
       name: 'MQTT broker',
       ok: bus.connected,
       text: bus.connected ? 'connected' : (bus.lastError ?? 'connecting'),
     },
-    { name: 'Ingest', ok: storeError === null, text: storeError ?? 'storing what comes' },
   ]
+  if (!ingest) return parts
+  const { storeError } = ingest.stats()
+  const text = storeError ?? 'storing what comes'
+  return [...parts, { name: 'Ingest', ok: storeError === null, text }]
 }

@@ -8,9 +8,10 @@ import type { Poller } from '../poll/contract.ts'
 
 type Senders = Readonly<Record<string, SpoolingSender>>
 
+/** null: another process does it. */
 export interface Observed {
-  ingest: Ingest
-  poller: Poller
+  ingest: Ingest | null
+  poller: Poller | null
   senders: Senders
   bus: MqttBus
 }
@@ -20,6 +21,21 @@ export function observe(registry: Registry, { ingest, poller, senders, bus }: Ob
   gauge(registry, 'pollux_mqtt_connected', 'Whether the server is connected to its broker', () => [
     { value: bus.connected ? 1 : 0 },
   ])
+  if (ingest) observeIngest(registry, ingest)
+  if (poller) observePoller(registry, poller)
+  gauge(
+    registry,
+    'pollux_sender_collections',
+    'Numbered messages of each sender by what became of them',
+    () =>
+      Object.entries(senders).flatMap(([sender, { ledger }]) =>
+        Object.entries(ledger).map(([state, value]) => ({ labels: { sender, state }, value })),
+      ),
+    ['sender', 'state'],
+  )
+}
+
+function observeIngest(registry: Registry, ingest: Ingest): void {
   gauge(
     registry,
     'pollux_ingest_collections',
@@ -31,16 +47,9 @@ export function observe(registry: Registry, { ingest, poller, senders, bus }: Ob
     },
     ['state'],
   )
-  gauge(
-    registry,
-    'pollux_sender_collections',
-    'Numbered messages of each sender by what became of them',
-    () =>
-      Object.entries(senders).flatMap(([sender, { ledger }]) =>
-        Object.entries(ledger).map(([state, value]) => ({ labels: { sender, state }, value })),
-      ),
-    ['sender', 'state'],
-  )
+}
+
+function observePoller(registry: Registry, poller: Poller): void {
   gauge(registry, 'pollux_poll_devices', 'Devices polled by this process', () => [
     { value: poller.stats().devices },
   ])

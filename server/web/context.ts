@@ -78,7 +78,8 @@ export interface WebContext {
   health(): Promise<HealthCheck[]>
   /** What else `pollux doctor` looks at on this machine. */
   checks(): Promise<(HealthCheck & { mend: string })[]>
-  ingest(): IngestAnswer
+  /** null: another process takes the samples. */
+  ingest(): IngestAnswer | null
   /** How reading a device does, where this process polls it; null: it does not poll that one. */
   polling?(device: string): DevicePolling | null
   /** The search for devices; absent: this process does not look for any. */

@@ -14,7 +14,7 @@ import { decodeBlock } from '../../server/store/block.ts'
 import { checker, parseJson } from '../../server/validate.ts'
 import { until } from '../parts/find.ts'
 import { startMosquitto } from '../parts/mosquitto.ts'
-import { type Answer, audit, type Ledger, startLedger } from './ledger.ts'
+import { audit, startLedger, unexplained } from './ledger.ts'
 import {
   addDevices,
   figure,
@@ -30,11 +30,6 @@ const SEED = Number(process.env.POLLUX_TEST_SEED ?? Math.floor(Math.random() * 2
 const KILLS = 3
 /** Devices beside those of the network, at the same ports. */
 const TWINS = 30
-/**
- * What may be lost at a kill is each device's newest reads: records are written 20 ms after they
- * are made. How long that takes is the machine's affair; that nothing older goes is ours.
- */
-const tailMsMax = 10_000
 /** Two reads of a device at 1 s, the spread of first reads, and a machine with other work, ms. */
 const readsMsMax = 8000
 
@@ -150,25 +145,6 @@ async function inRhythm(server: Server, token: string, devices: number, reads: n
     `${reads} reads of ${devices} devices`,
     30_000,
   )
-}
-
-/** Lost answers that are not the newest of their device at a kill. */
-async function unexplained(
-  databaseUrl: string,
-  ledger: Ledger,
-  kills: readonly { at: number; backAt: number }[],
-): Promise<Answer[]> {
-  const { lost } = await audit(databaseUrl, ledger)
-  const kept = ledger.answers.filter(answer => !lost.includes(answer))
-  /** Nothing newer of the same device survived the kill. */
-  const isTail = ({ device, at }: Answer) =>
-    kills.some(
-      kill =>
-        at > kill.at - tailMsMax &&
-        at < kill.backAt &&
-        !kept.some(other => other.device === device && other.at > at && other.at <= kill.at),
-    )
-  return lost.filter(answer => !isTail(answer))
 }
 
 // Many starts of a whole program, on a machine that may have other work.

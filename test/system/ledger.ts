@@ -16,6 +16,11 @@ import type { Teardown } from '../parts/find.ts'
 /** netSnmpPlaypen of NET-SNMP-MIB: kept free for experiments. */
 const NUMBER_OID = '1.3.6.1.4.1.8072.9999.9999.1.0'
 
+/**
+ * What may be lost at a kill is each device's newest reads: records are written 20 ms after they
+ * are made. How long that takes is the machine's affair; that nothing older goes is ours.
+ */
+const tailMsMax = 10_000
 /** Between an answer and the gap of the read that it came too late for, ms. */
 const lateMsMax = 5000
 
@@ -124,6 +129,25 @@ interface Stored {
   at: number
   value: number | string | null
   gap: string | null
+}
+
+/** Lost answers that are not the newest of their device at a kill. */
+export async function unexplained(
+  databaseUrl: string,
+  ledger: Ledger,
+  kills: readonly { at: number; backAt: number }[],
+): Promise<Answer[]> {
+  const { lost } = await audit(databaseUrl, ledger)
+  const kept = ledger.answers.filter(answer => !lost.includes(answer))
+  /** Nothing newer of the same device survived the kill. */
+  const isTail = ({ device, at }: Answer) =>
+    kills.some(
+      kill =>
+        at > kill.at - tailMsMax &&
+        at < kill.backAt &&
+        !kept.some(other => other.device === device && other.at > at && other.at <= kill.at),
+    )
+  return lost.filter(answer => !isTail(answer))
 }
 
 /** Every sample of the ledger's devices. */

@@ -110,8 +110,13 @@ export interface Server {
 }
 
 /** Starts the server; whatever becomes of it, it is gone after the test. */
-export function spawnServer(t: Teardown, where: Installation, env: Env = {}): Watched {
-  return spawnCommand(t, where, ['serve'], env)
+export function spawnServer(
+  t: Teardown,
+  where: Installation,
+  env: Env = {},
+  args: readonly string[] = [],
+): Watched {
+  return spawnCommand(t, where, ['serve', ...args], env)
 }
 
 /** Starts any command that goes on until it is stopped. */
@@ -147,8 +152,9 @@ export async function startServer(
   t: Teardown,
   where: Installation,
   env: Env = {},
+  args: readonly string[] = [],
 ): Promise<Server> {
-  const watched = spawnServer(t, where, env)
+  const watched = spawnServer(t, where, env, args)
   const { child, ended } = watched
   let end: Ended | null = null
   void ended.then(
@@ -158,7 +164,8 @@ export async function startServer(
   const url = await until(
     () => {
       if (end) throw new Error(`the server ended: ${JSON.stringify(end)}`)
-      return /Pollux is at (\S+)/.exec(watched.stdout())?.[1]
+      const said = /(?:Pollux is|tells how it does) at (\S+?)(?:\/readyz)?\n/
+      return said.exec(watched.stdout())?.[1]
     },
     'the server to say where it is',
     30_000,

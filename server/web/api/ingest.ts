@@ -1,6 +1,7 @@
 // GET /api/v1/ingest: how fast samples come, what waits, and what was not taken, by reason with the
 // last example; as the section "Ingest" of the settings page shows them.
 
+import { AppError } from '../../model/errors.ts'
 import type { SetAsideEntry } from '../../model/setaside.ts'
 import type { Route, WebContext } from '../context.ts'
 import { call } from './call.ts'
@@ -34,6 +35,12 @@ export function ingestCall(web: WebContext): Route {
     path: '/api/v1/ingest',
     permission: 'settings.read',
     summary: 'Rates of the sample path, what waits, and what was not taken with the last examples',
-    answer: async (): Promise<IngestAnswer> => web.ingest(),
+    async answer(): Promise<IngestAnswer> {
+      const answer = web.ingest()
+      if (answer) return answer
+      throw new AppError('E_NOT_FOUND', 'this process takes no samples', {
+        hint: 'each process with the role "ingest" tells of itself in its /metrics',
+      })
+    },
   })
 }

@@ -2473,6 +2473,8 @@ export const fr: Dictionary = {
     running: 'en marche',
     starting: 'en démarrage',
     '(set, hidden)': '(défini, caché)',
+    'what this process does, as `--roles` of `serve`':
+      'ce que fait ce processus, comme `--roles` de `serve`',
     'address that the web server listens on': 'adresse où le serveur web écoute',
     'its port': 'son port',
     'folder for the SQLite file, the spool and the key':

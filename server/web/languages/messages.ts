@@ -504,6 +504,7 @@ export const MESSAGES = [
   'running',
   'starting',
   '(set, hidden)',
+  'what this process does, as `--roles` of `serve`',
   'address that the web server listens on',
   'its port',
   'folder for the SQLite file, the spool and the key',
