@@ -1,6 +1,7 @@
 // The agent: measures its host at a fixed pace and hands what it measured to the sender. It runs
 // inside Pollux for the host that Pollux runs on, and by itself on others (run.ts).
 
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Sender } from '../server/bus/contract.ts'
 import { messageOf } from '../server/model/errors.ts'
@@ -219,9 +220,10 @@ export function createAgent(options: AgentOptions): Agent {
     const mine = ++turn
     beat = beat.then(async () => {
       if (state !== 'running' || mine !== turn) return
-      if (!isPaused) schedule(performance.now(), mine)
-      // The last word: that it pauses.
-      else await measure('host').catch(couldNotSend)
+      if (!isPaused) return schedule(performance.now(), mine)
+      // The last word, that it pauses, must not share its time with the beat before.
+      await delay(beatPauseMs)
+      if (mine === turn) await measure('host').catch(couldNotSend)
     })
   }
 

@@ -175,6 +175,50 @@ t.test('a host that stalls: no two beats of one part have the same time', async 
   t.equal(new Set(times).size, times.length)
 })
 
+t.test('paused and resumed in the middle of its beats', async t => {
+  // As above: a clock of 10 ms, and one time holds one sample.
+  const clock = {
+    ...ownClock(),
+    steady: () => Math.floor(performance.now() / 10) * 10,
+    at: (moment: number) => 1_800_000_000_000 + moment,
+  }
+  const told: { at: unknown; interval: unknown }[] = []
+  let turns = 0
+  const everyMs = 50
+  const source: HostSource = { ...hostSource(), smart: async () => null }
+  const { agent, sent, of } = start(t, {
+    ...{ clock, everyMs, source },
+    sender: {
+      send(topic, body) {
+        const text = JSON.parse(Buffer.from(body).toString())
+        sent.push({ topic, retain: false, body: text })
+        if (topic !== sampleTopic('main', 'host-1', 'host')) return sent.length
+        const { interval } = text.metrics
+        told.push({ at: text.at, interval })
+        if (turns++ < 20) agent.follow({ everyMs, enabled: interval === 0 })
+        else agent.follow({ everyMs, enabled: false })
+        return sent.length
+      },
+    },
+  })
+  await until(() => turns > 20 && told.at(-1)?.interval === 0, 'the last pause')
+  const intervals = told.slice(0, 20).map(one => one.interval)
+  t.same(
+    intervals,
+    Array(10)
+      .fill([everyMs / 1000, 0])
+      .flat(),
+    'each turn is told',
+  )
+  t.equal(new Set(told.map(one => one.at)).size, told.length, 'each at a time of its own')
+  const loads = of('host_load').length
+  await new Promise(resolve => setTimeout(resolve, 6 * everyMs))
+  t.equal(of('host_load').length, loads, 'and then it is silent')
+  agent.follow({ everyMs: 20, enabled: true })
+  await until(() => of('host_load').length > loads, 'it to go on')
+  await agent.close()
+})
+
 t.test('a sender that throws does not stop the agent', async t => {
   let calls = 0
   const send = () => {
