@@ -82,32 +82,34 @@ function merged(cables: readonly Cable[]): Cable[] {
     const first = pair[0]?.a
     const there = pair.filter(({ a }) => a === first)
     const back = pair.filter(({ a }) => a !== first)
+    const isOnly = there.length === 1 && back.length === 1
+    // Looked up, not searched: devices that lie may tell of thousands of links to one another.
+    const byPorts = Map.groupBy(back, ({ aPort, bPort }) => portsKey(aPort, bPort))
+    const left = new Set(back)
     const merged = there.map((cable): Cable => {
-      const at = back.findIndex(other => isSameCable(cable, other))
-      const place = at < 0 && there.length === 1 && back.length === 1 ? 0 : at
-      const [other] = place < 0 ? [] : back.splice(place, 1)
+      const same = byPorts.get(portsKey(cable.bPort, cable.aPort))?.shift()
+      const other = same ?? (isOnly ? back[0] : undefined)
       if (!other) return cable
+      left.delete(other)
       const bPort = other.aPort || cable.bPort
       const seenAt = Math.max(cable.seenAt, other.seenAt)
       return { ...cable, bPort, bIndex: other.aIndex, isOneSided: false, seenAt }
     })
-    return [...merged, ...back]
+    return [...merged, ...left]
   })
-}
-
-function isSameCable(one: Cable, other: Cable): boolean {
-  return isSamePort(one.aPort, other.bPort) && isSamePort(one.bPort, other.aPort)
 }
 
 /** `Gi1/0/1` and `GigabitEthernet1/0/1` are one port. */
 export function isSamePort(a: string, b: string): boolean {
-  return (
-    a.toLowerCase() === b.toLowerCase() ||
-    (tail(a) === tail(b) && a[0]?.toLowerCase() === b[0]?.toLowerCase())
-  )
+  return portKey(a) === portKey(b)
 }
 
-/** What tells a port from others of its kind: the numbers at its end; else all of its name. */
+const portsKey = (one: string, other: string) => JSON.stringify([portKey(one), portKey(other)])
+
+/** The first letter and what tells a port from others of its kind. */
+const portKey = (port: string) => `${port.charAt(0).toLowerCase()} ${tail(port)}`
+
+/** The numbers at the end of a port's name; else all of it. */
 function tail(port: string): string {
   return /\d[\d/.:]*$/.exec(port)?.[0] ?? port.toLowerCase()
 }

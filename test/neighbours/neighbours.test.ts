@@ -99,6 +99,29 @@ t.test('names that differ in form are one link where there is but one', async t 
   t.match(cables, [{ a: 'd1', b: 'd2', aPort: 'Gi1', bPort: 'te9', isOneSided: false }])
 })
 
+t.test(
+  'two devices that lie: thousands of links to one another, half of them told by both',
+  async t => {
+    // Comparing each with each would outlast any limit of a test.
+    const count = 20_000
+    const all = Array.from({ length: count }, (_, i) => i)
+    const { cables } = topologyOf(
+      [
+        ...all.map(i => told(1, `Gi1/0/${i}`, { remoteName: 'sw2', remotePort: `Gi9/0/${i}` })),
+        ...all.map(i =>
+          told(2, `GigabitEthernet9/0/${2 * i}`, {
+            remoteName: 'sw1',
+            remotePort: `Gi1/0/${2 * i}`,
+          }),
+        ),
+      ],
+      byName,
+    )
+    t.equal(cables.filter(({ isOneSided }) => !isOneSided).length, count / 2)
+    t.equal(cables.length, count + count / 2)
+  },
+)
+
 const cable = (a: number, b: number): Cable => ({
   ...{ a: `d${a}`, b: `d${b}`, aPort: '', bPort: '', aIndex: '', bIndex: '' },
   ...{ isOneSided: false, seenAt: 0 },
