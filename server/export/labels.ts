@@ -7,7 +7,7 @@ import type { RowInfo } from '../model/collection.ts'
 const charsMax = 200
 
 /** By group and label; what is not here keeps its own name. */
-const KNOWN: Record<string, Record<string, string>> = {
+const KNOWN = mapsOf({
   interface: {
     if_index: 'ifIndex',
     if_name: 'ifName',
@@ -21,7 +21,7 @@ const KNOWN: Record<string, Record<string, string>> = {
     service: 'container_label_com_docker_compose_service',
     number: 'container_label_com_docker_compose_container_number',
   },
-}
+})
 /** Ours on every series of a row; a profile's label of that name gets a `label_` before it. */
 const OWN = new Set(['device', 'row', 'name', 'value'])
 
@@ -35,17 +35,24 @@ export function seriesLabels(
   info: RowInfo | null,
 ): Labels {
   if (row === null) return [['device', device]]
-  const known = KNOWN[group] ?? {}
+  const known = KNOWN.get(group)
   const labels = new Map([
     ['device', device],
     ['row', row],
     ['name', info?.name ?? row],
   ])
   for (const [label, value] of Object.entries(info?.labels ?? {})) {
-    const name = labelName(known[label] ?? label)
+    const name = labelName(known?.get(label) ?? label)
     if (!labels.has(name)) labels.set(name, value)
   }
   return [...labels]
+}
+
+/** A sender may name a label `constructor`, which every object has. */
+function mapsOf(names: Record<string, Record<string, string>>): Map<string, Map<string, string>> {
+  return new Map(
+    Object.entries(names).map(([group, labels]) => [group, new Map(Object.entries(labels))]),
+  )
 }
 
 function labelName(label: string): string {

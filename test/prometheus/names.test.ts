@@ -38,6 +38,23 @@ t.test('names and factors', async t => {
   same(named('a', 'b', 'furlong/Week'), 'pollux_a_b_furlong_week')
 })
 
+t.test('labels as senders name them, also as every object does', async t => {
+  const labels = { constructor: 'a', toString: 'b', if_alias: 'c', '9': 'd', name: 'e' }
+  const info = { key: 'r', index: '1', name: 'n', labels }
+  const own = [
+    ['device', 'd'],
+    ['row', 'r'],
+    ['name', 'n'],
+    ['label_9', 'd'],
+    ['constructor', 'a'],
+    ['toString', 'b'],
+  ]
+  t.same(seriesLabels('d', 'interface', 'r', info), [...own, ['ifAlias', 'c'], ['label_name', 'e']])
+  const plain = [...own, ['if_alias', 'c'], ['label_name', 'e']]
+  for (const group of ['any', 'constructor', '__proto__'])
+    t.same(seriesLabels('d', group, 'r', info), plain, group)
+})
+
 t.test('every metric of the shipped profiles', async t => {
   const catalogue = buildCatalogue(await loadSources({ shippedDir: SHIPPED_PROFILES_DIR }))
   const exposition = createExposition(100_000)
