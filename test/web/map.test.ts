@@ -78,7 +78,7 @@ t.test('the map shows the links of the simulated network', async t => {
   }, 'all links of the network')
   t.match(
     page,
-    /<a href="\/devices\/core-sw-01" aria-label="core-sw-01: up[^"]*" class="map-place map-up">/,
+    /<a href="\/devices\/core-sw-01" aria-label="core-sw-01: up[^"]*" class="map-place map-up( map-hub)?">/,
   )
   t.match(page, /map-strange"><title>edge-router: not one of our devices/)
   t.match(page, /<line [^>]*class="one-sided"><title>[^<]*backup-01/, 'whom only one side sees')
@@ -189,6 +189,19 @@ t.test('300 devices and hostile neighbours in a browser', async t => {
     return boxes.filter((a, i) => boxes.slice(i + 1).some(b => isOver(a, b))).length
   })()`)
   t.equal(overlaps, 0, 'no label lies on another')
+  await page.goto(`${large.url}/map`)
+  const named = page.locator('svg.map text:visible')
+  t.equal(await named.count(), 16, 'what fits the page names its hubs alone')
+  const leaf = page.locator('svg.map a[href="/devices/sw-299"]')
+  await leaf.focus()
+  t.ok(await leaf.locator('text').isVisible(), 'and the place that is meant')
+  const tall = Number(
+    await page.evaluate(`
+    Math.min(...[...document.querySelectorAll('svg.map .map-hub text')]
+      .map(one => one.getBoundingClientRect().height))`),
+  )
+  t.ok(tall >= 10, `names are ${tall} pixels tall`)
+  await page.goto(`${large.url}/map?size=full`)
   await page.locator('svg.map a[href="/devices/sw-0"]').focus()
   await page.keyboard.press('Enter')
   await page.waitForURL(`${large.url}/devices/sw-0*`)

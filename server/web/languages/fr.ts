@@ -1531,6 +1531,8 @@ export const fr: Dictionary = {
         : `${count} équipements n'ont aucun lien connu.`,
     legend:
       "En tirets : un seul des deux équipements parle du lien. En gris : n'est pas un de nos équipements.",
+    crowded:
+      'Les noms figurent aux endroits à plusieurs liens et à ce qui ne va pas ; tous en taille réelle.',
     links: 'Liens',
     from: 'Équipement',
     to: 'Voisin',

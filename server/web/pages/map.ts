@@ -11,6 +11,9 @@ import { networkOf } from '../network.ts'
 import { page } from '../render.ts'
 import { deviceChoices } from './device-index.ts'
 
+/** From so many places on a picture that fits the page has no room for every name. */
+const CROWDED = 80
+
 const checkQuery = checker(
   Type.Object({
     tag: Type.Optional(Type.String({ maxLength: 40 })),
@@ -39,6 +42,7 @@ export function mapPage(web: WebContext): Handler {
       filter: { tag, location, isUnknownShown: filter.unknown },
       choices: { tags, locations },
       isFull: size === 'full',
+      isCrowded: size !== 'full' && map.marks.length >= CROWDED,
       sizes: { fit: sized('fit'), full: sized('full') },
       placesMax,
       linksMax: LINKS_MAX,
