@@ -32,6 +32,7 @@ import {
 import { createAccount, removeAccount } from './pages/accounts.ts'
 import { agentsPage, createAgentToken, revokeAgent, withdrawAgentToken } from './pages/agents.ts'
 import { acknowledgeAlarms, alarmPage, alarmsPage, whyPage } from './pages/alarms.ts'
+import { apiPage } from './pages/api.ts'
 import { auditCsv, auditPage } from './pages/audit.ts'
 import { availabilityCsv, availabilityPage } from './pages/availability.ts'
 import { backupPage, downloadBackup } from './pages/backup.ts'
@@ -277,6 +278,7 @@ export function routes(web: WebContext, streams: LiveStreams): Route[] {
     page('/settings/backup', 'backup.make', backupPage()),
     action('/settings/backup', 'backup.make', downloadBackup(web)),
     page('/about', 'self', aboutPage(web)),
+    page('/api', 'self', apiPage(calls)),
     text('/about/licence', 'self', licenceText()),
     action('/settings/retention', 'settings.write', changeRetention(web)),
     action('/settings/hourly-rows', 'settings.write', changeHourlyRows(web)),

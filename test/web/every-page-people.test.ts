@@ -31,6 +31,7 @@ t.test('for an administrator', async t => {
     '/profiles/new',
     '/discovery',
     '/about',
+    '/api',
     '/settings',
     '/settings/backup',
     '/devices/shop/edit',

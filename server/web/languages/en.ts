@@ -97,6 +97,7 @@ export const en = {
     tokens: 'API tokens',
     audit: 'Audit log',
     about: 'About',
+    api: 'API',
     account: 'Account',
   },
 
@@ -550,6 +551,25 @@ export const en = {
     package: 'Package',
     version: 'Version',
     unsaid: 'not said',
+  },
+
+  apiGuide: {
+    title: 'API',
+    what: 'Everything that the pages show and do, as JSON for programs. A token is made under API tokens, or by pollux token add; what it may follows from its role.',
+    refusals:
+      'A refusal is a problem document (RFC 9457): code is for programs, detail and errors are for people.',
+    groups: 'Groups of calls',
+    roles: (roles: string) => `For ${roles}.`,
+    answers: (status: number, type: string) => `Answers ${status}, ${type}.`,
+    answersNothing: (status: number) => `Answers ${status}, without a body.`,
+    takes: (types: string) => `Takes ${types}.`,
+    look: 'Look at its answer',
+    fieldsOf: (call: string) => `Fields of ${call}`,
+    name: 'Name',
+    place: 'Where',
+    shape: 'What',
+    required: 'needed',
+    places: { path: 'path', query: 'query', body: 'body' },
   },
 
   profiles: {

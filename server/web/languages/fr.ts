@@ -96,6 +96,7 @@ export const fr: Dictionary = {
     audit: "Journal d'audit",
     account: 'Compte',
     about: 'À propos',
+    api: 'API',
   },
 
   keys: {
@@ -552,6 +553,25 @@ export const fr: Dictionary = {
     package: 'Paquet',
     version: 'Version',
     unsaid: 'non précisée',
+  },
+
+  apiGuide: {
+    title: 'API',
+    what: "Tout ce que les pages montrent et font, en JSON pour les programmes. Un jeton se crée sous Jetons d'API, ou par pollux token add ; ses droits viennent de son rôle.",
+    refusals:
+      'Un refus est un document « problem » (RFC 9457) : code est pour les programmes, detail et errors pour les personnes.',
+    groups: "Groupes d'appels",
+    roles: roles => `Pour ${roles}.`,
+    answers: (status, type) => `Répond ${status}, ${type}.`,
+    answersNothing: status => `Répond ${status}, sans corps.`,
+    takes: types => `Accepte ${types}.`,
+    look: 'Voir sa réponse',
+    fieldsOf: call => `Champs de ${call}`,
+    name: 'Nom',
+    place: 'Où',
+    shape: 'Quoi',
+    required: 'requis',
+    places: { path: 'chemin', query: 'requête', body: 'corps' },
   },
 
   profiles: {
