@@ -49,12 +49,12 @@ const RESERVED = /_(total|count|sum|bucket|info)$/
 const UNIT_WORDS: Record<string, string> = { '%': 'percent', '{day}': 'days' }
 
 /** Words for types of metrics; a MIB may call a thing so (mtxrGaugeTable). */
-const TYPE_WORDS: Record<string, string> = {
-  gauge: 'sensor',
-  counter: 'counted',
-  histogram: 'distribution',
-  summary: 'overview',
-}
+const TYPE_WORDS = new Map([
+  ['gauge', 'sensor'],
+  ['counter', 'counted'],
+  ['histogram', 'distribution'],
+  ['summary', 'overview'],
+])
 
 export interface ExportName {
   name: string
@@ -70,7 +70,7 @@ export function exportName(
 ): ExportName {
   const { unit, factor } = BASE_UNITS[metric.unit] ?? thingsOf(metric.unit)
   const type = metric.kind === 'total' ? 'counter' : 'gauge'
-  const words = `${group}_${metric.id}`.split('_').map(word => TYPE_WORDS[word] ?? word)
+  const words = `${group}_${metric.id}`.split('_').map(word => TYPE_WORDS.get(word) ?? word)
   const named = `pollux_${words.join('_')}`
   const word = UNIT_WORDS[metric.unit]
   const plain = withUnit(word ? named.replace(`_${word}`, '') : named, unit)

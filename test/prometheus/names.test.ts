@@ -36,6 +36,7 @@ t.test('names and factors', async t => {
   same(named('check', 'cert_days', '{day}'), 'pollux_check_cert_seconds', 86_400)
   same(named('mikrotik_gauge', 'power', 'W'), 'pollux_mikrotik_sensor_power_watts')
   same(named('a', 'b', 'furlong/Week'), 'pollux_a_b_furlong_week')
+  same(named('a', 'constructor_gauge', '1'), 'pollux_a_constructor_sensor')
 })
 
 t.test('labels as senders name them, also as every object does', async t => {
