@@ -56,6 +56,10 @@ export interface Config {
   auditKept: number
   sessionIdle: number
   sessionMax: number
+  remoteWriteUrl: string | null
+  remoteWriteToken: string | null
+  influxUrl: string | null
+  influxToken: string | null
   oidcIssuer: string | null
   oidcClientId: string | null
   oidcClientSecret: string | null
@@ -126,6 +130,12 @@ function urlOf(schemes: readonly string[]) {
     if (scheme.endsWith('//') && !URL.canParse(value)) throw new Error('is not a URL')
     return value
   }
+}
+
+/** For an HTTP header. */
+function headerText(value: string): string | null {
+  if (!/^[\x21-\x7e]*$/.test(value)) throw new Error('must be ASCII without spaces')
+  return textOrNone(value)
 }
 
 function listen(value: string): ListenAddress {
@@ -441,6 +451,39 @@ export const SETTINGS: readonly Setting<keyof Config>[] = [
     fallback: '730d',
     read: auditKept,
     meaning: 'entries of the audit log are kept for so long, at least 90d',
+  }),
+  setting({
+    name: 'POLLUX_REMOTE_WRITE_URL',
+    key: 'remoteWriteUrl',
+    fallback: '',
+    read: urlOf(['http://', 'https://']),
+    secret: true,
+    meaning: 'a store that takes Prometheus remote write; every sample is written there too',
+  }),
+  setting({
+    name: 'POLLUX_REMOTE_WRITE_TOKEN',
+    key: 'remoteWriteToken',
+    fallback: '',
+    read: headerText,
+    secret: true,
+    meaning: 'its bearer token; none: user and password of the URL, where it has them',
+  }),
+  setting({
+    name: 'POLLUX_INFLUX_URL',
+    key: 'influxUrl',
+    fallback: '',
+    read: urlOf(['http://', 'https://']),
+    secret: true,
+    meaning:
+      'an InfluxDB that every sample is written to: `http://HOST:8086/write?db=NAME` or `…/api/v2/write?org=ORG&bucket=BUCKET`',
+  }),
+  setting({
+    name: 'POLLUX_INFLUX_TOKEN',
+    key: 'influxToken',
+    fallback: '',
+    read: headerText,
+    secret: true,
+    meaning: 'its token',
   }),
   setting({
     name: 'POLLUX_OIDC_ISSUER',

@@ -34,6 +34,7 @@ import { containerLogs } from './container-logs.ts'
 import { announcer, checkOf, followChanges, identityKeeper, startDeviceFiles } from './devices.ts'
 import { startDiscovery } from './discovery.ts'
 import { auditWithEvents, heardEvents, startOurEvents, trimOld } from './events.ts'
+import { exportSections, observeExporters, startExporters } from './exporters.ts'
 import { firstAdmin, firstDevice } from './first-start.ts'
 import { observeForecasts, startForecasts } from './forecasts.ts'
 import { openGround, reachable } from './ground.ts'
@@ -173,6 +174,10 @@ async function startParts(base: Base): Promise<Program> {
   const forecaster = startForecasts(base, { store, directory, alarms })
   observeForecasts(registry, forecaster)
   if (polling) observeReceivers(registry, polling.receivers)
+  const exporter = isJudge
+    ? await startExporters({ ...base, connect, directory, store, plan })
+    : null
+  observeExporters(registry, exporter)
   const status = {
     ingest,
     poller,
@@ -215,6 +220,7 @@ async function startParts(base: Base): Promise<Program> {
     settings: async () => [
       ...statusSections(status),
       ...(polling ? [polling.receivers.section()] : []),
+      ...exportSections(exporter),
       { title: 'Settings', rows: shownSettings(config, base.env) },
     ],
     backups: backupDownloads(config, audit, log),

@@ -66,6 +66,11 @@ export function labelsText(labels: Labels): string {
 }
 
 function escaped(value: string): string {
+  return labelText(value).replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')
+}
+
+/** What a device said as the value of a label: valid Unicode of a bounded length. */
+export function labelText(value: string): string {
   const text = value.length > charsMax ? `${value.slice(0, charsMax - 1)}…` : value
-  return text.toWellFormed().replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')
+  return text.toWellFormed()
 }

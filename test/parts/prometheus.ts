@@ -36,9 +36,13 @@ export interface PrometheusPart {
   url: string
   /** An instant query. */
   query(expression: string): Promise<VectorSample[]>
+  /** Killed, without a word. */
+  kill(): Promise<void>
+  /** Again on the same port, with the same data. */
+  start(): Promise<void>
 }
 
-/** A running Prometheus that scrapes each job every 3 s, stopped after the test. */
+/** A running Prometheus that scrapes each job every 3 s and takes remote write, stopped after the test. */
 export async function startPrometheus(
   t: Teardown,
   jobs: readonly ScrapeJob[],
@@ -50,19 +54,22 @@ export async function startPrometheus(
   // JSON is YAML.
   await writeFile(file('prometheus.yml'), JSON.stringify(configOf(jobs)), { mode: 0o600 })
   const url = `http://127.0.0.1:${port}`
-  const part = await startPart(
-    binary,
-    [
-      `--config.file=${file('prometheus.yml')}`,
-      `--storage.tsdb.path=${file('data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-    ],
-    async () => (await fetch(`${url}/-/ready`)).ok,
-    { timeoutMs: 60_000 },
-  )
+  const args = [
+    `--config.file=${file('prometheus.yml')}`,
+    `--storage.tsdb.path=${file('data')}`,
+    `--web.listen-address=127.0.0.1:${port}`,
+    '--web.enable-remote-write-receiver',
+  ]
+  const isReady = async () => (await fetch(`${url}/-/ready`)).ok
+  const run = () => startPart(binary, args, isReady, { timeoutMs: 60_000 })
+  let part = await run()
   t.teardown(() => part.stop('SIGKILL'))
   return {
     url,
+    kill: () => part.stop('SIGKILL'),
+    async start() {
+      part = await run()
+    },
     async query(expression) {
       const answer = await fetch(
         `${url}/api/v1/query?${new URLSearchParams({ query: expression })}`,
