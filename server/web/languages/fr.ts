@@ -1979,6 +1979,7 @@ export const fr: Dictionary = {
     'more than {count} devices at once': 'plus de {count} équipements à la fois',
     'choose fewer': 'choisissez-en moins',
     'too many profiles are being checked at once': 'trop de profils sont vérifiés à la fois',
+    'too many rules are being rehearsed at once': 'trop de règles sont répétées à la fois',
     'try again in a moment': 'réessayez dans un instant',
     'there are {count} channels already': 'il y a déjà {count} canaux',
     'there are {count} routes already': 'il y a déjà {count} envois',
@@ -2215,6 +2216,8 @@ export const fr: Dictionary = {
     'for messages there is "pollux profiles try --mqtt"':
       'pour des messages il y a « pollux profiles try --mqtt »',
     'the profile could not be looked at: {why}': "le profil n'a pas pu être examiné : {why}",
+    'the rule could not be rehearsed: {why}': "la règle n'a pas pu être répétée : {why}",
+    'name fewer devices, and try again': "nommez moins d'équipements, puis réessayez",
     'look for what makes it large or slow, and try again':
       'cherchez ce qui le rend grand ou lent, et réessayez',
     'the recording has no value in it': "l'enregistrement ne contient aucune valeur",
