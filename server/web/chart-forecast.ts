@@ -55,12 +55,9 @@ export async function chartForecast(
     return { until, lines: [], note: words.chart.note(words.chart.notHere) }
   const made = await Promise.all(
     lines.map(async series => {
-      const target = { group, metric: series.metric, direction: 'up' } as const
+      const target = { group, metric: series.metric, fn: 'avg' } as const
       const rows = series.row === null ? [] : [series.row]
-      const query = {
-        ...historyQuery(view.device.uid, target, rows, window.to),
-        fn: 'avg',
-      } as const
+      const query = historyQuery(view.device.uid, target, rows, window.to)
       const [found] = await store.samples.read(query)
       const values = hourly(found?.points ?? [], query.from)
       // A chart is not taken away because its forecast failed.

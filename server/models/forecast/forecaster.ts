@@ -26,7 +26,7 @@ const firstMs = 5 * 60_000
 const roundMs = HOUR_MS
 /** After each device it rests so many times as long as it worked: five in a hundred of one core. */
 const REST = 19
-const restMsMax = 30_000
+const restMsMax = 300_000
 
 export interface ForecasterParts {
   store: { samples: Pick<Store['samples'], 'read' | 'rows'>; forecasts: Store['forecasts'] }
@@ -177,10 +177,10 @@ async function forecastRows(
   })
 }
 
-/** Whole hours up to now; the last one is under way. Peaks count where it fills, lows where it empties. */
+/** Whole hours up to now; the last one is under way. */
 export function historyQuery(
   deviceUid: number,
-  { group, metric, direction }: Pick<Target, 'group' | 'metric' | 'direction'>,
+  { group, metric, fn }: Pick<Target, 'group' | 'metric' | 'fn'>,
   rows: string[],
   now: number,
 ): SampleQuery {
@@ -188,7 +188,7 @@ export function historyQuery(
   return {
     ...{ deviceUid, group, metrics: [metric], from, to: from + HISTORY_HOURS * HOUR_MS - 1 },
     ...(rows.length > 0 && { rows }),
-    ...{ points: HISTORY_HOURS, fn: direction === 'up' ? 'max' : 'min' },
+    ...{ points: HISTORY_HOURS, fn },
   }
 }
 

@@ -12,6 +12,8 @@ export interface Target {
   table: boolean
   limit: number
   direction: 'up' | 'down'
+  /** Of an hour: a disk is full at its peak, a battery is empty at its low; a load is a mean. */
+  fn: 'max' | 'min' | 'avg'
 }
 
 const BY_ROLE: Readonly<Record<string, ForecastKind>> = {
@@ -22,7 +24,7 @@ const BY_ROLE: Readonly<Record<string, ForecastKind>> = {
 }
 /** Percent of an interface's speed; profiles give these no role of their own. */
 const LOAD_METRICS = new Set(['in_percent', 'out_percent'])
-/** An interface that is used more than this is full in its busy minutes. */
+/** An interface that is used more than this over an hour is full in its busy minutes. */
 const LOAD_LIMIT = 90
 
 /** Those that people miss most come first. */
@@ -40,7 +42,8 @@ export function targetsOf(metrics: readonly AlarmMetric[]): Target[] {
       const { group, metric, title, table } = one
       const direction: Target['direction'] = kind === 'battery' || kind === 'supply' ? 'down' : 'up'
       const limit = direction === 'down' ? 0 : kind === 'interface' ? LOAD_LIMIT : 100
-      return [{ kind, group, metric, title, table, limit, direction }]
+      const fn: Target['fn'] = direction === 'down' ? 'min' : kind === 'storage' ? 'max' : 'avg'
+      return [{ kind, group, metric, title, table, limit, direction, fn }]
     })
     .sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))
 }
