@@ -50,12 +50,21 @@ export function influxTo(url: string, token: string | null): Destination {
 /** `fetch` takes no URL with a password in it. */
 function targetOf(text: string, authorization: string | null) {
   const url = new URL(text)
-  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+  const user = `${decoded(url.username)}:${decoded(url.password)}`
   const basic = user === ':' ? null : `Basic ${Buffer.from(user).toString('base64')}`
   url.username = ''
   url.password = ''
   const given = authorization ?? basic
   return { url, headers: { ...(given !== null && { authorization: given }) } }
+}
+
+/** A password may hold a % that nobody escaped. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 async function post(

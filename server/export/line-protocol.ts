@@ -15,15 +15,18 @@ export function linesOf(rows: readonly RowPoints[]): string {
 function lineOf({ group, at, labels, values }: RowPoints): string {
   const tags = labels.flatMap(([name, text]) => {
     const value = tagText(text)
-    return value === '' ? [] : [`,${tagText(name)}=${value}`]
+    return value === '' ? [] : [`,${keyText(name)}=${value}`]
   })
   const prefix = `pollux_${group}_`
   const fields = values.map(({ metric, value }) => {
     const name = metric.name.startsWith(prefix) ? metric.name.slice(prefix.length) : metric.name
-    return `${tagText(name)}=${typeof value === 'number' ? value : fieldText(value)}`
+    return `${keyText(name)}=${typeof value === 'number' ? value : fieldText(value)}`
   })
   return `${tagText(`pollux_${group}`)}${tags.join('')} ${fields.join(',')} ${at}\n`
 }
+
+/** InfluxDB leaves out points that have a tag or a field of that name. */
+const keyText = (name: string) => tagText(name === 'time' ? 'label_time' : name)
 
 /** A backslash at the end would escape what follows, and cannot be escaped itself. */
 function tagText(text: string): string {

@@ -10,6 +10,8 @@ import { type Exported, exportedMetrics, scaled } from './metrics.ts'
 
 /** Devices whose rows are kept in memory. */
 const devicesMax = 5000
+/** Rows of one device: names of containers that went are never heard again. */
+const rowsMax = 50_000
 /** Where the name of a row was never heard, it is looked for in the database no more often than this. */
 const missingMs = 5000
 
@@ -64,6 +66,10 @@ export function createPoints({ device, plan, rows, now = Date.now }: PointsOptio
   }
   const rowsOf = async (uid: number, group: string, keys: readonly string[]) => {
     const found = knownOf(uid)
+    if (found.rows.size > rowsMax) {
+      found.rows.clear()
+      found.readAt = Number.NEGATIVE_INFINITY
+    }
     const isMissing = keys.some(key => !found.rows.has(keyOf(group, key)))
     if (isMissing && now() - found.readAt >= missingMs) {
       found.readAt = now()

@@ -110,9 +110,10 @@ t.test('who asks', async t => {
   await remoteWriteTo(withUser, null).send([], signal)
   await remoteWriteTo(url, 'abc').send([], signal)
   await influxTo(url, null).send([], signal)
+  await influxTo(url.replace('//', '//a%zz:b@'), null).send([], signal)
   t.same(
     received.map(({ authorization }) => authorization),
-    [basic, 'Bearer abc', undefined],
+    [basic, 'Bearer abc', undefined, `Basic ${Buffer.from('a%zz:b').toString('base64')}`],
   )
 })
 

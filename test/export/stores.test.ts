@@ -8,7 +8,7 @@ import { createPoints, type RowPoints } from '../../server/export/points.ts'
 import { createLog } from '../../server/log.ts'
 import { until } from '../parts/find.ts'
 import { startInflux } from '../parts/influxdb.ts'
-import { startPrometheus } from '../parts/prometheus.ts'
+import { checkMetrics, startPrometheus } from '../parts/prometheus.ts'
 import { startApi } from '../web/caller.ts'
 import { collectionAt, METRIC } from './receiver.ts'
 
@@ -24,11 +24,13 @@ const { test, latest, everybody } = await startApi(t, {
 })
 const SPEED = 'pollux_interface_speed_bytes_per_second'
 
+async function metricsText(): Promise<string> {
+  const { bearer: authorization } = everybody.technician
+  return (await fetch(`${test.url}/metrics`, { headers: { authorization } })).text()
+}
+
 async function own(): Promise<Map<string, number>> {
-  const page = await fetch(`${test.url}/metrics`, {
-    headers: { authorization: everybody.technician.bearer },
-  })
-  const lines = (await page.text()).split('\n').filter(line => line.startsWith('pollux_export_'))
+  const lines = (await metricsText()).split('\n').filter(line => line.startsWith('pollux_export_'))
   return new Map(
     lines.map(line => [line.slice(0, line.indexOf('} ') + 1), Number(line.split('} ')[1])]),
   )
@@ -70,6 +72,7 @@ t.test('/metrics and the settings page say what was written', async t => {
   t.ok((counts.get('pollux_export_values{to="remote_write",state="sent"}') ?? 0) > 0)
   t.equal(counts.get('pollux_export_values{to="remote_write",state="refused"}'), 0)
   t.equal(counts.get('pollux_export_values{to="influxdb",state="refused"}'), 0)
+  t.equal(await checkMetrics(await metricsText()), '')
   const { cookie } = await test.signIn()
   const page = await (await fetch(`${test.url}/settings`, { headers: { cookie } })).text()
   t.match(page, 'Prometheus remote write')
@@ -111,6 +114,7 @@ t.test('hostile labels stay labels', async t => {
     ['row', evil],
     ['name', ''],
     ['Zone', 'z'.repeat(5000)],
+    ['time', 'a label'],
   ] as const
   const values = [
     { metric: METRIC, value: 1.5 },
