@@ -1534,7 +1534,8 @@ export const en = {
       count === 1 ? 'One device has no known link.' : `${count} devices have no known link.`,
     legend:
       'A dashed line: only one of two devices tells of the link. Grey: not one of our devices.',
-    crowded: 'Names stand at places with many links and at what is wrong; all of them in full size.',
+    crowded:
+      'Names stand at places with many links and at what is wrong; all of them in full size.',
     links: 'Links',
     from: 'Device',
     to: 'Neighbour',
