@@ -47,14 +47,17 @@ export async function enrolled(
   })
 }
 
-/** Starts it; it is closed after the test. */
+/**
+ * Starts it; it is closed after the test. It keeps the pace that it is given, faster than any device's, and
+ * follows no settings.
+ */
 export async function started(
   t: Teardown,
   identity: EnrolAnswer,
   options: Partial<RunOptions> = {},
 ): Promise<RunningAgent> {
   const running = await runAgent({
-    identity,
+    identity: { ...identity, settings: false },
     dir: options.dir ?? path.join(await tempDir(t), 'agent'),
     everyMs: 100,
     log: silentLog,
