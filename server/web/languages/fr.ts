@@ -2439,6 +2439,14 @@ export const fr: Dictionary = {
       '{mb} Mo dans {files} fichiers, {lost} enregistrements perdus par un disque abîmé',
     'kept on disk until the database has them':
       "gardés sur disque jusqu'à ce que la base de données les ait",
+    'Other stores': 'Autres bases',
+    'Prometheus remote write': 'Prometheus remote write',
+    InfluxDB: 'InfluxDB',
+    'written to another store since the start': 'écrites dans une autre base depuis le démarrage',
+    '{taken} values = {sent} sent + {refused} refused + {dropped} dropped + {waiting} waiting + {unnamed} without a name':
+      '{taken} valeurs = {sent} envoyées + {refused} refusées + {dropped} perdues + {waiting} en attente + {unnamed} sans nom',
+    '{taken} values = {sent} sent + {refused} refused + {dropped} dropped + {waiting} waiting + {unnamed} without a name; not taken now: {error}':
+      '{taken} valeurs = {sent} envoyées + {refused} refusées + {dropped} perdues + {waiting} en attente + {unnamed} sans nom ; non acceptées pour l’instant : {error}',
     'Roll-ups that fail': 'Agrégats qui échouent',
     '{count}, since {time} UTC: {error}': '{count}, depuis {time} UTC : {error}',
     'their samples are kept, and devices that go to a shorter class wait; the log names them':
@@ -2546,6 +2554,13 @@ export const fr: Dictionary = {
       'qui doit se connecter avec une seconde étape : `nobody` (personne), `administrators` ou `everybody` (tous)',
     'an unused session ends after so long': 'une session inutilisée prend fin après cette durée',
     'every session ends after so long': 'toute session prend fin après cette durée',
+    'a store that takes Prometheus remote write; every sample is written there too':
+      'une base qui accepte le remote write de Prometheus ; chaque mesure y est écrite aussi',
+    'its bearer token; none: user and password of the URL, where it has them':
+      'son jeton (Bearer) ; sans : l’utilisateur et le mot de passe de l’URL, s’il y en a',
+    'an InfluxDB that every sample is written to: `http://HOST:8086/write?db=NAME` or `…/api/v2/write?org=ORG&bucket=BUCKET`':
+      'une base InfluxDB où chaque mesure est écrite : `http://HOST:8086/write?db=NAME` ou `…/api/v2/write?org=ORG&bucket=BUCKET`',
+    'its token': 'son jeton',
     'an OpenID Connect provider that people may sign in by; none: passwords alone':
       'un fournisseur OpenID Connect par lequel se connecter ; aucun : mots de passe seuls',
     'the id under which it knows this site': "l'identifiant sous lequel il connaît ce site",
