@@ -2440,7 +2440,7 @@ export const fr: Dictionary = {
     'kept on disk until the database has them':
       "gardés sur disque jusqu'à ce que la base de données les ait",
     'Other stores': 'Autres bases',
-    'Prometheus remote write': 'Prometheus remote write',
+    'Prometheus remote write': 'remote write de Prometheus',
     InfluxDB: 'InfluxDB',
     'written to another store since the start': 'écrites dans une autre base depuis le démarrage',
     '{taken} values = {sent} sent + {refused} refused + {dropped} dropped + {waiting} waiting + {unnamed} without a name':
