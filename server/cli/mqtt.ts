@@ -28,14 +28,14 @@ export function mqttCommand(): Command {
   command
     .command('check')
     .description(
-      'receive a publisher as Pollux would, withhold acknowledgements for 13 s, then give them; exit 1 where the contract is broken',
+      'receive a publisher as Pollux would, withhold acknowledgements for 20 s, then give them; exit 1 where the contract is broken',
     )
     .requiredOption(
       '--url <url>',
       'the broker: mqtt://user:password@host:1883; no Pollux may be on it',
     )
     .option('--site <site>', 'POLLUX_SITE', 'main')
-    .option('--for <duration>', 'how long to listen, at least 20s', '40s')
+    .option('--for <duration>', 'how long to listen, at least 27s', '40s')
     .option('--json', 'answer as JSON')
     .action(check)
   return command

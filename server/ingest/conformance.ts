@@ -11,8 +11,8 @@ import { accept, acceptEvent, acceptRows } from './accept.ts'
 
 /** What a sender may have on the way without an acknowledgement (DESIGN, rule 3). */
 export const UNACKNOWLEDGED_MAX = 256
-/** How long nothing is acknowledged, ms: a first resend is due after 10 s. */
-export const WITHHOLD_MS = 13_000
+/** How long nothing is acknowledged, ms: a first resend is due after 10 s, later where a machine is busy. */
+export const WITHHOLD_MS = 20_000
 /** An acknowledgement and a resend may cross on their way, ms. */
 const crossingMs = 2000
 /** Messages remembered of one sender. */
