@@ -31,6 +31,8 @@ import type { HostSource } from './source.ts'
 const rowsEveryMs = 3_600_000
 /** Between two beats, ms: closer, they could fall into one tick of the clock (10 ms), and one time holds one sample. */
 const beatPauseMs = 20
+/** A pause that could not be told is told again after this, ms. */
+const retellMs = 1000
 
 /** Topics of server/bus/topics.ts with the site filled in. */
 export interface AgentTopics {
@@ -165,8 +167,8 @@ export function createAgent(options: AgentOptions): Agent {
     send(topics.rows(deviceId, group), body, true)
   }
 
-  /** Never rejects: what failed is published as such. */
-  async function measure(group: GroupId): Promise<void> {
+  /** Never rejects: what failed is published as such. @returns whether it was measured */
+  async function measure(group: GroupId): Promise<boolean> {
     const started = performance.now()
     const item = (found: Found | Error): HeldItem => {
       const took = Math.round(performance.now() - started)
@@ -181,10 +183,12 @@ export function createAgent(options: AgentOptions): Agent {
       const found = await within(call, pace.limitMs(group), group)
       counters.measured++
       if (found !== null) publish(item(found))
+      return true
     } catch (error) {
       counters.failed++
       log.warn({ err: error, group }, 'the agent could not measure a group')
       publish(item(error instanceof Error ? error : new Error(String(error))))
+      return false
     }
   }
 
@@ -221,10 +225,22 @@ export function createAgent(options: AgentOptions): Agent {
     beat = beat.then(async () => {
       if (state !== 'running' || mine !== turn) return
       if (!isPaused) return schedule(performance.now(), mine)
-      // The last word, that it pauses, must not share its time with the beat before.
-      await delay(beatPauseMs)
-      if (mine === turn) await measure('host').catch(couldNotSend)
+      await tellPause(mine)
     })
+  }
+
+  /** The last word before it is silent: where it cannot be measured, again, or nobody would know. */
+  async function tellPause(mine: number): Promise<void> {
+    // It must not share its time with the beat before.
+    let wait = beatPauseMs
+    for (let isTold = false; !isTold; wait = Math.min(everyMs, retellMs)) {
+      await delay(wait)
+      if (mine !== turn || state !== 'running') return
+      isTold = await measure('host').catch(error => {
+        couldNotSend(error)
+        return true
+      })
+    }
   }
 
   function follow(asked: { everyMs: number; enabled: boolean }): void {
